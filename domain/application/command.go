@@ -1,0 +1,140 @@
+package application
+
+import (
+	"time"
+
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// Command is one of the structs below: something somebody wants of an application. Each carries the
+// time at which it is decided.
+type Command interface{ command() }
+
+// Open begins an application. The caller has resolved the procedure; see Decide.
+type Open struct {
+	At        time.Time
+	ID        string // UUID of the application
+	Request   regulation.Request
+	Applicant Applicant
+	License   string        // for reissue and duplicate: the license concerned
+	Reason    ReissueReason // for reissue
+}
+
+// File completes the request: the form and its documents.
+type File struct {
+	At        time.Time
+	Form      Form
+	Documents []Document
+}
+
+// AnswerRegisters brings the state registers' answer.
+type AnswerRegisters struct {
+	At      time.Time
+	Found   bool
+	Name    string
+	Address string
+	Source  string
+}
+
+// RequestPayment records the order given to the payment gateway.
+type RequestPayment struct {
+	At       time.Time
+	Order    string
+	Amount   int64
+	Currency string
+	URL      string
+}
+
+// Pay brings the gateway's confirmation.
+type Pay struct {
+	At        time.Time
+	Order     string
+	Reference string
+	Amount    int64
+	Currency  string
+}
+
+// FailPayment tells that the order was not paid: it failed or expired.
+type FailPayment struct {
+	At    time.Time
+	Order string
+	Text  string
+}
+
+// Sign brings a verified signature over the request.
+type Sign struct {
+	At      time.Time
+	Subject string // IIN or BIN of the signer's certificate
+	Serial  string
+	Digest  string
+	Method  string
+}
+
+// RejectSignature tells that the signature or its certificate is not valid.
+type RejectSignature struct {
+	At   time.Time
+	Text string
+}
+
+// Register gives the request its number; the day of registration follows from At.
+type Register struct {
+	At     time.Time
+	Number string
+}
+
+// Approve is the licensor's positive decision.
+type Approve struct {
+	At         time.Time
+	Order      string
+	ValidUntil string // YYYY-MM-DD, empty for no end
+	Signatory  string
+}
+
+// Refuse is the licensor's negative decision.
+type Refuse struct {
+	At        time.Time
+	Ground    Ground
+	Text      string
+	Signatory string
+}
+
+// Complete tells that the license exists.
+type Complete struct {
+	At      time.Time
+	License string
+}
+
+// Withdraw takes the application back.
+type Withdraw struct {
+	At     time.Time
+	Reason string
+}
+
+// Deliver records that the applicant has the result.
+type Deliver struct {
+	At time.Time
+	To string // "cabinet", "hand" or "center"
+}
+
+// Rate answers the questionnaire: 1 not satisfied, 2 partly, 3 satisfied.
+type Rate struct {
+	At           time.Time
+	Quality      int
+	Availability int
+}
+
+func (Open) command()            {}
+func (File) command()            {}
+func (AnswerRegisters) command() {}
+func (RequestPayment) command()  {}
+func (Pay) command()             {}
+func (FailPayment) command()     {}
+func (Sign) command()            {}
+func (RejectSignature) command() {}
+func (Register) command()        {}
+func (Approve) command()         {}
+func (Refuse) command()          {}
+func (Complete) command()        {}
+func (Withdraw) command()        {}
+func (Deliver) command()         {}
+func (Rate) command()            {}

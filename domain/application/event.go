@@ -1,0 +1,221 @@
+package application
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// Progress is what an event does to the application's way through its procedure. Every application
+// event has one, so that step deadlines are a plain fold over the events.
+type Progress struct {
+	// Completes are the steps that end with the event, in order. The first was entered before;
+	// any further one was entered and left at the time of the event.
+	Completes []int `json:"completes,omitempty"`
+	// Outcome is the branch taken out of the last completed step, where it branches.
+	Outcome regulation.Outcome `json:"outcome,omitempty"`
+	// Enters is the step that the application waits in from now on, nil where it stays where it was
+	// or has come to its end.
+	Enters *Entered `json:"enters,omitempty"`
+	// Ends says that the procedure is over: no step is open any more.
+	Ends bool `json:"ends,omitempty"`
+}
+
+// Entered is a step as it was entered.
+type Entered struct {
+	Step   int               `json:"step"`
+	Action regulation.Action `json:"action"`
+	// Due is the instant by which the step has to be left, nil where it has no deadline. Calendar is
+	// the version of the working-day calendar that Due was counted with, empty for terms in seconds.
+	Due      *time.Time `json:"due,omitempty"`
+	Calendar string     `json:"calendar,omitempty"`
+}
+
+// Opened is the first event: somebody who was authorized began an application.
+type Opened struct {
+	Progress
+	Service   string             `json:"service"`
+	Channel   regulation.Channel `json:"channel"`
+	Act       string             `json:"act"` // the wording it stays on to its end
+	Request   regulation.Request `json:"request"`
+	Licensor  string             `json:"licensor"`
+	Applicant Applicant          `json:"applicant"`
+	// License is the number of the license that is to be reissued or duplicated; Reason says why.
+	License string        `json:"license,omitempty"`
+	Reason  ReissueReason `json:"reason,omitempty"`
+}
+
+// ApplicantConfirmed: the state registers know the applicant. Name and Address are theirs.
+type ApplicantConfirmed struct {
+	Progress
+	Name    string `json:"name"`
+	Address string `json:"address,omitempty"`
+	Source  string `json:"source"` // which register answered
+}
+
+// ApplicantNotFound: the state registers have no data of the applicant.
+type ApplicantNotFound struct {
+	Progress
+	Source string `json:"source"`
+}
+
+// Filed: the request is filled in and its documents are attached.
+type Filed struct {
+	Progress
+	Form      Form       `json:"form"`
+	Documents []Document `json:"documents,omitempty"`
+}
+
+// PaymentRequested: the payment gateway was given an order.
+type PaymentRequested struct {
+	Progress
+	Order    string `json:"order"`
+	Amount   int64  `json:"amount"`   // in hundredths of the currency
+	Currency string `json:"currency"` // ISO 4217
+	URL      string `json:"url,omitempty"`
+}
+
+// Paid: the gateway confirmed the payment.
+type Paid struct {
+	Progress
+	Order     string `json:"order"`
+	Reference string `json:"reference"` // the gateway's own
+	Amount    int64  `json:"amount"`
+	Currency  string `json:"currency"`
+}
+
+// CertificateAccepted: the certificate chosen to sign with is valid and belongs to the applicant.
+type CertificateAccepted struct {
+	Progress
+	Subject string `json:"subject"` // IIN or BIN of the certificate
+	Serial  string `json:"serial"`
+	Method  string `json:"method"` // which verifier said so
+}
+
+// Signed: the request was certified by a signature.
+type Signed struct {
+	Progress
+	Subject string `json:"subject"`
+	Digest  string `json:"digest"` // SHA-256 of the signed bytes, hex
+	Method  string `json:"method"`
+}
+
+// Registered: the request has its number, and the licensor's term runs.
+type Registered struct {
+	Progress
+	Number string `json:"number"`
+	// RegisteredOn is the day of registration in the licensor's time: the next working day after
+	// office hours or on a day off. It does not count towards the term.
+	RegisteredOn string `json:"registered_on"`
+}
+
+// Approved is the licensor's positive decision; the license follows from it.
+type Approved struct {
+	Progress
+	Order string `json:"order,omitempty"` // basis: the licensor's order
+	// ValidUntil is the last day of the license, empty for no end.
+	ValidUntil string `json:"valid_until,omitempty"`
+	Signatory  string `json:"signatory"` // the authorized person
+}
+
+// Stage is where an application was refused.
+type Stage string
+
+// The stages of refusal.
+const (
+	AtPayment   Stage = "payment"
+	AtSignature Stage = "signature"
+	AtRegisters Stage = "registers"
+	AtDecision  Stage = "decision"
+)
+
+// Refused ends the application without a result.
+type Refused struct {
+	Progress
+	Stage Stage `json:"stage"`
+	// Ground is a token of the closed list of grounds; Text is the wording for the applicant.
+	Ground    Ground `json:"ground"`
+	Text      string `json:"text,omitempty"`
+	Signatory string `json:"signatory,omitempty"`
+}
+
+// Completed: the license that the approval called for exists.
+type Completed struct {
+	Progress
+	License string `json:"license"`
+}
+
+// Withdrawn: the applicant took the application back.
+type Withdrawn struct {
+	Progress
+	Reason string `json:"reason,omitempty"`
+}
+
+// Delivered: the applicant has the result in hand.
+type Delivered struct {
+	Progress
+	To string `json:"to"` // "cabinet", "hand" or "center"
+}
+
+// Rated: the applicant answered the act's questionnaire; 1 not satisfied, 2 partly, 3 satisfied.
+type Rated struct {
+	Progress
+	Quality      int `json:"quality"`
+	Availability int `json:"availability"`
+}
+
+func (Opened) EventType() (string, int)              { return "application-opened", 1 }
+func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 1 }
+func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 1 }
+func (Filed) EventType() (string, int)               { return "application-filed", 1 }
+func (PaymentRequested) EventType() (string, int)    { return "payment-requested", 1 }
+func (Paid) EventType() (string, int)                { return "application-paid", 1 }
+func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 1 }
+func (Signed) EventType() (string, int)              { return "application-signed", 1 }
+func (Registered) EventType() (string, int)          { return "application-registered", 1 }
+func (Approved) EventType() (string, int)            { return "application-approved", 1 }
+func (Refused) EventType() (string, int)             { return "application-refused", 1 }
+func (Completed) EventType() (string, int)           { return "application-completed", 1 }
+func (Withdrawn) EventType() (string, int)           { return "application-withdrawn", 1 }
+func (Delivered) EventType() (string, int)           { return "result-delivered", 1 }
+func (Rated) EventType() (string, int)               { return "service-rated", 1 }
+
+// Decode makes today's payload of a stored event. An event of a type or schema that was never
+// written is ErrDamaged.
+func Decode(e domain.Event) (domain.Payload, error) {
+	switch e.Type {
+	case "application-opened":
+		return domain.Decode[Opened](e)
+	case "applicant-confirmed":
+		return domain.Decode[ApplicantConfirmed](e)
+	case "applicant-not-found":
+		return domain.Decode[ApplicantNotFound](e)
+	case "application-filed":
+		return domain.Decode[Filed](e)
+	case "payment-requested":
+		return domain.Decode[PaymentRequested](e)
+	case "application-paid":
+		return domain.Decode[Paid](e)
+	case "certificate-accepted":
+		return domain.Decode[CertificateAccepted](e)
+	case "application-signed":
+		return domain.Decode[Signed](e)
+	case "application-registered":
+		return domain.Decode[Registered](e)
+	case "application-approved":
+		return domain.Decode[Approved](e)
+	case "application-refused":
+		return domain.Decode[Refused](e)
+	case "application-completed":
+		return domain.Decode[Completed](e)
+	case "application-withdrawn":
+		return domain.Decode[Withdrawn](e)
+	case "result-delivered":
+		return domain.Decode[Delivered](e)
+	case "service-rated":
+		return domain.Decode[Rated](e)
+	}
+	return nil, fmt.Errorf("application event %q: %w", e.Type, domain.ErrDamaged)
+}

@@ -1,0 +1,112 @@
+package application
+
+import (
+	"time"
+
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// Applicant is who applies: a natural person by IIN, an organization by BIN.
+type Applicant struct {
+	ID      string `json:"id"` // 12 digits
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address,omitempty"`
+}
+
+// ReissueReason is why a license is to be reissued.
+type ReissueReason string
+
+// The reasons for a reissue.
+const (
+	NameChanged     ReissueReason = "name"
+	AddressChanged  ReissueReason = "address"
+	Reorganized     ReissueReason = "reorganization"
+	ActivityRenamed ReissueReason = "activity-name"
+)
+
+// Form is what the applicant asks for, as filled in.
+type Form struct {
+	// Name and Address are the applicant's, as the license is to show them.
+	Name    string `json:"name"`
+	Address string `json:"address,omitempty"`
+	// Subactivities are the parts of the activity asked for, in the applicant's words.
+	Subactivities []string `json:"subactivities,omitempty"`
+	// Sites are the branches, objects and points the activity is carried out at.
+	Sites []string `json:"sites,omitempty"`
+	Phone string   `json:"phone,omitempty"`
+	Email string   `json:"email,omitempty"`
+	Note  string   `json:"note,omitempty"`
+}
+
+// Document is a file attached to an application. The file itself is kept by its digest.
+type Document struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Size      int64  `json:"size"`            // bytes
+	SHA256    string `json:"sha256"`          // hex
+	Paper     bool   `json:"paper,omitempty"` // scanned from paper by an employee
+}
+
+// Ground is why an application was refused.
+type Ground string
+
+// The grounds. The first three are the machine's; the rest are the licensor's to choose from.
+const (
+	NoPayment          Ground = "no-payment"
+	SignatureInvalid   Ground = "signature-invalid"
+	NotInRegisters     Ground = "not-in-registers"
+	ActivityForbidden  Ground = "activity-forbidden"  // the activity is forbidden to this class of persons
+	FeeNotPaid         Ground = "fee-not-paid"        // the license fee was not paid
+	NotQualified       Ground = "not-qualified"       // qualification requirements are not met
+	NotAgreed          Ground = "not-agreed"          // an agreeing body answered no
+	CourtDecision      Ground = "court-decision"      // a court forbids it
+	DocumentsIncorrect Ground = "documents-incorrect" // documents are missing or untrue
+)
+
+// Grounds are the grounds a licensor may choose from.
+var Grounds = []Ground{ActivityForbidden, FeeNotPaid, NotQualified, NotAgreed, CourtDecision, DocumentsIncorrect}
+
+// Status is where an application stands, for people.
+type Status string
+
+// The statuses.
+const (
+	StatusDraft      Status = "draft"       // opened, not yet complete
+	StatusInProgress Status = "in-progress" // filed: registers, payment, signature, registration
+	StatusExamined   Status = "examined"    // registered: the licensor examines it
+	StatusApproved   Status = "approved"    // decided; the license is being formed
+	StatusCompleted  Status = "completed"   // the license exists
+	StatusRefused    Status = "refused"
+	StatusWithdrawn  Status = "withdrawn"
+)
+
+// State is an application as its events left it.
+type State struct {
+	Exists    bool
+	ID        string
+	Service   string
+	Channel   regulation.Channel
+	Act       string
+	Request   regulation.Request
+	Licensor  string
+	Applicant Applicant
+	License   string // the license concerned, for reissue and duplicate
+	Reason    ReissueReason
+	OpenedBy  string // actor id
+	OpenedAt  time.Time
+
+	Status    Status
+	Step      int // the open step, 0 when there is none
+	Action    regulation.Action
+	Form      *Form
+	Documents []Document
+	Order     *PaymentRequested
+	Payment   *Paid
+	Signature *Signed
+	Number    string // registration number
+	Approval  *Approved
+	Refusal   *Refused
+	Result    string // number of the license that came of it
+	Delivered bool
+	Rated     bool
+}

@@ -1,0 +1,75 @@
+package license
+
+import "time"
+
+// Command is one of the structs below: something somebody wants of a license. Each carries the time
+// at which it is decided; days are in the licensor's time, YYYY-MM-DD.
+type Command interface{ command() }
+
+// Issue makes the license.
+type Issue struct {
+	At     time.Time
+	Issued Issued
+}
+
+// EndAsReissued ends the license in favor of its successor.
+type EndAsReissued struct {
+	At          time.Time
+	Successor   string
+	Reason      string
+	Application string
+}
+
+// Duplicate gives out a further copy.
+type Duplicate struct {
+	At          time.Time
+	Application string
+}
+
+// Suspend stops the license from From to Until.
+type Suspend struct {
+	At     time.Time
+	From   string
+	Until  string
+	Reason string
+	Order  string
+}
+
+// Resume ends the suspension.
+type Resume struct {
+	At     time.Time
+	On     string
+	Reason string
+	Order  string
+}
+
+// Terminate ends the license for good.
+type Terminate struct {
+	At     time.Time
+	On     string
+	Ground TerminationGround
+	Text   string
+	Order  string
+}
+
+// AddSite puts a site on the license; RemoveSite takes it off.
+type AddSite struct {
+	At   time.Time
+	Site Site
+}
+
+// RemoveSite takes a site off the license.
+type RemoveSite struct {
+	At     time.Time
+	ID     string
+	Reason string
+}
+
+func (Issue) command()         {}
+func (EndAsReissued) command() {}
+func (Duplicate) command()     {}
+func (Suspend) command()       {}
+func (Resume) command()        {}
+func (Terminate) command()     {}
+func (AddSite) command()       {}
+func (RemoveSite) command()    {}

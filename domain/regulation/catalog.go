@@ -1,0 +1,95 @@
+package regulation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Catalog is every act in every wording, checked. It does not change once loaded.
+type Catalog struct {
+	Acts []*Act
+}
+
+// Services lists the newest wording of every service, in the order of the acts.
+func (c *Catalog) Services() []*Service {
+	var slugs []string
+	newest := map[string]*Service{}
+	for _, a := range c.Acts {
+		for _, s := range a.Services {
+			if old, ok := newest[s.Slug]; !ok {
+				slugs = append(slugs, s.Slug)
+				newest[s.Slug] = s
+			} else if old.Act.EffectiveFrom < a.EffectiveFrom {
+				newest[s.Slug] = s
+			}
+		}
+	}
+	services := make([]*Service, len(slugs))
+	for i, slug := range slugs {
+		services[i] = newest[slug]
+	}
+	return services
+}
+
+// InForce is the wording of the service that applies to an application opened at the time, the
+// earliest wording where none had come into force by then. ErrNotFound for an unknown service.
+func (c *Catalog) InForce(slug string, at time.Time) (*Service, error) {
+	var best, earliest *Service
+	for _, a := range c.Acts {
+		for _, s := range a.Services {
+			if s.Slug != slug {
+				continue
+			}
+			if !a.EffectiveFrom.Time().After(at) && (best == nil || best.Act.EffectiveFrom < a.EffectiveFrom) {
+				best = s
+			}
+			if earliest == nil || earliest.Act.EffectiveFrom > a.EffectiveFrom {
+				earliest = s
+			}
+		}
+	}
+	if best == nil {
+		best = earliest
+	}
+	if best == nil {
+		return nil, fmt.Errorf("service %q: %w", slug, domain.ErrNotFound)
+	}
+	return best, nil
+}
+
+// Wording is the service as the act with the id words it: what an application in flight stays on.
+func (c *Catalog) Wording(act, slug string) (*Service, error) {
+	for _, a := range c.Acts {
+		if a.ID != act {
+			continue
+		}
+		for _, s := range a.Services {
+			if s.Slug == slug {
+				return s, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("service %q in act %q: %w", slug, act, domain.ErrNotFound)
+}
+
+// Procedure is the service's procedure through the channel, ErrNotFound where it has none.
+func (s *Service) Procedure(channel Channel) (*Procedure, error) {
+	for _, p := range s.Procedures {
+		if p.Channel == channel {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("service %q through %q: %w", s.Slug, channel, domain.ErrNotFound)
+}
+
+// Offers reports whether the service offers the kind of request.
+func (s *Service) Offers(r Request) bool {
+	for _, offered := range s.Requests {
+		if offered == r {
+			return true
+		}
+	}
+	return false
+}

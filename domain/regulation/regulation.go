@@ -1,0 +1,218 @@
+// Package regulation holds the acts that regulate licensing as data: the services an act regulates,
+// the procedure of each service through each channel, and the steps of each procedure with their
+// actors, actions, deadlines and branches.
+//
+// The acts are the YAML files in acts/, embedded. A file is the act as it is printed together with
+// what is in effect where the print contradicts itself; each such difference is a numbered
+// discrepancy with its reason. Load reads and checks them; a Catalog is what passed. The state
+// machine in domain/application is driven by the steps' action tokens alone, so another country's
+// act is another file.
+package regulation
+
+import "time"
+
+// Text is a wording by language: "ru", "kk", "en". A language that the act does not have is absent;
+// an English wording is ours.
+type Text map[string]string
+
+// Channel is a way an application comes in.
+type Channel string
+
+// The channels: the e-government portal, the licensor's own office, the public service center.
+const (
+	Portal Channel = "portal"
+	Office Channel = "office"
+	Center Channel = "center"
+)
+
+// Request is what an application asks for.
+type Request string
+
+// The kinds of request.
+const (
+	Issue     Request = "issue"
+	Reissue   Request = "reissue"
+	Duplicate Request = "duplicate"
+)
+
+// Act is a legal act that approves the regulations of one or more services.
+type Act struct {
+	// ID is our stable token for this wording of the act, such as "kz-minjust-2012-292"; it is stored
+	// with every event decided under it.
+	ID           string       `json:"id" yaml:"id"`
+	Country      string       `json:"country" yaml:"country"` // ISO 3166 alpha-2
+	Title        Text         `json:"title" yaml:"title"`
+	Kind         Text         `json:"kind" yaml:"kind"` // "Приказ"
+	Number       string       `json:"number" yaml:"number"`
+	Date         Date         `json:"date" yaml:"date"`
+	Body         Text         `json:"body" yaml:"body"` // who adopted it
+	Registration Registration `json:"registration" yaml:"registration"`
+	Repeal       *Repeal      `json:"repeal" yaml:"repeal"`
+	Amendments   []Amendment  `json:"amendments" yaml:"amendments"`
+	// EffectiveFrom is the first day this wording applies to newly opened applications. The acts
+	// come into force some days after publication; where the day is not printed, it is the day of
+	// registration, and a discrepancy says so.
+	EffectiveFrom Date          `json:"effective_from" yaml:"effective_from"`
+	Services      []*Service    `json:"services" yaml:"services"`
+	Discrepancies []Discrepancy `json:"discrepancies" yaml:"discrepancies"`
+
+	// File is the file the act was read from.
+	File string `json:"-" yaml:"-"`
+}
+
+// Registration is the entry of the act in the register of the Ministry of Justice.
+type Registration struct {
+	Number string `json:"number" yaml:"number"`
+	Date   Date   `json:"date" yaml:"date"`
+}
+
+// Repeal is the act that repealed this one. A repeal is a printed fact: the registry goes on
+// applying the newest wording it has until a file with a later one is given.
+type Repeal struct {
+	By   string `json:"by" yaml:"by"`
+	Date Date   `json:"date" yaml:"date"`
+}
+
+// Amendment is an act that changed this one.
+type Amendment struct {
+	By   string `json:"by" yaml:"by"`
+	Date Date   `json:"date" yaml:"date"`
+	Note string `json:"note" yaml:"note"`
+}
+
+// Date is a day, YYYY-MM-DD.
+type Date string
+
+// Time is the start of the day in UTC, zero where the date is empty.
+func (d Date) Time() time.Time {
+	t, _ := time.Parse(time.DateOnly, string(d))
+	return t
+}
+
+// Service is one licensing service.
+type Service struct {
+	Slug     string   `json:"slug" yaml:"slug"`
+	Title    Text     `json:"title" yaml:"title"`
+	Activity Text     `json:"activity" yaml:"activity"` // what the license permits
+	Licensor Licensor `json:"licensor" yaml:"licensor"`
+	Standard Text     `json:"standard" yaml:"standard"` // the service standard it rests on
+	// Automation is the printed degree of automation.
+	Automation Text `json:"automation" yaml:"automation"`
+	// Requests are the kinds of request offered.
+	Requests []Request `json:"requests" yaml:"requests"`
+	// Applicants are the identifiers accepted: "iin", "bin", or both.
+	Applicants []string `json:"applicants" yaml:"applicants"`
+	// Result is "license" or "permit".
+	Result string `json:"result" yaml:"result"`
+	// Paid says whether the service is paid for.
+	Paid       bool         `json:"paid" yaml:"paid"`
+	Procedures []*Procedure `json:"procedures" yaml:"procedures"`
+
+	Act *Act `json:"-" yaml:"-"`
+}
+
+// Licensor is the body that licenses.
+type Licensor struct {
+	Slug  string `json:"slug" yaml:"slug"`
+	Title Text   `json:"title" yaml:"title"`
+}
+
+// Procedure is one service through one channel.
+type Procedure struct {
+	Channel Channel `json:"channel" yaml:"channel"`
+	// Text is the numbered text of the procedure, item by item, as printed.
+	Text []Item `json:"text" yaml:"text"`
+	// Steps are the columns of the printed step table, in order.
+	Steps []*Step `json:"steps" yaml:"steps"`
+
+	Service *Service `json:"-" yaml:"-"`
+}
+
+// Item is one item of a procedure's numbered text.
+type Item struct {
+	Kind    string `json:"kind" yaml:"kind"`     // "process" or "condition"; "" for an item that is neither
+	Number  *int   `json:"number" yaml:"number"` // процесс N, условие N; null for an item that is neither
+	Wording Text   `json:"wording" yaml:"wording"`
+}
+
+// Step is one step of a procedure.
+type Step struct {
+	Number     int      `json:"number" yaml:"number"`
+	Actor      Actor    `json:"actor" yaml:"actor"`
+	Action     Action   `json:"action" yaml:"action"`
+	Wording    Text     `json:"wording" yaml:"wording"`       // the printed action
+	Completion Text     `json:"completion" yaml:"completion"` // the printed completion form; empty where the cell is empty
+	Deadline   Deadline `json:"deadline" yaml:"deadline"`
+	// NextPrinted is the printed cell "number of the next action", as it stands; "" where empty.
+	NextPrinted string `json:"next_printed" yaml:"next_printed"`
+	// Next are the steps that follow in effect. A step without one ends the procedure.
+	Next []Edge `json:"next" yaml:"next"`
+	// Discrepancies are the ids of the act's discrepancies that concern the step.
+	Discrepancies []string `json:"discrepancies" yaml:"discrepancies"`
+}
+
+// Actor is who carries a step out: as printed, and the role that acts in effect.
+type Actor struct {
+	Printed Text `json:"printed" yaml:"printed"`
+	Role    Role `json:"role" yaml:"role"`
+}
+
+// Role is who acts in a step.
+type Role string
+
+// The roles that act in a step. System is a machine: the portal, a gateway, a state database, the registry.
+const (
+	Applicant Role = "applicant"
+	Officer   Role = "officer"
+	Operator  Role = "operator"
+	System    Role = "system"
+)
+
+// Edge leads to the next step. To is the number of a step of the same procedure, or 0 (in the file:
+// "to: end") where the procedure ends in a refusal without a step of its own.
+type Edge struct {
+	To   int     `json:"to" yaml:"to"`
+	When Outcome `json:"when" yaml:"when"` // "" where the step has one way on
+}
+
+// Unit is what a deadline is counted in.
+type Unit string
+
+// The units.
+const (
+	Seconds     Unit = "seconds"
+	WorkingDays Unit = "working_days"
+)
+
+// Deadline is the term of a step. Printed is the cell as it stands; the rest is in effect. Min and
+// Max bound the term, Max is the deadline; both are nil where the step has none of its own ("-").
+type Deadline struct {
+	Printed string `json:"printed" yaml:"printed"`
+	Min     *int   `json:"min" yaml:"min"`
+	Max     *int   `json:"max" yaml:"max"`
+	Unit    Unit   `json:"unit" yaml:"unit"` // "" where there is no term
+	// ByRequest has the deadline by kind of request, in the same unit, where the act differs by kind;
+	// otherwise it is empty and Max holds for every kind.
+	ByRequest map[Request]int `json:"by_request" yaml:"by_request"`
+}
+
+// For is the deadline for a kind of request, false where the step has none.
+func (d Deadline) For(r Request) (n int, unit Unit, ok bool) {
+	if n, ok := d.ByRequest[r]; ok {
+		return n, d.Unit, true
+	}
+	if d.Max == nil {
+		return 0, "", false
+	}
+	return *d.Max, d.Unit, true
+}
+
+// Discrepancy is a place where the act contradicts itself, and what is in effect there.
+type Discrepancy struct {
+	ID      string `json:"id" yaml:"id"`       // unique among all acts, such as "mert-242-07"
+	Place   string `json:"place" yaml:"place"` // service, channel, table or item
+	Printed string `json:"printed" yaml:"printed"`
+	Against string `json:"against" yaml:"against"` // what the other place says
+	Effect  string `json:"effect" yaml:"effect"`   // what is in effect
+	Reason  string `json:"reason" yaml:"reason"`   // the rule that decided
+}
