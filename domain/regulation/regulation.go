@@ -105,8 +105,10 @@ type Service struct {
 	// Result is "license" or "permit".
 	Result string `json:"result" yaml:"result"`
 	// Paid says whether the service is paid for.
-	Paid       bool         `json:"paid" yaml:"paid"`
-	Procedures []*Procedure `json:"procedures" yaml:"procedures"`
+	Paid bool `json:"paid" yaml:"paid"`
+	// Discrepancies are the ids of the act's discrepancies that concern the service as a whole.
+	Discrepancies []string     `json:"discrepancies" yaml:"discrepancies"`
+	Procedures    []*Procedure `json:"procedures" yaml:"procedures"`
 
 	Act *Act `json:"-" yaml:"-"`
 }
@@ -120,6 +122,9 @@ type Licensor struct {
 // Procedure is one service through one channel.
 type Procedure struct {
 	Channel Channel `json:"channel" yaml:"channel"`
+	// Discrepancies are the ids of the act's discrepancies that concern the numbered text or the
+	// procedure as a whole.
+	Discrepancies []string `json:"discrepancies" yaml:"discrepancies"`
 	// Text is the numbered text of the procedure, item by item, as printed.
 	Text []Item `json:"text" yaml:"text"`
 	// Steps are the columns of the printed step table, in order.
@@ -207,10 +212,15 @@ func (d Deadline) For(r Request) (n int, unit Unit, ok bool) {
 	return *d.Max, d.Unit, true
 }
 
-// Discrepancy is a place where the act contradicts itself, and what is in effect there.
+// Discrepancy is a place where the act contradicts itself, and what is in effect there. A step, a
+// procedure or a service names the discrepancies that concern it; one that nothing names concerns
+// the act itself, and its place begins with "act".
 type Discrepancy struct {
-	ID      string `json:"id" yaml:"id"`       // unique among all acts, such as "mert-242-07"
-	Place   string `json:"place" yaml:"place"` // service, channel, table or item
+	ID string `json:"id" yaml:"id"` // unique among all acts, such as "mert-242-07"
+	// Place is the service, channel, table and step or item, and which cells: where the deadline in
+	// effect is not the printed one it says "deadline", where the next steps differ "next", where
+	// another role acts "actor".
+	Place   string `json:"place" yaml:"place"`
 	Printed string `json:"printed" yaml:"printed"`
 	Against string `json:"against" yaml:"against"` // what the other place says
 	Effect  string `json:"effect" yaml:"effect"`   // what is in effect
