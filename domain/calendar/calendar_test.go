@@ -146,7 +146,7 @@ func TestDueExamples(t *testing.T) {
 		{"2024-02-27T12:00:00+06:00", 2, "2024-02-29", "2024-02-29T19:00:00Z"}, // its last hour came twice
 	}
 	for _, tt := range tests {
-		day, err := c.Registered(instant(t, tt.filed), calendar.OfficeHours)
+		day, err := c.Registered(instant(t, tt.filed), calendar.DefaultHours)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,17 +177,17 @@ func TestRegistered(t *testing.T) {
 		hours calendar.Hours
 		want  calendar.Day
 	}{
-		{"2026-11-20T09:00:00+05:00", calendar.OfficeHours, "2026-11-20"},
-		{"2026-11-20T00:00:00+05:00", calendar.OfficeHours, "2026-11-20"}, // before it opens
-		{"2026-11-20T18:29:59.999999+05:00", calendar.OfficeHours, "2026-11-20"},
-		{"2026-11-20T18:30:00+05:00", calendar.OfficeHours, "2026-11-23"}, // Friday evening
-		{"2026-11-20T18:30:00+05:00", calendar.Hours{}, "2026-11-23"},     // zero means OfficeHours
+		{"2026-11-20T09:00:00+05:00", calendar.DefaultHours, "2026-11-20"},
+		{"2026-11-20T00:00:00+05:00", calendar.DefaultHours, "2026-11-20"}, // before it opens
+		{"2026-11-20T18:29:59.999999+05:00", calendar.DefaultHours, "2026-11-20"},
+		{"2026-11-20T18:30:00+05:00", calendar.DefaultHours, "2026-11-23"}, // Friday evening
+		{"2026-11-20T18:30:00+05:00", calendar.Hours{}, "2026-11-23"},     // zero means DefaultHours
 		{"2026-11-20T19:59:00+05:00", evening, "2026-11-20"},
-		{"2026-11-21T11:00:00+05:00", calendar.OfficeHours, "2026-11-23"}, // Saturday
-		{"2026-11-19T23:30:00Z", calendar.OfficeHours, "2026-11-20"},      // already Friday there
-		{"2013-12-28T11:00:00+06:00", calendar.OfficeHours, "2013-12-28"}, // a Saturday that was worked
-		{"2013-12-31T19:00:00+06:00", calendar.OfficeHours, "2014-01-06"}, // 1, 2 holidays, 3 moved
-		{"2012-12-31T11:00:00+06:00", calendar.OfficeHours, "2013-01-03"}, // moved off
+		{"2026-11-21T11:00:00+05:00", calendar.DefaultHours, "2026-11-23"}, // Saturday
+		{"2026-11-19T23:30:00Z", calendar.DefaultHours, "2026-11-20"},      // already Friday there
+		{"2013-12-28T11:00:00+06:00", calendar.DefaultHours, "2013-12-28"}, // a Saturday that was worked
+		{"2013-12-31T19:00:00+06:00", calendar.DefaultHours, "2014-01-06"}, // 1, 2 holidays, 3 moved
+		{"2012-12-31T11:00:00+06:00", calendar.DefaultHours, "2013-01-03"}, // moved off
 	}
 	for _, tt := range tests {
 		got, err := c.Registered(instant(t, tt.at), tt.hours)
@@ -210,7 +210,7 @@ func TestYearsWithoutDataAreAnError(t *testing.T) {
 	check("working before", 2011, err)
 	_, _, err = c.Working("2028-01-01")
 	check("working after", 2028, err)
-	_, err = c.Registered(instant(t, "2027-12-31T19:00:00+05:00"), calendar.OfficeHours)
+	_, err = c.Registered(instant(t, "2027-12-31T19:00:00+05:00"), calendar.DefaultHours)
 	check("registered after", 2028, err)
 	_, err = c.Due("2027-12-31", 1)
 	check("due after", 2028, err)
@@ -245,7 +245,7 @@ func TestBadInput(t *testing.T) {
 
 func TestHours(t *testing.T) {
 	h, err := calendar.ParseHours("09:00-18:30")
-	if err != nil || h != calendar.OfficeHours || h.String() != "09:00-18:30" || (calendar.Hours{}).String() != "09:00-18:30" {
+	if err != nil || h != calendar.DefaultHours || h.String() != "09:00-18:30" || (calendar.Hours{}).String() != "09:00-18:30" {
 		t.Errorf("%v, %v", h, err)
 	}
 	for _, s := range []string{"", "9-18", "18:30-09:00", "09:00-09:00", "09:00 18:30", "09:00-24:30", "0900-18300"} {
@@ -333,11 +333,11 @@ func TestRegisteredIsAWorkingDay(t *testing.T) {
 	to := instant(t, "2027-12-01T00:00:00Z").Unix()
 	rapid.Check(t, func(r *rapid.T) {
 		at := time.Unix(rapid.Int64Range(from, to).Draw(r, "at"), 0)
-		day, err := c.Registered(at, calendar.OfficeHours)
+		day, err := c.Registered(at, calendar.DefaultHours)
 		if err != nil || !working(t, c, day) || day < calendar.DayOf(at) {
 			r.Fatalf("%v is registered on %s, %v", at, day, err)
 		}
-		later, err := c.Registered(at.Add(time.Hour), calendar.OfficeHours)
+		later, err := c.Registered(at.Add(time.Hour), calendar.DefaultHours)
 		if err != nil || later < day {
 			r.Fatalf("an hour later is registered on %s, before %s", later, day)
 		}

@@ -54,14 +54,14 @@ func (d Day) midnight(after int) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()+after, 0, 0, 0, 0, Zone).UTC()
 }
 
-// Hours are the hours of an office, as times of day in Zone. The zero Hours are OfficeHours.
+// Hours are the hours of an office, as times of day in Zone. The zero Hours are DefaultHours.
 type Hours struct {
 	Opens, Closes time.Duration // since midnight; open from Opens on, closed from Closes on
 }
 
-// OfficeHours are the hours of a licensor without hours of its own, 09:00 to 18:30. The lunch break is
+// DefaultHours are the hours of a licensor without hours of its own, 09:00 to 18:30. The lunch break is
 // left out: it moves nothing to another day.
-var OfficeHours = Hours{Opens: 9 * time.Hour, Closes: 18*time.Hour + 30*time.Minute}
+var DefaultHours = Hours{Opens: 9 * time.Hour, Closes: 18*time.Hour + 30*time.Minute}
 
 // ParseHours reads "09:00-18:30"; anything else, and an office that closes before it opens, is ErrInvalid.
 func ParseHours(s string) (Hours, error) {
@@ -84,7 +84,7 @@ func (h Hours) String() string {
 
 func (h Hours) orDefault() Hours {
 	if h == (Hours{}) {
-		return OfficeHours
+		return DefaultHours
 	}
 	return h
 }
