@@ -1,0 +1,202 @@
+package i18n_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tizilim/tizilim/api/i18n"
+)
+
+func load(t *testing.T) *i18n.Texts {
+	t.Helper()
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts
+}
+
+func TestCount(t *testing.T) {
+	texts := load(t)
+	tests := []struct {
+		lang string
+		n    int
+		want string
+	}{
+		{"ru", 1, "1 рабочий день"},
+		{"ru", 3, "3 рабочих дня"},
+		{"ru", 5, "5 рабочих дней"},
+		{"ru", 11, "11 рабочих дней"},
+		{"ru", 21, "21 рабочий день"},
+		{"ru", 0, "0 рабочих дней"},
+		{"kk", 1, "1 жұмыс күні"},
+		{"kk", 15, "15 жұмыс күні"},
+		{"en", 1, "1 working day"},
+		{"en", 0, "0 working days"},
+		{"en", 1234567, "1\u00a0234\u00a0567 working days"},
+	}
+	for _, tt := range tests {
+		if got := texts.Count(tt.lang, "count.working-days", tt.n); got != tt.want {
+			t.Errorf("Count(%s, %d) = %q, want %q", tt.lang, tt.n, got, tt.want)
+		}
+	}
+}
+
+func TestDay(t *testing.T) {
+	texts := load(t)
+	for lang, want := range map[string]string{
+		"kk": "2013 жылғы 26 сәуір", "ru": "26 апреля 2013 г.", "en": "26 April 2013",
+	} {
+		if got := texts.Day(lang, "2013-04-26"); got != want {
+			t.Errorf("Day(%s) = %q, want %q", lang, got, want)
+		}
+	}
+	at := time.Date(2013, 4, 26, 20, 5, 0, 0, time.UTC)
+	if got, want := texts.Moment("en", at, time.FixedZone("", 6*3600)), "27 April 2013, 02:05"; got != want {
+		t.Errorf("Moment = %q, want %q", got, want)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	texts := load(t)
+	for header, want := range map[string]string{
+		"":                           "en",
+		"ru-RU,ru;q=0.9,en;q=0.8":    "ru",
+		"kk-KZ":                      "kk",
+		"de":                         "en",
+		"de, kk;q=0.5":               "kk",
+		"en-US":                      "en",
+		"*":                          "en",
+		"not a header \x00 at all ;": "en",
+	} {
+		if got := texts.Choose(header); got != want {
+			t.Errorf("Choose(%q) = %q, want %q", header, got, want)
+		}
+	}
+}
+
+func TestUnknownKeyIsSeen(t *testing.T) {
+	if got := load(t).Text("ru", "no.such-key"); got != "no.such-key" {
+		t.Errorf("Text = %q", got)
+	}
+}
+
+// TestDomainHasTexts reads the domain's source: every rejection code, action, status, event type,
+// ground and the like must have a text, so that a new one cannot be forgotten.
+func TestDomainHasTexts(t *testing.T) {
+	texts := load(t)
+	found := scan(t, "../../domain", "../../projections")
+	for key, where := range found {
+		if !texts.Has(key) {
+			t.Errorf("%s: no text %q", where, key)
+		}
+	}
+	if len(found) < 120 {
+		t.Errorf("only %d tokens were found in the domain: the scan misses them", len(found))
+	}
+}
+
+// prefixes are the keys under which the constants of a type have their texts.
+var prefixes = map[string]string{
+	"application.Status":        "application-status.",
+	"application.Stage":         "stage.",
+	"application.Ground":        "ground.",
+	"application.ReissueReason": "reason.",
+	"license.Status":            "license-status.",
+	"license.TerminationGround": "termination-ground.",
+	"regulation.Action":         "action.",
+	"regulation.Channel":        "channel.",
+	"regulation.Request":        "request.",
+	"domain.Role":               "role.",
+}
+
+// scan finds the keys that the source calls for, and where.
+func scan(t *testing.T, roots ...string) map[string]string {
+	t.Helper()
+	keys := map[string]string{}
+	fset := token.NewFileSet()
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(fset, path, nil, 0)
+			if err != nil {
+				return err
+			}
+			scanFile(fset, file, keys)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return keys
+}
+
+func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
+	add := func(key string, n ast.Node) { keys[key] = fset.Position(n.Pos()).String() }
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl: // func (Opened) EventType() (string, int) { return "application-opened", 1 }
+			if n.Name.Name == "EventType" && n.Body != nil {
+				ast.Inspect(n.Body, func(m ast.Node) bool {
+					if ret, ok := m.(*ast.ReturnStmt); ok {
+						if s, ok := literal(ret.Results[0]); ok {
+							add("event."+s, n)
+						}
+					}
+					return true
+				})
+			}
+		case *ast.CallExpr: // domain.Reject("code", …)
+			if name := callee(n); (name == "Reject") && len(n.Args) > 0 {
+				if s, ok := literal(n.Args[0]); ok {
+					add("problem."+s+".title", n)
+					add("problem."+s+".detail", n)
+				}
+			}
+		case *ast.ValueSpec: // const X Type = "token"; const CodeX = "code"
+			for i, v := range n.Values {
+				s, ok := literal(v)
+				if !ok {
+					continue
+				}
+				if id, ok := n.Type.(*ast.Ident); ok && prefixes[file.Name.Name+"."+id.Name] != "" {
+					add(prefixes[file.Name.Name+"."+id.Name]+s, n)
+				}
+				if strings.HasPrefix(n.Names[i].Name, "Code") {
+					add("problem."+s+".title", n)
+					add("problem."+s+".detail", n)
+				}
+			}
+		}
+		return true
+	})
+}
+
+func callee(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	case *ast.Ident:
+		return f.Name
+	}
+	return ""
+}
+
+func literal(e ast.Expr) (string, bool) {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(lit.Value)
+	return s, err == nil
+}
