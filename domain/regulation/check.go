@@ -1,0 +1,340 @@
+package regulation
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// languages are those the registry speaks; a title must be there in each.
+var languages = []string{"ru", "kk", "en"}
+
+var token = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// checker collects the problems of one act.
+type checker struct {
+	problems []error
+	known    map[string]Discrepancy // the act's discrepancies by id
+	named    map[string]bool        // those that something refers to
+}
+
+// checkAll checks every act by itself, and what no two acts may share.
+func checkAll(sources []*source) []error {
+	var problems []error
+	discrepancies := map[string]string{} // id to file
+	type wording struct {
+		slug string
+		from Date
+	}
+	wordings := map[wording]string{} // to act id
+	for _, src := range sources {
+		problems = append(problems, checkAct(src)...)
+		for i, d := range src.act.Discrepancies {
+			if file, ok := discrepancies[d.ID]; ok && file != src.file {
+				problems = append(problems, src.at("discrepancies", i, "id").problem("discrepancy %q is in %s too", d.ID, file))
+			}
+			discrepancies[d.ID] = src.file
+		}
+		for i, s := range src.act.Services {
+			if s == nil {
+				continue
+			}
+			w := wording{s.Slug, src.act.EffectiveFrom}
+			if id, ok := wordings[w]; ok && id != src.act.ID {
+				problems = append(problems, src.at("services", i, "slug").problem(
+					"service %q is worded by act %q from %s too", s.Slug, id, w.from))
+			}
+			wordings[w] = src.act.ID
+		}
+	}
+	return problems
+}
+
+func checkAct(src *source) []error {
+	c := &checker{known: map[string]Discrepancy{}, named: map[string]bool{}}
+	a, at := src.act, src.at()
+	c.token(at, "id", a.ID)
+	if len(a.Country) != 2 || strings.ToUpper(a.Country) != a.Country {
+		c.refuse(at.at("country"), "country %q is no ISO 3166 alpha-2 code", a.Country)
+	}
+	c.some(at, "title", a.Title)
+	c.some(at, "kind", a.Kind)
+	c.some(at, "body", a.Body)
+	c.filled(at, "number", a.Number)
+	c.date(at, "date", a.Date)
+	c.date(at, "effective_from", a.EffectiveFrom)
+	c.filled(at.at("registration"), "number", a.Registration.Number)
+	c.date(at.at("registration"), "date", a.Registration.Date)
+	if a.Repeal != nil {
+		c.filled(at.at("repeal"), "by", a.Repeal.By)
+		c.date(at.at("repeal"), "date", a.Repeal.Date)
+	}
+	for i, m := range a.Amendments {
+		c.filled(at.at("amendments", i), "by", m.By)
+		c.date(at.at("amendments", i), "date", m.Date)
+	}
+	c.discrepancies(at, a.Discrepancies)
+	c.services(at.at("services"), a.Services)
+	c.unnamed(at, a.Discrepancies)
+	return c.problems
+}
+
+func (c *checker) services(at place, services []*Service) {
+	if len(services) == 0 {
+		c.refuse(at, "an act without services")
+	}
+	seen := map[string]bool{}
+	for i, s := range services {
+		if s == nil {
+			c.refuse(at.at(i), "a service without content")
+			continue
+		}
+		if seen[s.Slug] {
+			c.refuse(at.at(i, "slug"), "two services %q", s.Slug)
+		}
+		seen[s.Slug] = true
+		c.service(at.at(i), s)
+	}
+}
+
+func (c *checker) service(at place, s *Service) {
+	c.token(at, "slug", s.Slug)
+	c.every(at, "title", s.Title)
+	c.every(at, "activity", s.Activity)
+	c.token(at.at("licensor"), "slug", s.Licensor.Slug)
+	c.every(at.at("licensor"), "title", s.Licensor.Title)
+	c.some(at, "standard", s.Standard)
+	c.some(at, "automation", s.Automation)
+	set(c, at.at("requests"), "request", s.Requests, Issue, Reissue, Duplicate)
+	set(c, at.at("applicants"), "identifier", s.Applicants, "iin", "bin")
+	if s.Result != "license" && s.Result != "permit" {
+		c.refuse(at.at("result"), "result %q is neither license nor permit", s.Result)
+	}
+	if !at.has("paid") {
+		c.refuse(at, "service %q does not say whether it is paid", s.Slug)
+	}
+	c.references(at, s.Discrepancies)
+	if len(s.Procedures) == 0 {
+		c.refuse(at.at("procedures"), "service %q has no procedure", s.Slug)
+	}
+	var channels []Channel
+	for i, p := range s.Procedures {
+		here := at.at("procedures", i)
+		if p == nil {
+			c.refuse(here, "a procedure without content")
+			continue
+		}
+		channels = append(channels, p.Channel)
+		c.procedure(here, s, p)
+	}
+	set(c, at.at("procedures"), "channel", channels, Portal, Office, Center)
+	if s.Paid && !slices.ContainsFunc(s.Procedures, func(p *Procedure) bool { return p != nil && p.Has(Pay) }) {
+		c.refuse(at.at("paid"), "service %q is paid, and no procedure has a step %q", s.Slug, Pay)
+	}
+}
+
+func (c *checker) procedure(at place, s *Service, p *Procedure) {
+	c.references(at, p.Discrepancies)
+	for i, item := range p.Text {
+		c.item(at.at("text", i), item)
+	}
+	if len(p.Steps) == 0 {
+		c.refuse(at.at("steps"), "a procedure without steps")
+		return
+	}
+	if i := slices.Index(p.Steps, nil); i >= 0 {
+		c.refuse(at.at("steps", i), "a step without content")
+		return
+	}
+	before := len(c.problems)
+	for i, step := range p.Steps {
+		c.step(at.at("steps", i), s, p, i, step)
+	}
+	if len(c.problems) == before { // a flow is only worth checking over sound steps
+		c.flow(at.at("steps"), p)
+	}
+}
+
+func (c *checker) item(at place, item Item) {
+	switch {
+	case item.Kind != "process" && item.Kind != "condition" && item.Kind != "":
+		c.refuse(at.at("kind"), "kind %q is neither process nor condition", item.Kind)
+	case item.Kind == "" && item.Number != nil:
+		c.refuse(at.at("number"), "an item that is neither process nor condition has no number")
+	case item.Kind != "" && (item.Number == nil || *item.Number < 1):
+		c.refuse(at.at("number"), "a %s without a number", item.Kind)
+	}
+	c.some(at, "wording", item.Wording)
+}
+
+// step checks what a step says of itself; its place among the others is for flow.
+func (c *checker) step(at place, s *Service, p *Procedure, i int, step *Step) {
+	if p.Step(step.Number) != step {
+		c.refuse(at.at("number"), "two steps %d", step.Number)
+	} else if step.Number != i+1 {
+		c.refuse(at.at("number"), "step %d where step %d is due", step.Number, i+1)
+	}
+	c.some(at.at("actor"), "printed", step.Actor.Printed)
+	if !slices.Contains([]Role{Applicant, Officer, Operator, System}, step.Actor.Role) {
+		c.refuse(at.at("actor", "role"), "unknown role %q", step.Actor.Role)
+	}
+	c.some(at, "wording", step.Wording)
+	for _, field := range []string{"completion", "deadline", "next_printed"} {
+		if !at.has(field) {
+			c.refuse(at, "step %d does not give its %s; write it empty where the cell is empty", step.Number, field)
+		}
+	}
+	c.languages(at, "completion", step.Completion)
+	c.references(at, step.Discrepancies)
+	c.deadline(at.at("deadline"), s, step)
+	c.edges(at, p, step)
+	if !s.Paid && (step.Action == Pay || step.Action == RefuseUnpaid) {
+		c.refuse(at.at("action"), "service %q is not paid, and step %d is %q", s.Slug, step.Number, step.Action)
+	}
+}
+
+func (c *checker) deadline(at place, s *Service, step *Step) {
+	d := step.Deadline
+	printed, err := ParseDeadline(d.Printed)
+	if err != nil {
+		c.refuse(at.at("printed"), "%v", err)
+		return
+	}
+	switch {
+	case d.Unit != "" && d.Unit != Seconds && d.Unit != WorkingDays:
+		c.refuse(at.at("unit"), "unknown unit %q", d.Unit)
+	case (d.Unit == "") != (d.Max == nil) || (d.Min == nil) != (d.Max == nil):
+		c.refuse(at, "min, max and unit of a deadline are given together or not at all")
+	case d.Max != nil && (*d.Min < 0 || *d.Max < 1 || *d.Min > *d.Max):
+		c.refuse(at, "min %d and max %d are no term", *d.Min, *d.Max)
+	case !d.same(printed) && !c.explained(step, "deadline"):
+		c.refuse(at, "deadline %q is in effect as %s, and no discrepancy of step %d says why: its place must name the deadline",
+			d.Printed, d, step.Number)
+	}
+	for r, n := range d.ByRequest {
+		if !slices.Contains(byRequest, r) {
+			c.refuse(at.at("by_request"), "unknown request %q", r)
+		} else if d.Max == nil || n < *d.Min || n > *d.Max {
+			c.refuse(at.at("by_request", string(r)), "the term of %s is outside min and max", r)
+		}
+	}
+	for _, r := range s.Requests {
+		if _, ok := d.ByRequest[r]; !ok && len(d.ByRequest) > 0 {
+			c.refuse(at.at("by_request"), "no term for request %q, which the service offers", r)
+		}
+	}
+}
+
+// explained reports whether the step names a discrepancy whose place is the cell.
+func (c *checker) explained(step *Step, cell string) bool {
+	return slices.ContainsFunc(step.Discrepancies, func(id string) bool {
+		return strings.Contains(c.known[id].Place, cell)
+	})
+}
+
+func (c *checker) discrepancies(at place, all []Discrepancy) {
+	for i, d := range all {
+		here := at.at("discrepancies", i)
+		c.token(here, "id", d.ID)
+		if _, ok := c.known[d.ID]; ok {
+			c.refuse(here.at("id"), "two discrepancies %q", d.ID)
+		}
+		c.known[d.ID] = d
+		c.filled(here, "place", d.Place)
+		c.filled(here, "printed", d.Printed)
+		c.filled(here, "against", d.Against)
+		c.filled(here, "effect", d.Effect)
+		c.filled(here, "reason", d.Reason)
+	}
+}
+
+func (c *checker) references(at place, ids []string) {
+	for i, id := range ids {
+		if _, ok := c.known[id]; !ok {
+			c.refuse(at.at("discrepancies", i), "no discrepancy %q in the act", id)
+		}
+		if slices.Contains(ids[:i], id) {
+			c.refuse(at.at("discrepancies", i), "discrepancy %q is named twice", id)
+		}
+		c.named[id] = true
+	}
+}
+
+// unnamed refuses discrepancies that nobody would ever be shown.
+func (c *checker) unnamed(at place, all []Discrepancy) {
+	for i, d := range all {
+		if !c.named[d.ID] && !strings.HasPrefix(d.Place, "act") {
+			c.refuse(at.at("discrepancies", i, "id"),
+				"discrepancy %q is named by no step, procedure or service, and its place does not begin with \"act\"", d.ID)
+		}
+	}
+}
+
+func (c *checker) refuse(at place, format string, args ...any) {
+	c.problems = append(c.problems, at.problem(format, args...))
+}
+
+func (c *checker) token(at place, field, value string) {
+	if !token.MatchString(value) {
+		c.refuse(at.at(field), "%s %q is no token of small letters, digits and hyphens", field, value)
+	}
+}
+
+func (c *checker) filled(at place, field, value string) {
+	if strings.TrimSpace(value) == "" {
+		c.refuse(at.at(field), "%s is missing", field)
+	}
+}
+
+func (c *checker) date(at place, field string, d Date) {
+	if _, err := time.Parse(time.DateOnly, string(d)); err != nil {
+		c.refuse(at.at(field), "%s %q is no day YYYY-MM-DD", field, d)
+	}
+}
+
+// every wants the text in each language of the registry.
+func (c *checker) every(at place, field string, t Text) {
+	for _, lang := range languages {
+		if strings.TrimSpace(t[lang]) == "" {
+			c.refuse(at.at(field), "%s is missing in %q", field, lang)
+		}
+	}
+	c.languages(at, field, t)
+}
+
+// some wants the text in one language at least.
+func (c *checker) some(at place, field string, t Text) {
+	if len(t) == 0 {
+		c.refuse(at.at(field), "%s is missing", field)
+	}
+	c.languages(at, field, t)
+}
+
+// languages wants what is there to be in a known language and not blank.
+func (c *checker) languages(at place, field string, t Text) {
+	for lang, wording := range t {
+		if !slices.Contains(languages, lang) {
+			c.refuse(at.at(field, lang), "%s in unknown language %q", field, lang)
+		}
+		if strings.TrimSpace(wording) == "" {
+			c.refuse(at.at(field, lang), "%s in %q is blank", field, lang)
+		}
+	}
+}
+
+// set wants one or more values, each known and none twice.
+func set[T ~string](c *checker, at place, noun string, values []T, known ...T) {
+	if len(values) == 0 {
+		c.refuse(at, "no %s", noun)
+	}
+	for i, v := range values {
+		if !slices.Contains(known, v) {
+			c.refuse(at.at(i), "unknown %s %q", noun, v)
+		}
+		if slices.Contains(values[:i], v) {
+			c.refuse(at.at(i), "two times %s %q", noun, fmt.Sprint(v))
+		}
+	}
+}
