@@ -43,17 +43,21 @@ func attempt[S any](ctx context.Context, store EventStore, stream Stream, meta M
 ) (Result, error) {
 	var state S
 	var last Record
+	var earlier []Record // what the same command made before
 	for rec, err := range store.Read(ctx, stream, 1) {
+		if err == nil {
+			err = fold(&state, rec)
+		}
 		if err != nil {
 			return Result{}, fmt.Errorf("load %s: %w", stream, err)
 		}
-		if rec.ID == meta.EventID(0) {
-			return repeated(rec, meta)
-		}
-		if err := fold(&state, rec); err != nil {
-			return Result{}, fmt.Errorf("load %s at version %d: %w", stream, rec.Version, err)
+		if rec.ID == meta.EventID(len(earlier)) {
+			earlier = append(earlier, rec)
 		}
 		last = rec
+	}
+	if len(earlier) > 0 {
+		return repeated(earlier, meta)
 	}
 	if meta.IfVersion != nil && *meta.IfVersion != last.Version {
 		return Result{}, fmt.Errorf("%s is at version %d, not %d: %w", stream, last.Version, *meta.IfVersion, ErrVersion)
@@ -76,12 +80,13 @@ func attempt[S any](ctx context.Context, store EventStore, stream Stream, meta M
 	return Result{Version: last.Version + uint64(len(events)), Position: position}, nil
 }
 
-// repeated answers a command whose first event is already stored.
-func repeated(rec Record, meta Meta) (Result, error) {
-	if rec.Fingerprint != meta.Fingerprint {
-		return Result{}, fmt.Errorf("%s: %w", rec.Stream, ErrKeyReused)
+// repeated answers a command whose events are already stored.
+func repeated(earlier []Record, meta Meta) (Result, error) {
+	last := earlier[len(earlier)-1]
+	if last.Fingerprint != meta.Fingerprint {
+		return Result{}, fmt.Errorf("%s: %w", last.Stream, ErrKeyReused)
 	}
-	return Result{Version: rec.Version, Position: rec.Position, Repeated: true}, nil
+	return Result{Version: last.Version, Position: last.Position, Repeated: true}, nil
 }
 
 // Load folds a stream into its state, ErrNotFound where it has no events.

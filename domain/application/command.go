@@ -3,6 +3,7 @@ package application
 import (
 	"time"
 
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -10,14 +11,18 @@ import (
 // time at which it is decided.
 type Command interface{ command() }
 
-// Open begins an application. The caller has resolved the procedure; see Decide.
+// Open begins an application.
 type Open struct {
 	At        time.Time
-	ID        string // UUID of the application
+	Service   string // slug
+	Channel   regulation.Channel
 	Request   regulation.Request
 	Applicant Applicant
-	License   string        // for reissue and duplicate: the license concerned
-	Reason    ReissueReason // for reissue
+	// License is the number of the license concerned and Concerns its state, for reissue and
+	// duplicate; Concerns is nil where there is no such license.
+	License  string
+	Concerns *license.State
+	Reason   ReissueReason // for reissue
 }
 
 // File completes the request: the form and its documents.
@@ -61,7 +66,8 @@ type FailPayment struct {
 	Text  string
 }
 
-// Sign brings a verified signature over the request.
+// Sign brings a verified signature over State.Content: the applicant's own, or in a service center
+// the operator's.
 type Sign struct {
 	At      time.Time
 	Subject string // IIN or BIN of the signer's certificate
@@ -82,9 +88,11 @@ type Register struct {
 	Number string
 }
 
-// Approve is the licensor's positive decision.
+// Approve is the licensor's positive decision. Concerns is the present state of the license that is
+// to be reissued or duplicated, nil for a new one.
 type Approve struct {
 	At         time.Time
+	Concerns   *license.State
 	Order      string
 	ValidUntil string // YYYY-MM-DD, empty for no end
 	Signatory  string

@@ -11,26 +11,47 @@ import (
 // Progress is what an event does to the application's way through its procedure. Every application
 // event has one, so that step deadlines are a plain fold over the events.
 type Progress struct {
-	// Completes are the steps that end with the event, in order. The first was entered before;
-	// any further one was entered and left at the time of the event.
+	// Completes are the steps that end with the event, in order. One that was not open before was
+	// entered and left at the time of the event.
 	Completes []int `json:"completes,omitempty"`
 	// Outcome is the branch taken out of the last completed step, where it branches.
 	Outcome regulation.Outcome `json:"outcome,omitempty"`
 	// Enters is the step that the application waits in from now on, nil where it stays where it was
 	// or has come to its end.
 	Enters *Entered `json:"enters,omitempty"`
-	// Ends says that the procedure is over: no step is open any more.
+	// Ends says that the procedure is over: a step that is still open is left unfinished.
 	Ends bool `json:"ends,omitempty"`
 }
+
+// Way is what the event does to the application's way.
+func (p Progress) Way() Progress { return p }
+
+// Moves reports whether the open step changes with the event.
+func (p Progress) Moves() bool { return len(p.Completes) > 0 || p.Enters != nil || p.Ends }
 
 // Entered is a step as it was entered.
 type Entered struct {
 	Step   int               `json:"step"`
 	Action regulation.Action `json:"action"`
+	Role   regulation.Role   `json:"role"` // who acts in it
 	// Due is the instant by which the step has to be left, nil where it has no deadline. Calendar is
 	// the version of the working-day calendar that Due was counted with, empty for terms in seconds.
 	Due      *time.Time `json:"due,omitempty"`
 	Calendar string     `json:"calendar,omitempty"`
+}
+
+// AwaitsRegistry reports whether the registry itself has to act as soon as the step is entered: to
+// ask the registers, to order a payment, to pass a signed request on, or to register a request where
+// the regulation leaves that to the system.
+func (e *Entered) AwaitsRegistry() bool {
+	if e == nil {
+		return false
+	}
+	switch e.Action {
+	case regulation.QueryRegisters, regulation.Pay, regulation.Send:
+		return true
+	}
+	return e.Action == regulation.Register && e.Role == regulation.System
 }
 
 // Opened is the first event: somebody who was authorized began an application.
@@ -42,7 +63,8 @@ type Opened struct {
 	Request   regulation.Request `json:"request"`
 	Licensor  string             `json:"licensor"`
 	Applicant Applicant          `json:"applicant"`
-	// License is the number of the license that is to be reissued or duplicated; Reason says why.
+	// License is the number of the license that is to be reissued or duplicated; Reason says why it
+	// is to be reissued.
 	License string        `json:"license,omitempty"`
 	Reason  ReissueReason `json:"reason,omitempty"`
 }

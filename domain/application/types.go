@@ -32,10 +32,17 @@ type Form struct {
 	// Subactivities are the parts of the activity asked for, in the applicant's words.
 	Subactivities []string `json:"subactivities,omitempty"`
 	// Sites are the branches, objects and points the activity is carried out at.
-	Sites []string `json:"sites,omitempty"`
-	Phone string   `json:"phone,omitempty"`
-	Email string   `json:"email,omitempty"`
-	Note  string   `json:"note,omitempty"`
+	Sites []Site `json:"sites,omitempty"`
+	Phone string `json:"phone,omitempty"`
+	Email string `json:"email,omitempty"`
+	Note  string `json:"note,omitempty"`
+}
+
+// Site is a branch, object or point the applicant asks for.
+type Site struct {
+	Kind    string `json:"kind"` // "branch", "object" or "point"
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address"`
 }
 
 // Document is a file attached to an application. The file itself is kept by its digest.
@@ -93,20 +100,37 @@ type State struct {
 	License   string // the license concerned, for reissue and duplicate
 	Reason    ReissueReason
 	OpenedBy  string // actor id
+	OpenedFor string // organization of that actor: the licensor or service center, empty for applicants
 	OpenedAt  time.Time
 
-	Status    Status
-	Step      int // the open step, 0 when there is none
-	Action    regulation.Action
-	Form      *Form
-	Documents []Document
-	Order     *PaymentRequested
-	Payment   *Paid
-	Signature *Signed
-	Number    string // registration number
-	Approval  *Approved
-	Refusal   *Refused
-	Result    string // number of the license that came of it
-	Delivered bool
-	Rated     bool
+	Status       Status
+	Step         int // the open step, 0 when there is none
+	Action       regulation.Action
+	Role         regulation.Role // who acts in it
+	Due          *time.Time      // by when the open step has to be left
+	Confirmed    bool            // the state registers know the applicant
+	Form         *Form
+	Documents    []Document
+	Order        *PaymentRequested
+	Payment      *Paid
+	Signature    *Signed
+	Number       string // registration number
+	RegisteredOn string // day of registration, YYYY-MM-DD
+	Approval     *Approved
+	Refusal      *Refused
+	DecidedAt    time.Time // when it was approved or refused
+	Result       string    // number of the license that came of it
+	Delivery     string    // how the result was delivered, empty before
+	Rating       *Rated
+	Version      uint64
+}
+
+// AwaitsRegistry reports whether the application waits for the registry itself: for what the open
+// step leaves to the system, or for the license that an approval called for.
+func (s State) AwaitsRegistry() bool {
+	if s.Approval != nil {
+		return s.Result == ""
+	}
+	open := Entered{Step: s.Step, Action: s.Action, Role: s.Role}
+	return open.AwaitsRegistry() && (s.Action != regulation.Pay || s.Order == nil)
 }

@@ -23,28 +23,39 @@ const (
 type State struct {
 	Exists bool
 	Issued
-	Status     Status
+	Status     Status // as the events say; On is the status on a day
 	Sites      []Site // the present ones; hides Issued.Sites
 	Copies     int
 	Duplicates []string // applications that a copy was given out for
 	Successor  string
-	Suspension *Suspended // the latest one, while suspended
+	Suspension *Suspended // the latest one
+	Resumption *Resumed   // what ended it early, if anything
 	End        *Terminated
-	Version    uint64
+	// RemovedSites are the ids of sites taken off.
+	RemovedSites []string
+	Version      uint64
 }
 
-// On is the status on a day, YYYY-MM-DD: an active or suspended license whose last day has passed
-// has expired, and a suspension is over after its last day.
+// On is the status on a day, YYYY-MM-DD, from the day of issue on: a suspension holds from its first
+// day until it is resumed or its last day is over, a termination from its day, and a license whose
+// last day has passed has expired.
 func (s State) On(day string) Status {
 	switch {
-	case s.Status != StatusActive && s.Status != StatusSuspended:
-		return s.Status
+	case s.Status == StatusReissued:
+		return StatusReissued
+	case s.End != nil && day >= s.End.On:
+		return StatusTerminated
 	case s.ValidUntil != "" && day > s.ValidUntil:
 		return StatusExpired
-	case s.Suspension != nil && day >= s.Suspension.From && day <= s.Suspension.Until:
+	case s.suspendedOn(day):
 		return StatusSuspended
 	}
 	return StatusActive
+}
+
+func (s State) suspendedOn(day string) bool {
+	return s.Suspension != nil && day >= s.Suspension.From && day <= s.Suspension.Until &&
+		(s.Resumption == nil || day < s.Resumption.On)
 }
 
 // Fold puts a record into the state.
@@ -64,19 +75,21 @@ func (s *State) Evolve(p domain.Payload) {
 	case Issued:
 		s.Exists, s.Issued, s.Status, s.Sites = true, e, StatusActive, slices.Clone(e.Sites)
 	case Reissued:
-		s.Status, s.Successor, s.Suspension = StatusReissued, e.Successor, nil
+		s.Status, s.Successor = StatusReissued, e.Successor
 	case Duplicated:
 		s.Copies = e.Copy
 		s.Duplicates = append(slices.Clone(s.Duplicates), e.Application)
 	case Suspended:
-		s.Status, s.Suspension = StatusSuspended, &e
+		s.Status, s.Suspension, s.Resumption = StatusSuspended, &e, nil
 	case Resumed:
-		s.Status, s.Suspension = StatusActive, nil
+		s.Status, s.Resumption = StatusActive, &e
 	case Terminated:
-		s.Status, s.End, s.Suspension = StatusTerminated, &e, nil
+		s.Status, s.End = StatusTerminated, &e
 	case SiteAdded:
 		s.Sites = append(slices.Clone(s.Sites), e.Site)
+		s.RemovedSites = slices.DeleteFunc(slices.Clone(s.RemovedSites), func(id string) bool { return id == e.Site.ID })
 	case SiteRemoved:
 		s.Sites = slices.DeleteFunc(slices.Clone(s.Sites), func(x Site) bool { return x.ID == e.ID })
+		s.RemovedSites = append(slices.Clone(s.RemovedSites), e.ID)
 	}
 }

@@ -1,0 +1,88 @@
+package application
+
+import (
+	"fmt"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Fold puts a record into the state. It fails only for a record that cannot be decoded.
+func Fold(s *State, rec domain.Record) error {
+	p, err := Decode(rec.Event)
+	if err != nil {
+		return fmt.Errorf("%s at version %d: %w", rec.Stream, rec.Version, err)
+	}
+	if e, ok := p.(Opened); ok {
+		s.ID, s.OpenedBy, s.OpenedFor, s.OpenedAt = rec.Stream.ID, rec.Actor.ID, rec.Actor.Organization, rec.Time
+		s.open(e)
+	}
+	s.evolve(p)
+	switch p.(type) {
+	case Approved, Refused:
+		s.DecidedAt = rec.Time
+	}
+	s.Version = rec.Version
+	return nil
+}
+
+func (s *State) open(e Opened) {
+	s.Exists, s.Status = true, StatusDraft
+	s.Service, s.Channel, s.Act, s.Request, s.Licensor = e.Service, e.Channel, e.Act, e.Request, e.Licensor
+	s.Applicant, s.License, s.Reason = e.Applicant, e.License, e.Reason
+}
+
+// evolve never refuses: what happened, happened.
+func (s *State) evolve(p domain.Payload) {
+	switch e := p.(type) {
+	case Opened:
+		s.move(e.Progress)
+	case ApplicantConfirmed:
+		s.Confirmed, s.Applicant.Name, s.Applicant.Address = true, e.Name, e.Address
+		s.move(e.Progress)
+	case ApplicantNotFound:
+		s.move(e.Progress)
+	case Filed:
+		s.Status, s.Form, s.Documents = StatusInProgress, &e.Form, e.Documents
+		s.move(e.Progress)
+	case PaymentRequested:
+		s.Order = &e
+		s.move(e.Progress)
+	case Paid:
+		s.Payment = &e
+		s.move(e.Progress)
+	case CertificateAccepted:
+		s.move(e.Progress)
+	case Signed:
+		s.Signature = &e
+		s.move(e.Progress)
+	case Registered:
+		s.Status, s.Number, s.RegisteredOn = StatusExamined, e.Number, e.RegisteredOn
+		s.move(e.Progress)
+	case Approved:
+		s.Status, s.Approval = StatusApproved, &e
+		s.move(e.Progress)
+	case Refused:
+		s.Status, s.Refusal = StatusRefused, &e
+		s.move(e.Progress)
+	case Completed:
+		s.Status, s.Result = StatusCompleted, e.License
+		s.move(e.Progress)
+	case Withdrawn:
+		s.Status = StatusWithdrawn
+		s.move(e.Progress)
+	case Delivered:
+		s.Delivery = e.To
+	case Rated:
+		s.Rating = &e
+	}
+}
+
+// move follows an event's progress through the procedure.
+func (s *State) move(p Progress) {
+	switch {
+	case p.Enters != nil:
+		s.Step, s.Action, s.Role, s.Due = p.Enters.Step, p.Enters.Action, p.Enters.Role, p.Enters.Due
+	case p.Ends || len(p.Completes) > 0:
+		s.Step, s.Action, s.Role, s.Due = 0, "", "", nil
+	}
+}

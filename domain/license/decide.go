@@ -1,0 +1,179 @@
+package license
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
+)
+
+// MaxSuspension is the longest suspension, in calendar months: up to six by the law on licensing.
+const MaxSuspension = 6
+
+// Decide says which events the command makes of the license, or why not: a *domain.Rejection where
+// a rule refuses, domain.ErrNotFound where there is no such license. No events and no error mean
+// that what the command wants has been done already.
+func Decide(s State, c Command) ([]domain.Payload, error) {
+	if issue, ok := c.(Issue); ok {
+		return s.issue(issue)
+	}
+	if !s.Exists {
+		return nil, fmt.Errorf("license: %w", domain.ErrNotFound)
+	}
+	switch c := c.(type) {
+	case EndAsReissued:
+		return s.endAsReissued(c)
+	case Duplicate:
+		return s.duplicate(c)
+	case Suspend:
+		return s.suspend(c)
+	case Resume:
+		return s.resume(c)
+	case Terminate:
+		return s.terminate(c)
+	case AddSite:
+		return s.addSite(c)
+	case RemoveSite:
+		return s.removeSite(c)
+	}
+	return nil, fmt.Errorf("command %T: %w", c, domain.ErrInvalid)
+}
+
+// issue, endAsReissued and duplicate carry out what was decided on an application. The decision
+// checked the license's standing; nothing after a decision may refuse it.
+func (s State) issue(c Issue) ([]domain.Payload, error) {
+	if s.Exists {
+		if s.Issued.Application == c.Issued.Application {
+			return nil, nil
+		}
+		return nil, domain.Reject("number-taken", "another license has this number", "license", s.Number)
+	}
+	return []domain.Payload{c.Issued}, nil
+}
+
+func (s State) endAsReissued(c EndAsReissued) ([]domain.Payload, error) {
+	if s.ended() {
+		return nil, nil
+	}
+	return []domain.Payload{Reissued{Successor: c.Successor, Reason: c.Reason, Application: c.Application}}, nil
+}
+
+func (s State) duplicate(c Duplicate) ([]domain.Payload, error) {
+	if slices.Contains(s.Duplicates, c.Application) {
+		return nil, nil
+	}
+	return []domain.Payload{Duplicated{Copy: s.Copies + 1, Application: c.Application}}, nil
+}
+
+func (s State) suspend(c Suspend) ([]domain.Payload, error) {
+	if p := s.Suspension; p != nil && p.From == c.From && p.Until == c.Until && p.Reason == c.Reason {
+		return nil, nil
+	}
+	from, err1 := calendar.ParseDay(c.From)
+	until, err2 := calendar.ParseDay(c.Until)
+	today := calendar.DayOf(c.At)
+	switch st := s.On(string(today)); {
+	case s.ended() || st == StatusExpired:
+		return nil, notActive(st)
+	case err1 != nil || err2 != nil || from < today || until < from:
+		return nil, domain.Reject("suspension-days-invalid", "suspend from a day not before today until a day not before that, YYYY-MM-DD")
+	case c.Until > monthsAfter(c.From, MaxSuspension):
+		return nil, domain.Reject("suspension-too-long", "a license is suspended for up to six months", "months", fmt.Sprint(MaxSuspension))
+	case c.Reason == "":
+		return nil, domain.Reject("suspension-reason-required", "say why the license is suspended")
+	case s.suspensionAhead(string(today)):
+		return nil, domain.Reject("suspended-already", "the license is suspended", "until", s.Suspension.Until)
+	}
+	return []domain.Payload{Suspended{From: c.From, Until: c.Until, Reason: c.Reason, Order: c.Order}}, nil
+}
+
+func (s State) resume(c Resume) ([]domain.Payload, error) {
+	on, err := calendar.ParseDay(c.On)
+	today := calendar.DayOf(c.At)
+	switch {
+	case s.Resumption != nil && s.Resumption.On == c.On && s.Resumption.Reason == c.Reason:
+		return nil, nil
+	case s.ended():
+		return nil, notActive(s.Status)
+	case !s.suspensionAhead(string(today)):
+		return nil, domain.Reject("not-suspended", "the license is not suspended")
+	case err != nil || on < today:
+		return nil, domain.Reject("day-invalid", "give the day of resumption, not before today, YYYY-MM-DD")
+	}
+	return []domain.Payload{Resumed{On: c.On, Reason: c.Reason, Order: c.Order}}, nil
+}
+
+var terminationGrounds = []TerminationGround{Expired, Performed, Revoked, Liquidated, OwnRequest, LawChanged}
+
+func (s State) terminate(c Terminate) ([]domain.Payload, error) {
+	on, err := calendar.ParseDay(c.On)
+	switch {
+	case s.Status == StatusTerminated && s.End.Ground == c.Ground && s.End.On == c.On:
+		return nil, nil
+	case s.ended():
+		return nil, notActive(s.Status)
+	case err != nil || string(on) < s.IssuedOn:
+		return nil, domain.Reject("day-invalid", "give the day of termination, not before the day of issue, YYYY-MM-DD")
+	case !slices.Contains(terminationGrounds, c.Ground):
+		return nil, domain.Reject("ground-unknown", "choose the ground of termination from the list")
+	}
+	return []domain.Payload{Terminated{On: c.On, Ground: c.Ground, Text: c.Text, Order: c.Order}}, nil
+}
+
+var siteKinds = []string{"branch", "object", "point"}
+
+func (s State) addSite(c AddSite) ([]domain.Payload, error) {
+	if i := slices.IndexFunc(s.Sites, func(x Site) bool { return x.ID == c.Site.ID }); i >= 0 {
+		if s.Sites[i] == c.Site {
+			return nil, nil
+		}
+		return nil, domain.Reject("site-exists", "the license has another site with this id", "site", c.Site.ID)
+	}
+	switch {
+	case s.ended():
+		return nil, notActive(s.Status)
+	case c.Site.ID == "" || c.Site.Address == "" || !slices.Contains(siteKinds, c.Site.Kind):
+		return nil, domain.Reject("site-invalid", "a site has an address and is a branch, an object or a point")
+	}
+	return []domain.Payload{SiteAdded{Site: c.Site}}, nil
+}
+
+func (s State) removeSite(c RemoveSite) ([]domain.Payload, error) {
+	if slices.Contains(s.RemovedSites, c.ID) {
+		return nil, nil
+	}
+	if s.ended() {
+		return nil, notActive(s.Status)
+	}
+	if !slices.ContainsFunc(s.Sites, func(x Site) bool { return x.ID == c.ID }) {
+		return nil, domain.Reject("site-unknown", "the license has no such site", "site", c.ID)
+	}
+	return []domain.Payload{SiteRemoved{ID: c.ID, Reason: c.Reason}}, nil
+}
+
+// suspensionAhead reports whether the license is suspended on the day or will be on a later one.
+func (s State) suspensionAhead(day string) bool {
+	return s.Suspension != nil && day <= s.Suspension.Until && (s.Resumption == nil || day < s.Resumption.On)
+}
+
+// ended reports whether the license is over for good. One whose term ran out is not: it can still
+// be terminated on that ground.
+func (s State) ended() bool { return s.Status == StatusReissued || s.Status == StatusTerminated }
+
+func notActive(st Status) error {
+	return domain.Reject("license-not-active", "the license is "+string(st), "status", string(st))
+}
+
+// monthsAfter is the day n calendar months after a day; the last day of the month where that month
+// is shorter.
+func monthsAfter(day string, n int) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return ""
+	}
+	target := time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+	last := target.AddDate(0, 1, -1).Day()
+	return target.AddDate(0, 0, min(t.Day(), last)-1).Format(time.DateOnly)
+}
