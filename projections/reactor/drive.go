@@ -1,0 +1,217 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// drive does what an application waits for from the registry, step after step, until it waits for
+// somebody else. Whatever a crash leaves half done here is found and finished by the next call.
+func (r *Reactor) drive(ctx context.Context, id string, c cause) error {
+	stream, err := domain.NewStream(domain.ApplicationCategory, id)
+	if err != nil {
+		return err
+	}
+	for {
+		s, err := domain.Load(ctx, r.Store, stream, application.Fold)
+		if err != nil {
+			return err
+		}
+		if !s.AwaitsRegistry() {
+			return nil
+		}
+		purpose, command, err := r.next(ctx, s, c)
+		if err != nil {
+			return fmt.Errorf("%s in step %d: %w", stream, s.Step, err)
+		}
+		if err := r.carryOut(ctx, stream, s, purpose, command, c); err != nil {
+			return fmt.Errorf("%s in step %d: %w", stream, s.Step, err)
+		}
+	}
+}
+
+// next is the command that takes the application out of its wait, and the purpose that names it.
+func (r *Reactor) next(ctx context.Context, s application.State, c cause) (string, application.Command, error) {
+	switch s.Action {
+	case regulation.QueryRegisters:
+		p, err := r.Registers.Find(ctx, s.Applicant.ID)
+		return "answer-registers", application.AnswerRegisters{
+			At: r.Now(), Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source,
+		}, err
+	case regulation.Pay:
+		order, err := r.Payments.Request(ctx, Order{
+			Application: s.ID, Service: s.Service, Request: string(s.Request), Payer: s.Applicant.ID,
+		})
+		return "request-payment", application.RequestPayment{
+			At: r.Now(), Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL,
+		}, err
+	case regulation.Send, regulation.Register:
+		number, err := r.Numbering.Application(ctx, s.ID)
+		return "register", application.Register{At: r.Now(), Number: number}, err
+	default:
+		number, err := r.result(ctx, s, c)
+		return "complete", application.Complete{At: r.Now(), License: number}, err
+	}
+}
+
+// carryOut gives the command. Where somebody else has moved the application on meanwhile, the
+// refusal is no error: the next look at the state decides.
+func (r *Reactor) carryOut(ctx context.Context, stream domain.Stream, s application.State, purpose string, command application.Command, c cause) error {
+	m := meta(s.ID, purpose, r.Now(), c)
+	m.Regulation = s.Act
+	done, err := domain.Execute(ctx, r.Store, stream, m, application.Fold,
+		func(s application.State) ([]domain.Payload, error) { return r.Rules.Decide(s, command) })
+	var rejection *domain.Rejection
+	if errors.As(err, &rejection) {
+		now, loadErr := domain.Load(ctx, r.Store, stream, application.Fold)
+		if loadErr != nil {
+			return loadErr
+		}
+		if now.Version == s.Version {
+			return err // nobody moved it: the refusal is about the command itself
+		}
+		return nil
+	}
+	r.wrote(done.Position)
+	return err
+}
+
+// result makes what an approval calls for and returns its number.
+func (r *Reactor) result(ctx context.Context, s application.State, c cause) (string, error) {
+	if s.Request == regulation.Duplicate {
+		return r.duplicate(ctx, s, c)
+	}
+	service, err := r.Rules.Catalog.Wording(s.Act, s.Service)
+	if err != nil {
+		return "", err
+	}
+	number, err := r.number(ctx, service, s)
+	if err != nil {
+		return "", err
+	}
+	issued := newLicense(service, s, number)
+	if s.Request == regulation.Reissue {
+		predecessor, err := r.succeed(ctx, s, number, c)
+		if err != nil {
+			return "", err
+		}
+		issued = inherit(issued, predecessor)
+	}
+	return number, r.onLicense(ctx, number, s, "issue", license.Issue{At: r.Now(), Issued: issued}, c)
+}
+
+func (r *Reactor) number(ctx context.Context, service *regulation.Service, s application.State) (string, error) {
+	if service.Result == "permit" {
+		return r.Numbering.Permit(ctx, s.ID)
+	}
+	return r.Numbering.License(ctx, s.DecidedAt, s.ID)
+}
+
+// duplicate gives out a copy of the license, or of the one that has taken its place since.
+func (r *Reactor) duplicate(ctx context.Context, s application.State, c cause) (string, error) {
+	number := s.License
+	for {
+		l, err := r.license(ctx, number)
+		if err != nil {
+			return "", err
+		}
+		if l.Successor == "" {
+			break
+		}
+		number = l.Successor
+	}
+	return number, r.onLicense(ctx, number, s, "duplicate", license.Duplicate{At: r.Now(), Application: s.ID}, c)
+}
+
+// succeed ends the license that the application reissues in favor of the new number and returns it
+// as it was. Where another reissue was first, its successor is the one that is reissued; where this
+// application ended a license before, in a run that was cut off, it is found again by the number.
+func (r *Reactor) succeed(ctx context.Context, s application.State, number string, c cause) (license.State, error) {
+	for current := s.License; ; {
+		l, err := r.license(ctx, current)
+		if err != nil {
+			return l, err
+		}
+		switch {
+		case l.Successor == number || l.Status == license.StatusTerminated:
+			return l, nil
+		case l.Successor != "":
+			current = l.Successor
+			continue
+		}
+		end := license.EndAsReissued{At: r.Now(), Successor: number, Reason: string(s.Reason), Application: s.ID}
+		if err := r.onLicense(ctx, current, s, "end-"+current, end, c); err != nil {
+			return l, err
+		}
+	}
+}
+
+func (r *Reactor) license(ctx context.Context, number string) (license.State, error) {
+	stream, err := domain.NewStream(domain.LicenseCategory, number)
+	if err != nil {
+		return license.State{}, err
+	}
+	return domain.Load(ctx, r.Store, stream, license.Fold)
+}
+
+// onLicense gives a command to a license in the name of an application.
+func (r *Reactor) onLicense(ctx context.Context, number string, s application.State, purpose string, command license.Command, c cause) error {
+	stream, err := domain.NewStream(domain.LicenseCategory, number)
+	if err != nil {
+		return err
+	}
+	m := meta(s.ID, purpose, r.Now(), c)
+	m.Regulation = s.Act
+	done, err := domain.Execute(ctx, r.Store, stream, m, license.Fold,
+		func(l license.State) ([]domain.Payload, error) { return license.Decide(l, command) })
+	r.wrote(done.Position)
+	return err
+}
+
+// newLicense is the license that the application's approval describes.
+func newLicense(service *regulation.Service, s application.State, number string) license.Issued {
+	day := string(calendar.DayOf(s.DecidedAt))
+	issued := license.Issued{
+		Number: number, Kind: service.Result, Service: s.Service, Act: s.Act,
+		Activity: service.Activity, Licensor: s.Licensor, LicensorTitle: service.Licensor.Title,
+		Licensee: license.Licensee{ID: s.Applicant.ID, Name: s.Form.Name, Address: s.Form.Address},
+		IssuedOn: day, FirstIssuedOn: day, ValidUntil: s.Approval.ValidUntil,
+		Subactivities: s.Form.Subactivities,
+		Application:   s.ID, Order: s.Approval.Order, Signatory: s.Approval.Signatory,
+		Reason: string(s.Reason),
+	}
+	if issued.Licensee.Address == "" {
+		issued.Licensee.Address = s.Applicant.Address
+	}
+	for i, site := range s.Form.Sites {
+		issued.Sites = append(issued.Sites, license.Site{
+			ID: strconv.Itoa(i + 1), Kind: site.Kind, Name: site.Name, Address: site.Address,
+		})
+	}
+	return issued
+}
+
+// inherit gives a reissued license what it keeps of its predecessor: the date of first issue, and
+// whatever the application did not ask to change.
+func inherit(issued license.Issued, predecessor license.State) license.Issued {
+	issued.Predecessor = predecessor.Number
+	issued.FirstIssuedOn = predecessor.FirstIssuedOn
+	if issued.ValidUntil == "" {
+		issued.ValidUntil = predecessor.ValidUntil
+	}
+	if len(issued.Subactivities) == 0 {
+		issued.Subactivities = predecessor.Subactivities
+	}
+	if len(issued.Sites) == 0 {
+		issued.Sites = predecessor.Sites
+	}
+	return issued
+}

@@ -1,0 +1,120 @@
+package reactor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"zombiezen.com/go/sqlite"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/projections"
+)
+
+// Waiting is the projection of everything that waits for the registry: one row for each application,
+// from the event that made it wait to the event that ended the wait. Since it is nothing but a fold
+// over the log, what a crash interrupted is still in it at the next start.
+type Waiting struct {
+	file    *projections.File
+	applied func() // called after each batch
+}
+
+var schema = projections.Schema{
+	Name: "reactor", Number: 1,
+	Tables: `CREATE TABLE IF NOT EXISTS waiting (
+		application TEXT PRIMARY KEY,
+		position    INTEGER NOT NULL, -- of the event that made it wait
+		event       TEXT NOT NULL,
+		correlation TEXT NOT NULL
+	) WITHOUT ROWID;`,
+}
+
+// OpenWaiting opens the projection's file in the directory.
+func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
+	file, err := projections.Open(dir, schema, options...)
+	if err != nil {
+		return nil, err
+	}
+	return &Waiting{file: file, applied: func() {}}, nil
+}
+
+// Name is the projection's name.
+func (w *Waiting) Name() string { return w.file.Name() }
+
+// Position is the position up to which everything is applied.
+func (w *Waiting) Position() domain.Position { return w.file.Position() }
+
+// Close closes the file.
+func (w *Waiting) Close() error { return w.file.Close() }
+
+// Apply puts commits into the projection.
+func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
+	if err := w.file.Update(ctx, commits, w.record, nil); err != nil {
+		return err
+	}
+	w.applied()
+	return nil
+}
+
+func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
+	if rec.Stream.Category != domain.ApplicationCategory {
+		return nil
+	}
+	p, err := application.Decode(rec.Event)
+	if err != nil {
+		return err
+	}
+	way := p.(interface{ Way() application.Progress }).Way()
+	_, approved := p.(application.Approved)
+	_, ordered := p.(application.PaymentRequested)
+	switch {
+	case approved, way.Enters.AwaitsRegistry():
+		return begin(conn, rec)
+	case ordered, way.Moves():
+		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", rec.Stream.ID)
+	}
+	return nil
+}
+
+func begin(conn *sqlite.Conn, rec domain.Record) error {
+	return projections.Exec(conn, `INSERT INTO waiting (application, position, event, correlation) VALUES (?, ?, ?, ?)
+		ON CONFLICT (application) DO UPDATE SET position = excluded.position, event = excluded.event, correlation = excluded.correlation`,
+		rec.Stream.ID, rec.Position, rec.ID.String(), rec.Correlation.String())
+}
+
+// waitingOne is an application that waits for the registry, and what made it wait.
+type waitingOne struct {
+	application string
+	position    domain.Position
+	cause       cause
+}
+
+// all lists what waits, the longest waiting first.
+func (w *Waiting) all(ctx context.Context) (list []waitingOne, err error) {
+	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
+		return projections.Query(conn, "SELECT application, position, event, correlation FROM waiting ORDER BY position",
+			func(stmt *sqlite.Stmt) error {
+				one := waitingOne{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1))}
+				var err error
+				if one.cause.event, err = uuid.Parse(stmt.ColumnText(2)); err != nil {
+					return fmt.Errorf("waiting event id: %w: %w", domain.ErrDamaged, err)
+				}
+				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(3)); err != nil {
+					return fmt.Errorf("waiting correlation id: %w: %w", domain.ErrDamaged, err)
+				}
+				list = append(list, one)
+				return nil
+			})
+	})
+	return list, err
+}
+
+// has reports whether the application waits for the registry.
+func (w *Waiting) has(ctx context.Context, id string) (waits bool, err error) {
+	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
+		return projections.Query(conn, "SELECT 1 FROM waiting WHERE application = ?",
+			func(*sqlite.Stmt) error { waits = true; return nil }, id)
+	})
+	return waits, err
+}

@@ -1,0 +1,183 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// rebuildDir is the folder, inside that of the read models, in which they are built anew.
+const rebuildDir = "rebuild"
+
+// Model is a read model in a File.
+type Model interface {
+	Projection
+	// Finish ends a rebuild: it completes and checks the file, so that it can be put in place.
+	Finish(ctx context.Context) error
+	// Dump writes all rows as text: two models with equal dumps are equal.
+	Dump(ctx context.Context, w io.Writer) error
+	Close() error
+}
+
+// Kind is a read model that can be rebuilt. Every model's package has one.
+type Kind struct {
+	schema Schema
+	open   func(dir string, options ...Option) (Model, error)
+}
+
+// NewKind makes the Kind of a model.
+func NewKind[M Model](schema Schema, open func(string, ...Option) (M, error)) Kind {
+	return Kind{schema, func(dir string, options ...Option) (Model, error) { return open(dir, options...) }}
+}
+
+// Name is the name of the model.
+func (k Kind) Name() string { return k.schema.Name }
+
+// Open opens the model in the directory.
+func (k Kind) Open(dir string, options ...Option) (Model, error) { return k.open(dir, options...) }
+
+// Rebuild builds the models anew from the log, beside the old ones, up to the log's present head,
+// checks them, and puts each in the old one's place by one rename. Until then the old ones are
+// untouched; what an interrupted rebuild leaves is removed by the next one, and by Open.
+//
+// The models must not be open anywhere: domain.ErrUnavailable where one is.
+func Rebuild(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, kinds ...Kind) (err error) {
+	beside := filepath.Join(dir, rebuildDir)
+	if err := os.RemoveAll(beside); err != nil {
+		return fmt.Errorf("remove what an interrupted rebuild left: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
+	models, err := buildAll(ctx, log, beside, logger, kinds)
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	for i, k := range kinds {
+		if err := put(filepath.Join(beside, k.schema.file()), filepath.Join(dir, k.schema.file())); err != nil {
+			return fmt.Errorf("put %s in place: %w", models[i].Name(), err)
+		}
+	}
+	return nil
+}
+
+// buildAll returns the models at one head of the log, closed and checked.
+func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, kinds []Kind) (models []Model, err error) {
+	defer func() {
+		for _, m := range models {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	var ps []Projection
+	for _, k := range kinds {
+		m, err := k.open(dir, Bulk())
+		if err != nil {
+			return models, err
+		}
+		models, ps = append(models, m), append(ps, m)
+	}
+	if err := feedAll(ctx, log, logger, ps); err != nil {
+		return models, err
+	}
+	for _, m := range models {
+		if err := m.Finish(ctx); err != nil {
+			return models, fmt.Errorf("finish %s: %w", m.Name(), err)
+		}
+	}
+	return models, nil
+}
+
+// feedAll brings all to the log's head, and once more to what its head was then.
+func feedAll(ctx context.Context, log domain.Log, logger *slog.Logger, ps []Projection) error {
+	f := start(ctx, log, logger, rebuildBatch, ps)
+	defer f.Stop()
+	for range 2 {
+		if err := f.CaughtUp(ctx); err != nil {
+			return err
+		}
+	}
+	return f.Err()
+}
+
+// put moves a finished file to where the old one is. The old one's WAL is emptied and removed before:
+// SQLite would take it for the new file's.
+func put(from, to string) error {
+	if err := release(to); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(to))
+}
+
+// release makes the file one without a WAL, which works only while nobody else has it open. A file
+// that is not SQLite's, or damaged, has nothing to keep.
+func release(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return removeFiles(path)
+	}
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err == nil {
+		conn.SetBusyTimeout(0)
+		err = sqlitex.ExecuteTransient(conn, "PRAGMA journal_mode = DELETE", nil)
+		err = errors.Join(err, conn.Close())
+	}
+	switch kind := kind(context.Background(), err); {
+	case err == nil:
+		return nil
+	case errors.Is(kind, domain.ErrDamaged):
+		return removeFiles(path)
+	case errors.Is(kind, domain.ErrUnavailable):
+		return fmt.Errorf("%s is in use, stop the server first: %w", path, kind)
+	}
+	return err
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Finish completes a file opened with Bulk: fills the full-text tables, makes the indexes, checks all
+// of it, and closes it, durable.
+func (f *File) Finish(ctx context.Context) error {
+	if err := f.finish(ctx); err != nil {
+		return fmt.Errorf("finish read model %s: %w", f.Name(), kind(ctx, err))
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return errors.Join(syncFile(f.path), syncFile(filepath.Dir(f.path)))
+}
+
+func (f *File) finish(ctx context.Context) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	f.writer.SetInterrupt(ctx.Done())
+	for _, script := range []string{f.schema.Fill, f.schema.Indexes, f.schema.Check} {
+		if err := sqlitex.ExecuteScript(f.writer, script, nil); err != nil {
+			return err
+		}
+	}
+	return quickCheck(f.writer)
+}
+
+func quickCheck(conn *sqlite.Conn) error {
+	return Query(conn, "PRAGMA quick_check(1)", func(stmt *sqlite.Stmt) error {
+		if s := stmt.ColumnText(0); s != "ok" {
+			return fmt.Errorf("quick check: %s: %w", s, domain.ErrDamaged)
+		}
+		return nil
+	})
+}
