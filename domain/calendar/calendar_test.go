@@ -181,7 +181,7 @@ func TestRegistered(t *testing.T) {
 		{"2026-11-20T00:00:00+05:00", calendar.DefaultHours, "2026-11-20"}, // before it opens
 		{"2026-11-20T18:29:59.999999+05:00", calendar.DefaultHours, "2026-11-20"},
 		{"2026-11-20T18:30:00+05:00", calendar.DefaultHours, "2026-11-23"}, // Friday evening
-		{"2026-11-20T18:30:00+05:00", calendar.Hours{}, "2026-11-23"},     // zero means DefaultHours
+		{"2026-11-20T18:30:00+05:00", calendar.Hours{}, "2026-11-23"},      // zero means DefaultHours
 		{"2026-11-20T19:59:00+05:00", evening, "2026-11-20"},
 		{"2026-11-21T11:00:00+05:00", calendar.DefaultHours, "2026-11-23"}, // Saturday
 		{"2026-11-19T23:30:00Z", calendar.DefaultHours, "2026-11-20"},      // already Friday there
