@@ -1,0 +1,156 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Read implements domain.EventStore: the index, and what it has not reached from the tail; the log
+// itself where there is no index yet.
+func (s *Store) Read(ctx context.Context, stream domain.Stream, from uint64) iter.Seq2[domain.Record, error] {
+	return func(yield func(domain.Record, error) bool) {
+		err := s.read(ctx, stream, max(from, 1), func(r domain.Record) bool { return yield(r, nil) })
+		if err != nil {
+			yield(domain.Record{}, fmt.Errorf("read %s: %w", stream, err))
+		}
+	}
+}
+
+// read passes records on until there are no more or yield has had enough.
+func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
+	if _, err := domain.NewStream(stream.Category, stream.ID); err != nil {
+		return err
+	}
+	seq := sequence{from: from, yield: yield}
+	index, rest := s.tail.of(stream)
+	if index == nil {
+		return s.readLog(ctx, stream, &seq)
+	}
+	for r, err := range index.Read(ctx, stream, from) {
+		if err != nil {
+			return err
+		}
+		if more, err := seq.add(r); !more {
+			return err
+		}
+	}
+	for _, c := range rest {
+		if c.version <= seq.last || c.version < from {
+			continue
+		}
+		commit, err := domain.DecodeCommit(c.position, c.data)
+		if err != nil {
+			return err
+		}
+		for _, r := range commit.Records {
+			if more, err := seq.add(r); !more {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sequence passes on the records of a stream from a version, each version once, without a gap.
+type sequence struct {
+	from, last uint64
+	yield      func(domain.Record) bool
+}
+
+func (s *sequence) add(r domain.Record) (more bool, err error) {
+	if r.Version <= s.last || r.Version < s.from {
+		return true, nil
+	}
+	if want := max(s.last+1, s.from); r.Version != want {
+		return false, fmt.Errorf("version %d is missing, %d follows: %w", want, r.Version, domain.ErrDamaged)
+	}
+	s.last = r.Version
+	return s.yield(r), nil
+}
+
+// readLog reads the messages of one subject, all that were durable when it began. The server skips
+// a message that it cannot read, so they are counted.
+func (s *Store) readLog(ctx context.Context, stream domain.Stream, seq *sequence) error {
+	durable := s.durable.position()
+	info, err := s.engine.log.Info(ctx, jetstream.WithSubjectFilter(subject(stream)))
+	if err != nil {
+		return s.unavailable(err)
+	}
+	left := info.State.Subjects[subject(stream)]
+	version := uint64(0)
+	for at := uint64(1); left > 0; left-- {
+		m, err := s.engine.log.GetMsg(ctx, at, jetstream.WithGetMsgSubject(subject(stream)))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return fmt.Errorf("%d commits are missing after version %d: %w", left, version, domain.ErrDamaged)
+		}
+		if err != nil {
+			return s.unavailable(err)
+		}
+		if domain.Position(m.Sequence) > durable {
+			return nil
+		}
+		commit, err := decode(m.Sequence, m.Subject, m.Data)
+		if err != nil {
+			return err
+		}
+		if first := commit.Records[0].Version; first != version+1 {
+			return fmt.Errorf("version %d is missing, %d follows: %w", version+1, first, domain.ErrDamaged)
+		}
+		version = commit.Version()
+		for _, r := range commit.Records {
+			if more, err := seq.add(r); !more {
+				return err
+			}
+		}
+		at = m.Sequence + 1
+	}
+	return nil
+}
+
+// version is the version of a stream: from the index and the tail, or from its last message.
+func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, error) {
+	index, rest := s.tail.of(stream)
+	if len(rest) > 0 {
+		return rest[len(rest)-1].version, nil
+	}
+	if index != nil {
+		return index.Version(ctx, stream)
+	}
+	m, err := s.engine.log.GetLastMsgForSubject(ctx, subject(stream))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, s.unavailable(err)
+	}
+	commit, err := decode(m.Sequence, m.Subject, m.Data)
+	if err != nil {
+		return 0, err
+	}
+	return commit.Version(), nil
+}
+
+// decode reads a message of the log as the commit it must be.
+func decode(sequence uint64, subj string, data []byte) (domain.Commit, error) {
+	commit, err := domain.DecodeCommit(domain.Position(sequence), data)
+	if err == nil && subject(commit.Stream) != subj {
+		err = fmt.Errorf("commit at position %d: subject %s holds a commit of %s: %w", sequence, subj, commit.Stream, domain.ErrDamaged)
+	}
+	return commit, err
+}
+
+// unavailable marks an error of the server's as one to wait out.
+func (s *Store) unavailable(err error) error {
+	select {
+	case <-s.closing:
+		return errClosed
+	default:
+		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+	}
+}

@@ -1,0 +1,145 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+const (
+	streamName    = "TIZILIM"
+	subjectPrefix = "tizilim"
+
+	serverStart = 10 * time.Minute // after a kill the server reads the whole log before it is ready
+	requestTime = 5 * time.Second  // what one request to the server may take before it counts as stalled
+)
+
+// engine is the NATS server inside this process, with the connections to it. Writing has its own:
+// what readers have asked for must not stand before a publish or its acknowledgement.
+type engine struct {
+	server *server.Server
+	write  *nats.Conn
+	read   *nats.Conn
+	log    jetstream.Stream // over read
+	writer jetstream.JetStream
+	reader jetstream.JetStream
+}
+
+// startEngine starts a server on dir that nothing outside this process can reach.
+func startEngine(dir string, syncAlways bool, logger *slog.Logger) (*engine, error) {
+	srv, err := server.NewServer(&server.Options{
+		ServerName: "tizilim", DontListen: true, NoSigs: true, NoSystemAccount: true,
+		JetStream: true, StoreDir: dir, SyncAlways: syncAlways, DisableJetStreamBanner: true,
+		MaxPayload:         domain.MaxCommitBytes + 4<<10, // a full commit and its headers
+		JetStreamMaxMemory: 1 << 30,                       // consumers only; the log is in files
+		JetStreamMaxStore:  1 << 60,                       // free space is watched by the store itself
+	})
+	if err != nil {
+		return nil, fmt.Errorf("NATS server in %s: %w", dir, err)
+	}
+	srv.SetLoggerV2(serverLog{logger}, false, false, false)
+	srv.Start()
+	e := &engine{server: srv}
+	if !srv.ReadyForConnections(serverStart) || !srv.JetStreamEnabled() {
+		e.stop()
+		return nil, fmt.Errorf("NATS server in %s did not start: %w", dir, domain.ErrUnavailable)
+	}
+	if err := e.connect(); err != nil {
+		e.stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *engine) connect() (err error) {
+	if e.write, err = nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect()); err != nil {
+		return fmt.Errorf("connect to the NATS server in this process: %w", err)
+	}
+	if e.read, err = nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect()); err != nil {
+		return fmt.Errorf("connect to the NATS server in this process: %w", err)
+	}
+	if e.writer, err = jetstream.New(e.write); err != nil {
+		return err
+	}
+	e.reader, err = jetstream.New(e.read)
+	return err
+}
+
+func (e *engine) stop() {
+	for _, nc := range []*nats.Conn{e.write, e.read} {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+}
+
+// streamConfig is one subject per aggregate, and nothing that ever removes or rewrites a message:
+// the group flush rests on blocks that only grow.
+func streamConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: streamName, Subjects: []string{subjectPrefix + ".*.*"},
+		Storage: jetstream.FileStorage, Replicas: 1, Compression: jetstream.NoCompression,
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
+		DenyDelete: true, DenyPurge: true, AllowDirect: true,
+		// The server's own duplicate window forgets, so it is not used, and kept short: a restart
+		// reads every message of the window again.
+		Duplicates: time.Second,
+	}
+}
+
+// openLog opens the stream, or creates it where the registry is new.
+func (e *engine) openLog(ctx context.Context, create bool) (*jetstream.StreamInfo, error) {
+	var err error
+	e.log, err = e.reader.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if !create {
+			return nil, fmt.Errorf("the log that was in this directory is gone: %w", domain.ErrDamaged)
+		}
+		e.log, err = e.reader.CreateStream(ctx, streamConfig())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	info := e.log.CachedInfo()
+	if c := info.Config; c.Storage != jetstream.FileStorage || c.Compression != jetstream.NoCompression ||
+		!c.DenyDelete || !c.DenyPurge || c.MaxMsgs > 0 || c.MaxBytes > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0 {
+		return nil, fmt.Errorf("the log in this directory has another configuration: %w", domain.ErrDamaged)
+	}
+	if s := info.State; s.NumDeleted > 0 || s.Msgs != s.LastSeq || s.Msgs > 0 && s.FirstSeq != 1 {
+		return nil, fmt.Errorf("the log ends at position %d and has %d commits: %w", s.LastSeq, s.Msgs, domain.ErrDamaged)
+	}
+	return info, nil
+}
+
+// blockDir is where the server keeps the block files of a stream, below its StoreDir.
+func blockDir(dir, stream string) string {
+	return filepath.Join(dir, server.JetStreamStoreDir, "$G", "streams", stream, "msgs")
+}
+
+func subject(s domain.Stream) string { return subjectPrefix + "." + s.Category + "." + s.ID }
+
+// serverLog passes the server's log on to ours.
+type serverLog struct{ *slog.Logger }
+
+func (l serverLog) log(level slog.Level, format string, v []any) {
+	l.Log(context.Background(), level, "nats: "+strings.TrimSpace(fmt.Sprintf(format, v...)))
+}
+func (l serverLog) Noticef(format string, v ...any) { l.log(slog.LevelDebug, format, v) }
+func (l serverLog) Debugf(format string, v ...any)  { l.log(slog.LevelDebug, format, v) }
+func (l serverLog) Tracef(format string, v ...any)  { l.log(slog.LevelDebug, format, v) }
+func (l serverLog) Warnf(format string, v ...any)   { l.log(slog.LevelWarn, format, v) }
+func (l serverLog) Errorf(format string, v ...any)  { l.log(slog.LevelError, format, v) }
+func (l serverLog) Fatalf(format string, v ...any)  { l.log(slog.LevelError, format, v) }

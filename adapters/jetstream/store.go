@@ -1,0 +1,412 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Config says where the store lives and whom it tells.
+type Config struct {
+	// Dir is the store's own directory. It is made where it does not exist.
+	Dir string
+	// Index, where there is one, answers reads of single streams; see UseIndex.
+	Index Index
+	// Logger takes the store's and the NATS server's log; nil for none.
+	Logger *slog.Logger
+	// MinFree is how many bytes the file system must have left for an append to be taken;
+	// 0 stands for 256 MiB.
+	MinFree uint64
+	// OnAppend, where set, is told of each acknowledged append: how long the caller waited.
+	OnAppend func(wait time.Duration, events int)
+	// OnFatal, where set, is told once that the store acknowledges nothing any more and the process
+	// should end: what is on disk can only be found out by opening it anew.
+	OnFatal func(error)
+}
+
+// Store is the embedded event store. It implements domain.EventStore and domain.Log.
+type Store struct {
+	config Config
+	logger *slog.Logger
+	lock   *os.File
+	engine *engine
+
+	// ctx ends when the store is closed; closing is closed before, stopped when nothing writes.
+	ctx     context.Context
+	cancel  context.CancelFunc
+	closing chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+	marker  sync.WaitGroup
+
+	queue  chan *request // from callers to the committer
+	groups chan *group   // from the committer to the flusher
+	heads  *heads
+	tail   tail
+
+	end       domain.Position // of the log as published; the committer's
+	published int64           // bytes since the start; the flusher's
+	blocks    *blocks         // the flusher's; nil where the server syncs each message itself
+
+	durable  durable
+	failure  atomic.Pointer[error]
+	trouble  atomic.Pointer[error] // why the last publish failed, nil after one that did not
+	free     space
+	stepHook func(step string) error // tests only: stages faults
+}
+
+// Open opens the store in config.Dir, or makes a new one there. It is ready when Open returns: the
+// log is whole as far as its end can tell, and everything in it is durable.
+//
+// Errors: ErrUnavailable where another process has it open, ErrInvalid for a directory of another
+// mode, ErrDamaged where commits are missing.
+func Open(ctx context.Context, config Config) (_ *Store, err error) {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.MinFree == 0 {
+		config.MinFree = 256 << 20
+	}
+	s := &Store{
+		config: config, logger: config.Logger,
+		closing: make(chan struct{}), stopped: make(chan struct{}),
+		queue: make(chan *request, 2*maxGroup), groups: make(chan *group),
+		free: space{dir: config.Dir, min: config.MinFree},
+	}
+	s.heads = &heads{lookup: s.version, known: map[domain.Stream]head{}}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if s.lock, err = lockDir(config.Dir); err != nil {
+		return nil, err
+	}
+	if err := checkMarker(config.Dir); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, err
+	}
+	s.engine.write.SetClosedHandler(func(*nats.Conn) { s.fail(errors.New("connection to the NATS server lost")) })
+	s.tail.use(config.Index)
+	s.marker.Go(s.keepMark)
+	go s.commit()
+	go s.flush()
+	return s, nil
+}
+
+// start starts the server and brings the log into a known state: whole, and durable to its end.
+func (s *Store) start(ctx context.Context) error {
+	mark, err := readMark(s.config.Dir)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(s.config.Dir, natsName)
+	if s.engine, err = startEngine(dir, false, s.logger); err != nil {
+		return err
+	}
+	probe := s.engine.selfTest(ctx, dir)
+	if probe != nil {
+		s.logger.Warn("event store: no group flush, the server syncs every message; appends are slow", "reason", probe)
+		s.engine.stop()
+		if s.engine, err = startEngine(dir, true, s.logger); err != nil {
+			return err
+		}
+	}
+	info, err := s.engine.openLog(ctx, mark == 0)
+	if err != nil {
+		return err
+	}
+	s.end = domain.Position(info.State.LastSeq)
+	if s.end < mark {
+		return fmt.Errorf("the log ends at position %d, position %d was durable: %w", s.end, mark, domain.ErrDamaged)
+	}
+	// A process that was killed may have left commits that only the operating system holds.
+	if err := syncTree(dir); err != nil {
+		return fmt.Errorf("flush the log: %w", err)
+	}
+	if err := syncDir(s.config.Dir); err != nil {
+		return err
+	}
+	s.durable.advance(s.end)
+	s.tail.last = s.end
+	if probe == nil {
+		s.blocks, err = openBlocks(blockDir(dir, streamName))
+	}
+	return err
+}
+
+// UseIndex lets reads and versions of single streams come from the index, as soon as it has reached
+// the present end of the log; until then they come from the log itself, which is slow.
+func (s *Store) UseIndex(index Index) { s.tail.use(index) }
+
+// Append implements domain.EventStore.
+func (s *Store) Append(ctx context.Context, stream domain.Stream, expected uint64, events []domain.Event) (domain.Position, error) {
+	start := time.Now()
+	data, err := domain.EncodeCommit(domain.NewCommit(stream, expected, 0, events))
+	if err != nil {
+		return 0, err
+	}
+	if err := s.heads.load(ctx, stream); err != nil {
+		return 0, fmt.Errorf("append to %s: %w", stream, err)
+	}
+	r := &request{
+		stored:   stored{stream: stream, version: expected + uint64(len(events)), data: data},
+		expected: expected, done: make(chan error, 1),
+	}
+	err = s.submit(ctx, r)
+	position := r.position
+	if errors.Is(err, domain.ErrConflict) {
+		position, err = s.repeated(ctx, r, events, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("append to %s: %w", stream, err)
+	}
+	if s.config.OnAppend != nil {
+		s.config.OnAppend(time.Since(start), len(events))
+	}
+	return position, nil
+}
+
+// submit hands a request to the committer and waits for its answer.
+func (s *Store) submit(ctx context.Context, r *request) error {
+	select {
+	case s.queue <- r:
+	case <-s.stopped:
+		return errClosed
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", domain.ErrUnavailable, context.Cause(ctx))
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", domain.ErrUnavailable, context.Cause(ctx))
+	case <-s.stopped:
+	}
+	select {
+	case err := <-r.done:
+		return err
+	default:
+		return errClosed
+	}
+}
+
+var errClosed = fmt.Errorf("the event store is closed: %w", domain.ErrUnavailable)
+
+// repeated finds out whether a conflict is the same append again, and gives the first one's
+// position. Only a conflict can be one: the first time has moved the stream on.
+func (s *Store) repeated(ctx context.Context, r *request, events []domain.Event, conflict error) (domain.Position, error) {
+	var stored []domain.Record
+	for rec, err := range s.Read(ctx, r.stream, r.expected+1) {
+		if err != nil {
+			return 0, err
+		}
+		if len(stored) > 0 && rec.Position != stored[0].Position {
+			break
+		}
+		stored = append(stored, rec)
+	}
+	same := slices.EqualFunc(stored, events, func(r domain.Record, e domain.Event) bool { return r.ID == e.ID })
+	if !same || stored[0].Version != r.expected+1 {
+		return 0, conflict
+	}
+	return stored[0].Position, nil
+}
+
+// Head implements domain.Log.
+func (s *Store) Head(ctx context.Context) (domain.Position, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("head of the log: %w: %w", domain.ErrUnavailable, err)
+	}
+	return s.durable.position(), nil
+}
+
+// writable says why nothing can be appended now.
+func (s *Store) writable() error {
+	if err := s.fatal(); err != nil {
+		return err
+	}
+	if err := s.free.check(); err != nil {
+		return err
+	}
+	return s.tail.full()
+}
+
+// Healthy says whether appends can succeed: nil, or why not.
+func (s *Store) Healthy(ctx context.Context) error {
+	select {
+	case <-s.closing:
+		return errClosed
+	default:
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := s.trouble.Load(); err != nil {
+		return *err
+	}
+	if h := s.engine.server.Healthz(nil); h.Status != "ok" {
+		return fmt.Errorf("NATS server: %s: %w", h.Error, domain.ErrUnavailable)
+	}
+	return ctx.Err()
+}
+
+// fail stops all acknowledging, for good.
+func (s *Store) fail(cause error) {
+	select {
+	case <-s.closing:
+		return // the connection goes, as it should
+	default:
+	}
+	err := fmt.Errorf("the event store has stopped: %w: %w", domain.ErrUnavailable, cause)
+	if s.failure.CompareAndSwap(nil, &err) {
+		s.logger.Error("event store: stopped; nothing is acknowledged any more", "error", cause)
+		if s.config.OnFatal != nil {
+			go s.config.OnFatal(cause)
+		}
+	}
+}
+
+func (s *Store) fatal() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Close finishes what has been published, writes the mark and ends the server. Callers that still
+// wait get ErrUnavailable.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.closing)
+		<-s.stopped
+		s.marker.Wait()
+		err = s.release()
+	})
+	return err
+}
+
+func (s *Store) release() error {
+	s.cancel()
+	if s.engine != nil {
+		s.engine.stop()
+	}
+	if s.blocks != nil {
+		s.blocks.close()
+	}
+	if s.lock != nil {
+		return s.lock.Close()
+	}
+	return nil
+}
+
+// keepMark writes down each second how far the log is durable, and once more at the end. It is apart
+// from the way of an append: an append never waits for it, so the mark may be a second behind.
+func (s *Store) keepMark() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var marked domain.Position
+	for last := false; !last; {
+		select {
+		case <-tick.C:
+		case <-s.stopped:
+			last = true
+		}
+		if p := s.durable.position(); p != marked {
+			if err := writeMark(s.config.Dir, p); err != nil {
+				s.logger.Error("event store: the mark of its durable end cannot be written", "error", err)
+				continue
+			}
+			marked = p
+		}
+	}
+}
+
+// durable is the position up to which the log survives a power cut. Nobody sees beyond it.
+type durable struct {
+	at      atomic.Uint64
+	mu      sync.Mutex    // protects changed
+	changed chan struct{} // closed and replaced when the position moves; made by the first who waits
+}
+
+func (d *durable) position() domain.Position { return domain.Position(d.at.Load()) }
+
+func (d *durable) advance(p domain.Position) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at.Store(uint64(p))
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// wait waits until the position is durable, false when stop comes first.
+func (d *durable) wait(ctx context.Context, p domain.Position) bool {
+	for {
+		if d.position() >= p {
+			return true
+		}
+		d.mu.Lock()
+		if d.changed == nil {
+			d.changed = make(chan struct{})
+		}
+		changed := d.changed
+		d.mu.Unlock()
+		if d.position() >= p {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// space watches the free space of a file system, so that appends are refused before the server
+// meets a full disk, after which it takes nothing until it is started anew.
+type space struct {
+	dir string
+	min uint64
+
+	mu      sync.Mutex // protects all below
+	checked time.Time
+	err     error
+}
+
+// spaceEvery is how old a look at the file system may be.
+const spaceEvery = 100 * time.Millisecond
+
+func (s *space) check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.checked) > spaceEvery {
+		s.checked = now
+		free, err := freeBytes(s.dir)
+		switch {
+		case err != nil:
+			s.err = fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+		case free < s.min:
+			s.err = fmt.Errorf("the disk of the event store has %d MiB left, %d MiB are the least: %w", free>>20, s.min>>20, domain.ErrUnavailable)
+		default:
+			s.err = nil
+		}
+	}
+	return s.err
+}
