@@ -15,8 +15,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -69,7 +71,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (digest strin
 // write copies r to f and flushes it.
 func write(ctx context.Context, f *os.File, r io.Reader, limit int64) (digest string, size int64, err error) {
 	sum := sha256.New()
-	in := &source{ctx: ctx, r: io.LimitReader(r, limit+1)}
+	in := &source{ctx: ctx, r: io.LimitReader(r, min(limit, math.MaxInt64-1)+1)}
 	size, err = io.Copy(io.MultiWriter(f, sum), in)
 	switch {
 	case in.err != nil:
@@ -123,7 +125,11 @@ func (s *Store) keep(tmp, digest string) error {
 	return nil
 }
 
+// syncDir makes the folder's entries durable. Windows cannot flush a folder; NTFS journals entries.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
