@@ -176,11 +176,11 @@ func (c *checker) step(at place, s *Service, p *Procedure, i int, step *Step) {
 	} else if step.Number != i+1 {
 		c.refuse(at.at("number"), "step %d where step %d is due", step.Number, i+1)
 	}
-	c.some(at.at("actor"), "printed", step.Actor.Printed)
+	c.cell(at.at("actor"), "printed", step.Actor.Printed, step)
 	if !slices.Contains([]Role{Applicant, Officer, Operator, System}, step.Actor.Role) {
 		c.refuse(at.at("actor", "role"), "unknown role %q", step.Actor.Role)
 	}
-	c.some(at, "wording", step.Wording)
+	c.cell(at, "wording", step.Wording, step)
 	for _, field := range []string{"completion", "deadline", "next_printed"} {
 		if !at.has(field) {
 			c.refuse(at, "step %d does not give its %s; write it empty where the cell is empty", step.Number, field)
@@ -243,8 +243,9 @@ func (c *checker) discrepancies(at place, all []Discrepancy) {
 		}
 		c.known[d.ID] = d
 		c.filled(here, "place", d.Place)
-		c.filled(here, "printed", d.Printed)
-		c.filled(here, "against", d.Against)
+		if d.Printed == "" && d.Against == "" {
+			c.refuse(here, "discrepancy %q puts nothing against nothing", d.ID)
+		}
 		c.filled(here, "effect", d.Effect)
 		c.filled(here, "reason", d.Reason)
 	}
@@ -312,6 +313,15 @@ func (c *checker) some(at place, field string, t Text) {
 	c.languages(at, field, t)
 }
 
+// cell wants the wording of a printed cell. Where a printed table is cut, the cell is left out; a
+// discrepancy of the step, whose place says "cut", tells so.
+func (c *checker) cell(at place, field string, t Text, step *Step) {
+	if len(t) == 0 && !c.explained(step, "cut") {
+		c.refuse(at.at(field), "%s is missing, and no discrepancy of step %d says that the table is cut", field, step.Number)
+	}
+	c.languages(at, field, t)
+}
+
 // languages wants what is there to be in a known language and not blank.
 func (c *checker) languages(at place, field string, t Text) {
 	for lang, wording := range t {
@@ -319,7 +329,7 @@ func (c *checker) languages(at place, field string, t Text) {
 			c.refuse(at.at(field, lang), "%s in unknown language %q", field, lang)
 		}
 		if strings.TrimSpace(wording) == "" {
-			c.refuse(at.at(field, lang), "%s in %q is blank", field, lang)
+			c.refuse(at.at(field, lang), "%s in %q is blank: leave the language out", field, lang)
 		}
 	}
 }
