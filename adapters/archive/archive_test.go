@@ -1,0 +1,158 @@
+package archive_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/adapters/archive"
+	"github.com/tizilim/tizilim/adapters/memstore"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
+)
+
+// fill puts n commits into the store: number assignments, and now and then a commit of two events.
+func fill(t *testing.T, store domain.EventStore, n int) {
+	t.Helper()
+	for i := range n {
+		stream := domain.Stream{Category: domain.NumbersCategory, ID: fmt.Sprintf("series-%d", i%3)}
+		payloads := []domain.Payload{license.Assigned{For: fmt.Sprint(i), Number: "№ <&> " + strings.Repeat("ә", i)}}
+		expected := uint64(i / 3)
+		if i%3 == 2 {
+			stream = domain.Stream{Category: domain.ApplicationCategory, ID: uuid.NewSHA1(uuid.Nil, []byte{byte(i)}).String()}
+			payloads = []domain.Payload{application.Opened{Service: "x"}, application.Filed{}}
+			expected = 0
+		}
+		meta := domain.Meta{
+			Command: uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "command", i)),
+			Time:    time.Date(2026, 11, 1, 9, 0, i, 0, time.UTC), Actor: domain.System,
+		}
+		events, err := meta.Events(payloads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Append(t.Context(), stream, expected, events); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func export(t *testing.T, log domain.Log) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := archive.Write(t.Context(), log, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestExportThenImportGivesTheSameEvents(t *testing.T) {
+	for _, n := range []int{0, 1, 30} {
+		from, to := memstore.New(), memstore.New()
+		fill(t, from, n)
+		file := export(t, from)
+		sum, added, err := archive.Import(t.Context(), to, bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if added != n || sum.Commits != n {
+			t.Errorf("%d commits: imported %d of %d", n, added, sum.Commits)
+		}
+		if diff := cmp.Diff(string(file), string(export(t, to))); diff != "" {
+			t.Errorf("%d commits: the second export differs:\n%s", n, diff)
+		}
+	}
+}
+
+func TestImportGoesOnWhereItWasBrokenOff(t *testing.T) {
+	from, to := memstore.New(), memstore.New()
+	fill(t, from, 30)
+	file := export(t, from)
+	left := 10
+	to.BeforeAppend = func(domain.Commit) error {
+		if left--; left < 0 {
+			return domain.ErrUnavailable
+		}
+		return nil
+	}
+	if _, added, err := archive.Import(t.Context(), to, bytes.NewReader(file)); !errors.Is(err, domain.ErrUnavailable) || added != 10 {
+		t.Fatalf("first import: %d, %v", added, err)
+	}
+	to.BeforeAppend = nil
+	if _, added, err := archive.Import(t.Context(), to, bytes.NewReader(file)); err != nil || added != 20 {
+		t.Fatalf("second import: %d, %v", added, err)
+	}
+	if _, added, err := archive.Import(t.Context(), to, bytes.NewReader(file)); err != nil || added != 0 {
+		t.Fatalf("third import: %d, %v", added, err)
+	}
+	if !bytes.Equal(file, export(t, to)) {
+		t.Error("the store does not hold what the file says")
+	}
+}
+
+func TestImportRefusesAnotherLog(t *testing.T) {
+	one, other, longer := memstore.New(), memstore.New(), memstore.New()
+	fill(t, one, 5)
+	fill(t, longer, 6)
+	meta := domain.Meta{Command: uuid.New(), Time: time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC), Actor: domain.System}
+	events, err := meta.Events([]domain.Payload{license.Assigned{For: "z", Number: "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Append(t.Context(), domain.Stream{Category: domain.NumbersCategory, ID: "z"}, 0, events); err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range map[string]*memstore.Store{"other": other, "longer": longer} {
+		before := export(t, store)
+		if _, added, err := archive.Import(t.Context(), store, bytes.NewReader(export(t, one))); !errors.Is(err, domain.ErrConflict) || added != 0 {
+			t.Errorf("%s: added %d, %v", name, added, err)
+		}
+		if !bytes.Equal(before, export(t, store)) {
+			t.Errorf("%s: the store was written to", name)
+		}
+	}
+}
+
+// TestDamagedFilesAreRefusedWhole cuts the file at every byte, changes every byte, and drops, repeats and
+// swaps every line: nothing of it may be imported.
+func TestDamagedFilesAreRefusedWhole(t *testing.T) {
+	from := memstore.New()
+	fill(t, from, 6)
+	file := export(t, from)
+	refuse := func(what string, damaged []byte) {
+		t.Helper()
+		to := memstore.New()
+		_, added, err := archive.Import(context.Background(), to, bytes.NewReader(damaged))
+		head, headErr := to.Head(t.Context())
+		if !errors.Is(err, domain.ErrDamaged) || added != 0 || head != 0 || headErr != nil {
+			t.Errorf("%s: added %d, head %d, %v", what, added, head, err)
+		}
+	}
+	for i := range file {
+		refuse(fmt.Sprintf("cut at %d", i), file[:i])
+		changed := bytes.Clone(file)
+		changed[i] ^= 1
+		refuse(fmt.Sprintf("byte %d changed", i), changed)
+	}
+	refuse("more behind", append(bytes.Clone(file), '\n'))
+	lines := bytes.SplitAfter(file, []byte("\n"))
+	lines = lines[:len(lines)-1]
+	for i := range lines {
+		refuse(fmt.Sprintf("line %d dropped", i+1), bytes.Join(append(append([][]byte{}, lines[:i]...), lines[i+1:]...), nil))
+		twice := append(append([][]byte{}, lines[:i+1]...), lines[i:]...)
+		refuse(fmt.Sprintf("line %d twice", i+1), bytes.Join(twice, nil))
+		if i > 0 {
+			swapped := append([][]byte{}, lines...)
+			swapped[i-1], swapped[i] = swapped[i], swapped[i-1]
+			refuse(fmt.Sprintf("lines %d and %d swapped", i, i+1), bytes.Join(swapped, nil))
+		}
+	}
+}
