@@ -1,0 +1,111 @@
+package domain_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+var update = flag.Bool("update", false, "write golden files that do not exist yet")
+
+// What was ever stored is read for ever: testdata/events has one file for each type and schema. With
+// -update a file that does not exist yet is written; one that has landed is never edited.
+func TestStoredApplicationEvents(t *testing.T) {
+	due := time.Date(2026, 12, 15, 19, 0, 0, 0, time.UTC)
+	way := application.Progress{
+		Completes: []int{9}, Outcome: regulation.Approved,
+		Enters: &application.Entered{Step: 11, Action: regulation.IssueResult, Role: regulation.System, Due: &due, Calendar: "kz-1"},
+	}
+	form := application.Form{
+		Name: "ТОО «Жарық»", Address: "Алматы, Абай 1", Subactivities: []string{"покупка"},
+		Sites: []application.Site{{Kind: "branch", Name: "Филиал", Address: "Астана"}}, Phone: "+77010000000", Email: "a@example.kz", Note: "n",
+	}
+	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
+	payloads := []domain.Payload{
+		application.Opened{
+			Progress: way, Service: "casino-license", Channel: regulation.Portal, Act: "act", Request: regulation.Reissue, Licensor: "l",
+			Applicant: application.Applicant{ID: "120540001238", Name: "n", Address: "a"}, License: "25000001", Reason: application.NameChanged,
+		},
+		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul"},
+		application.ApplicantNotFound{Progress: way, Source: "gbd-ul"},
+		application.Filed{Progress: way, Form: form, Documents: []application.Document{document}},
+		application.PaymentRequested{Progress: way, Order: "o", Amount: 100, Currency: "KZT", URL: "u"},
+		application.Paid{Progress: way, Order: "o", Reference: "r", Amount: 100, Currency: "KZT"},
+		application.CertificateAccepted{Progress: way, Subject: "120540001238", Serial: "1", Method: "m"},
+		application.Signed{Progress: way, Subject: "120540001238", Digest: "d", Method: "m"},
+		application.Registered{Progress: way, Number: "KZ45LIC00000001", RegisteredOn: "2026-11-24"},
+		application.Approved{Order: "12", ValidUntil: "2030-01-01", Signatory: "s"},
+		application.Refused{Progress: application.Progress{Completes: []int{11, 10}, Ends: true}, Stage: application.AtDecision, Ground: application.NotQualified, Text: "t", Signatory: "s"},
+		application.Completed{Progress: application.Progress{Completes: []int{11}, Ends: true}, License: "26000001"},
+		application.Withdrawn{Progress: application.Progress{Ends: true}, Reason: "r"},
+		application.Delivered{To: "cabinet"},
+		application.Rated{Quality: 3, Availability: 2},
+	}
+	checkStored(t, payloads, application.Decode)
+}
+
+func TestStoredLicenseEvents(t *testing.T) {
+	payloads := []domain.Payload{
+		license.Issued{
+			Number: "26000002", Kind: "license", Service: "casino-license", Act: "act",
+			Activity: regulation.Text{"ru": "казино", "kk": "казино", "en": "casino"}, Subactivities: []string{"x"},
+			Licensor: "l", LicensorTitle: regulation.Text{"ru": "Комитет"}, Licensee: license.Licensee{ID: "120540001238", Name: "n", Address: "a"},
+			Sites:    []license.Site{{ID: "1", Kind: "object", Name: "n", Address: "a"}},
+			IssuedOn: "2026-11-24", FirstIssuedOn: "2020-01-09", ValidUntil: "2030-01-01",
+			Application: "a-1", Order: "12", Signatory: "s", Predecessor: "20000017", Reason: "name",
+		},
+		license.Reissued{Successor: "26000003", Reason: "name", Application: "a-2"},
+		license.Duplicated{Copy: 1, Application: "a-3"},
+		license.Suspended{From: "2026-11-24", Until: "2027-01-31", Reason: "r", Order: "3"},
+		license.Resumed{On: "2026-12-01", Reason: "r", Order: "4"},
+		license.Terminated{On: "2026-12-02", Ground: license.Revoked, Text: "t", Order: "5"},
+		license.SiteAdded{Site: license.Site{ID: "2", Kind: "point", Name: "n", Address: "a"}},
+		license.SiteRemoved{ID: "2", Reason: "r"},
+		license.Assigned{For: "a-1", Number: "26000002"},
+	}
+	checkStored(t, payloads, func(e domain.Event) (domain.Payload, error) {
+		if e.Type == "number-assigned" {
+			return license.DecodeAssigned(e)
+		}
+		return license.Decode(e)
+	})
+}
+
+func checkStored(t *testing.T, payloads []domain.Payload, decode func(domain.Event) (domain.Payload, error)) {
+	t.Helper()
+	for _, p := range payloads {
+		token, schema := p.EventType()
+		path := filepath.Join("testdata", "events", fmt.Sprintf("%s-%d.json", token, schema))
+		data, err := os.ReadFile(path)
+		if os.IsNotExist(err) && *update {
+			data, err = json.MarshalIndent(p, "", "  ")
+			if err == nil {
+				err = os.WriteFile(path, append(data, '\n'), 0o644)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode(domain.Event{Type: token, Schema: schema, Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(p, got); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+		if _, err := decode(domain.Event{Type: token, Schema: schema + 1, Data: data}); err == nil {
+			t.Errorf("%s: a schema that was never written is read", token)
+		}
+	}
+}
