@@ -1,0 +1,493 @@
+package reactor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/adapters/memstore"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/reactor"
+)
+
+// noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
+var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
+
+const (
+	organization = "120540001238"
+	person       = "850312300121"
+)
+
+var theRules = sync.OnceValue(func() application.Rules {
+	catalog, err := regulation.Load()
+	if err != nil {
+		panic(err)
+	}
+	days, err := calendar.Load()
+	if err != nil {
+		panic(err)
+	}
+	return application.Rules{Catalog: catalog, Calendar: days, Hours: calendar.DefaultHours}
+})
+
+// outside is the gateways, which may be down.
+type outside struct {
+	down   atomic.Bool
+	absent atomic.Bool
+}
+
+func (o *outside) Find(context.Context, string) (reactor.Person, error) {
+	if o.down.Load() {
+		return reactor.Person{}, fmt.Errorf("registers: %w", domain.ErrUnavailable)
+	}
+	return reactor.Person{Found: !o.absent.Load(), Name: "ТОО «Жарық»", Address: "Алматы", Source: "test"}, nil
+}
+
+func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
+	if o.down.Load() {
+		return reactor.Receipt{}, fmt.Errorf("gateway: %w", domain.ErrUnavailable)
+	}
+	return reactor.Receipt{Order: "order-" + order.Application, Amount: 4_325_000, Currency: "KZT"}, nil
+}
+
+// node is one process: its own read models and reactor over a store that others may share.
+type node struct {
+	*reactor.Reactor
+	t        testing.TB
+	store    *memstore.Store
+	outside  *outside
+	follower *projections.Follower
+	stop     func()
+}
+
+func start(t testing.TB, store *memstore.Store) *node {
+	t.Helper()
+	dir := t.TempDir()
+	waiting, err := reactor.OpenWaiting(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assigned, err := numbers.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &node{t: t, store: store, outside: &outside{}}
+	now := func() time.Time { return noon }
+	n.Reactor = reactor.New(reactor.Config{
+		Store: store, Rules: theRules(), Waiting: waiting, Registers: n.outside, Payments: n.outside,
+		Numbering: &reactor.Numbering{Store: store, Assigned: assigned, Now: now, CatchUp: func(ctx context.Context) error {
+			head, err := store.Head(ctx)
+			if err != nil {
+				return err
+			}
+			return n.follower.Wait(ctx, head, assigned.Name())
+		}},
+		Now: now, Logger: slog.New(slog.DiscardHandler), Retry: time.Millisecond,
+	})
+	n.follower = projections.Start(ctx, store, slog.New(slog.DiscardHandler), waiting, assigned)
+	if err := n.follower.CaughtUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		n.Run(ctx)
+		close(done)
+	}()
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		n.follower.Stop()
+		if err := errors.Join(waiting.Close(), assigned.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(n.stop)
+	return n
+}
+
+// do carries out a person's command and waits until the registry has done its part.
+func (n *node) do(id string, c application.Command) error {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	m := domain.Meta{Command: uuid.New(), Time: noon, Actor: domain.Actor{ID: "somebody", Role: domain.RoleOfficer}}
+	done, err := domain.Execute(ctx, n.store, applicationStream(n.t, id), m, application.Fold,
+		func(s application.State) ([]domain.Payload, error) { return theRules().Decide(s, c) })
+	if err != nil {
+		return err
+	}
+	if err := n.follower.Wait(ctx, done.Position); err != nil {
+		return err
+	}
+	_, err = n.Settle(ctx, id)
+	return err
+}
+
+func (n *node) must(id string, c application.Command) {
+	n.t.Helper()
+	if err := n.do(id, c); err != nil {
+		n.t.Fatalf("%T: %v", c, err)
+	}
+}
+
+func (n *node) application(id string) application.State {
+	n.t.Helper()
+	s, err := domain.Load(context.Background(), n.store, applicationStream(n.t, id), application.Fold)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return s
+}
+
+func (n *node) license(number string) license.State {
+	n.t.Helper()
+	stream, err := domain.NewStream(domain.LicenseCategory, number)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	s, err := domain.Load(context.Background(), n.store, stream, license.Fold)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return s
+}
+
+func applicationStream(t testing.TB, id string) domain.Stream {
+	t.Helper()
+	s, err := domain.NewStream(domain.ApplicationCategory, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var approve = application.Approve{At: noon, Order: "12-П", Signatory: "А. Серікова"}
+
+// examined brings a new application through the portal to the licensor's decision.
+func (n *node) examined(request regulation.Request, concerns *license.State) string {
+	n.t.Helper()
+	id := uuid.NewString()
+	open := application.Open{
+		At: noon, Service: "commodity-broker-license", Channel: regulation.Portal, Request: request,
+		Applicant: application.Applicant{ID: organization}, Concerns: concerns,
+	}
+	if concerns != nil {
+		open.License = concerns.Number
+	}
+	if request == regulation.Reissue {
+		open.Reason = application.NameChanged
+	}
+	n.must(id, open)
+	n.must(id, application.File{At: noon, Form: application.Form{Name: "ТОО «Жарық»"}})
+	n.must(id, application.Pay{At: noon, Order: "order-" + id, Reference: "r", Amount: 4_325_000, Currency: "KZT"})
+	n.must(id, application.Sign{At: noon, Subject: organization, Digest: n.application(id).ContentDigest()})
+	if s := n.application(id); s.Status != application.StatusExamined || s.Number == "" {
+		n.t.Fatalf("not registered: %+v", s)
+	}
+	return id
+}
+
+func TestFromFilingToLicense(t *testing.T) {
+	n := start(t, memstore.New())
+	id := n.examined(regulation.Issue, nil)
+	n.must(id, approve)
+	s := n.application(id)
+	if s.Status != application.StatusCompleted || s.Result != "26000001" || s.Number != "KZ06APP00000001" {
+		t.Fatalf("ended as %s, license %q, number %q", s.Status, s.Result, s.Number)
+	}
+	l := n.license(s.Result)
+	if l.Licensee.ID != organization || l.Application != id || l.IssuedOn != "2026-11-24" || l.FirstIssuedOn != l.IssuedOn {
+		t.Errorf("license %+v", l)
+	}
+}
+
+func TestPermitNumber(t *testing.T) {
+	n := start(t, memstore.New())
+	id := uuid.NewString()
+	n.must(id, application.Open{
+		At: noon, Service: "import-permit", Channel: regulation.Office, Request: regulation.Issue,
+		Applicant: application.Applicant{ID: person},
+	})
+	n.must(id, application.File{At: noon, Form: application.Form{Name: "Ж. Асан"}})
+	// The office's own employee registers: the registry must not.
+	if s := n.application(id); s.Action != regulation.Register {
+		t.Fatalf("waits in %s", s.Action)
+	}
+	n.must(id, application.Register{At: noon, Number: "KZ00APP00000009"})
+	n.must(id, approve)
+	if s := n.application(id); s.Result != "KZ06IMP00000001" || n.license(s.Result).Kind != "permit" {
+		t.Errorf("result %q", s.Result)
+	}
+}
+
+func TestUnavailableWaitsAbsentRefuses(t *testing.T) {
+	n := start(t, memstore.New())
+	n.outside.down.Store(true)
+	id := uuid.NewString()
+	n.must(id, application.Open{
+		At: noon, Service: "private-bailiff-license", Channel: regulation.Office, Request: regulation.Issue,
+		Applicant: application.Applicant{ID: person},
+	})
+	if s := n.application(id); s.Action != regulation.QueryRegisters {
+		t.Fatalf("an unavailable register moved the application to %s %s", s.Status, s.Action)
+	}
+	n.outside.absent.Store(true)
+	n.outside.down.Store(false)
+	n.until(func() bool { return n.application(id).Status == application.StatusRefused })
+	if r := n.application(id).Refusal; r.Stage != application.AtRegisters {
+		t.Errorf("refused at %s", r.Stage)
+	}
+}
+
+// until waits for what the store must come to hold, commit by commit.
+func (n *node) until(holds func() bool) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if holds() {
+		return
+	}
+	for _, err := range n.store.Follow(ctx, 0) {
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if holds() {
+			return
+		}
+	}
+	n.t.Fatal("it never came to hold")
+}
+
+func TestReissueKeepsFirstIssueAndLineage(t *testing.T) {
+	n := start(t, memstore.New())
+	first := n.issue()
+	l := n.license(first)
+	id := n.examined(regulation.Reissue, &l)
+	again := approve
+	again.Concerns = &l
+	n.must(id, again)
+	second := n.application(id).Result
+	old, successor := n.license(first), n.license(second)
+	if second != "26000002" || old.Status != license.StatusReissued || old.Successor != second ||
+		successor.Predecessor != first || successor.FirstIssuedOn != old.FirstIssuedOn || successor.Reason != "name" {
+		t.Errorf("old %+v\nnew %+v", old, successor)
+	}
+}
+
+// Two reissues of one license, approved at the same time, make one line: the second reissues what
+// the first made.
+func TestReissuesAtOnceMakeOneLine(t *testing.T) {
+	n := start(t, memstore.New())
+	first := n.issue()
+	l := n.license(first)
+	again := approve
+	again.Concerns = &l
+	var wg sync.WaitGroup
+	ids := []string{n.examined(regulation.Reissue, &l), n.examined(regulation.Reissue, &l), n.examined(regulation.Reissue, &l)}
+	for _, id := range ids {
+		wg.Go(func() {
+			if err := n.do(id, again); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		n.until(func() bool { return n.application(id).Result != "" })
+	}
+	line := []string{first}
+	for l := n.license(first); l.Successor != ""; l = n.license(l.Successor) {
+		line = append(line, l.Successor)
+	}
+	if len(line) != 4 {
+		t.Errorf("line %v", line)
+	}
+}
+
+func TestDuplicateCounts(t *testing.T) {
+	n := start(t, memstore.New())
+	first := n.issue()
+	for copies := 1; copies <= 2; copies++ {
+		l := n.license(first)
+		id := n.examined(regulation.Duplicate, &l)
+		again := approve
+		again.Concerns = &l
+		n.must(id, again)
+		if s, now := n.application(id), n.license(first); s.Result != first || now.Copies != copies {
+			t.Errorf("result %q, %d copies", s.Result, now.Copies)
+		}
+	}
+}
+
+func (n *node) issue() string {
+	n.t.Helper()
+	id := n.examined(regulation.Issue, nil)
+	n.must(id, approve)
+	return n.application(id).Result
+}
+
+// Thirty-two approvals at once, on two nodes with read models of their own: numbers without gaps or
+// repeats, one license for each application.
+func TestNumbersUnderConcurrentApprovals(t *testing.T) {
+	store := memstore.New()
+	nodes := []*node{start(t, store), start(t, store)}
+	ids := make([]string, 32)
+	for i := range ids {
+		ids[i] = nodes[0].examined(regulation.Issue, nil)
+	}
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() {
+			if err := nodes[i%2].do(id, approve); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var got, want, registered []string
+	for i, id := range ids {
+		nodes[0].until(func() bool { return nodes[0].application(id).Result != "" })
+		s := nodes[0].application(id)
+		got = append(got, s.Result)
+		registered = append(registered, s.Number)
+		want = append(want, fmt.Sprintf("26%06d", i+1))
+		if l := nodes[0].license(s.Result); l.Application != id {
+			t.Errorf("license %s is of %s, not %s", s.Result, l.Application, id)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	slices.Sort(registered)
+	if n := len(slices.Compact(registered)); n != len(ids) {
+		t.Errorf("%d registration numbers for %d applications", n, len(ids))
+	}
+	licenses := 0
+	for commit, err := range follow(t, store) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range commit.Records {
+			if rec.Type == "license-issued" {
+				licenses++
+			}
+		}
+	}
+	if licenses != len(ids) {
+		t.Errorf("%d licenses for %d approvals", licenses, len(ids))
+	}
+}
+
+// follow yields what is in the store now.
+func follow(t testing.TB, store *memstore.Store) func(func(domain.Commit, error) bool) {
+	head, err := store.Head(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(domain.Commit, error) bool) {
+		for c, err := range store.Follow(context.Background(), 0) {
+			if !yield(c, err) || c.Position >= head {
+				return
+			}
+		}
+	}
+}
+
+var errCrash = errors.New("crash")
+
+// A crash before or after any append of the reactor leaves something that the next start finishes,
+// with the same outcome: one license, one number, a completed application.
+func TestCrashBetweenAnyTwoAppends(t *testing.T) {
+	for _, persisted := range []bool{false, true} {
+		for at := 1; ; at++ {
+			crashed := false
+			t.Run(fmt.Sprintf("persisted=%v/append=%d", persisted, at), func(t *testing.T) {
+				crashed = crashAt(t, at, persisted)
+			})
+			if !crashed {
+				if at < 5 {
+					t.Fatalf("only %d appends: a reissue takes at least five", at)
+				}
+				break
+			}
+		}
+	}
+}
+
+// crashAt approves a reissue with a store that breaks at the n-th append after the approval, starts
+// anew, and checks the outcome. It reports whether there was an n-th append.
+func crashAt(t *testing.T, at int, persisted bool) bool {
+	store := memstore.New()
+	n := start(t, store)
+	first := n.issue()
+	l := n.license(first)
+	id := n.examined(regulation.Reissue, &l)
+
+	var appends atomic.Int32
+	broken := make(chan struct{})
+	breaks := func(domain.Commit) error {
+		if int(appends.Add(1)) > at { // the approval itself is the first
+			select {
+			case <-broken:
+			default:
+				close(broken)
+			}
+			return fmt.Errorf("%w: %w", errCrash, domain.ErrUnavailable)
+		}
+		return nil
+	}
+	if persisted {
+		store.AfterAppend = breaks
+	} else {
+		store.BeforeAppend = breaks
+	}
+	again := approve
+	again.Concerns = &l
+	n.must(id, again)
+	crashed := false
+	select {
+	case <-broken:
+		crashed = true
+	default:
+	}
+	n.stop() // the process is gone; its read models with it
+	store.BeforeAppend, store.AfterAppend = nil, nil
+
+	n = start(t, store)
+	n.until(func() bool { return n.application(id).Result != "" })
+	s := n.application(id)
+	old, successor := n.license(first), n.license(s.Result)
+	if s.Result != "26000002" || old.Successor != s.Result || successor.Predecessor != first || successor.Application != id {
+		t.Errorf("result %q, old %+v, new %+v", s.Result, old, successor)
+	}
+	count := map[string]int{}
+	for c, err := range follow(t, store) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range c.Records {
+			count[rec.Type]++
+		}
+	}
+	if count["license-issued"] != 2 || count["license-reissued"] != 1 || count["application-completed"] != 2 || count["number-assigned"] != 4 {
+		t.Errorf("events %v", count)
+	}
+	return crashed
+}
