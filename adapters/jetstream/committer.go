@@ -115,20 +115,25 @@ func (s *Store) publish(g *group) error {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, requestTime)
 	defer cancel()
-	last := len(g.accepted) - 1
-	for _, r := range g.accepted[:last] {
-		if err := s.engine.write.PublishMsg(r.message()); err != nil {
+	for _, r := range g.accepted {
+		if err := s.config.step("send"); err != nil {
 			return err
 		}
+		if r.position < g.end {
+			if err := s.engine.write.PublishMsg(r.message()); err != nil {
+				return err
+			}
+			continue
+		}
+		ack, err := s.engine.writer.PublishMsg(ctx, r.message(), jetstream.WithRetryAttempts(0))
+		if err != nil {
+			return err
+		}
+		if ack.Sequence != uint64(g.end) {
+			return fmt.Errorf("the server stored position %d as %d", g.end, ack.Sequence)
+		}
 	}
-	ack, err := s.engine.writer.PublishMsg(ctx, g.accepted[last].message(), jetstream.WithRetryAttempts(0))
-	if err != nil {
-		return err
-	}
-	if ack.Sequence != uint64(g.end) {
-		return fmt.Errorf("the server stored position %d as %d", g.end, ack.Sequence)
-	}
-	return nil
+	return s.config.step("sent")
 }
 
 func (r *request) message() *nats.Msg {
@@ -238,7 +243,11 @@ func (s *Store) sync(g *group) error {
 	for _, r := range g.accepted {
 		s.published += int64(len(r.data))
 	}
-	if err := s.blocks.sync(s.published); err != nil {
+	err := s.config.step("flush")
+	if err == nil {
+		err = s.blocks.sync(s.published)
+	}
+	if err != nil {
 		s.fail(fmt.Errorf("flush: %w", err))
 	}
 	return s.fatal()

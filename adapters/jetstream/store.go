@@ -33,6 +33,10 @@ type Config struct {
 	// OnFatal, where set, is told once that the store acknowledges nothing any more and the process
 	// should end: what is on disk can only be found out by opening it anew.
 	OnFatal func(error)
+
+	// step, where a test sets it, is asked before each step of the committer: "send" for each
+	// message, "sent" when the server has a group, "flush" before it is made durable.
+	step func(name string) error
 }
 
 // Store is the embedded event store. It implements domain.EventStore and domain.Log.
@@ -59,11 +63,10 @@ type Store struct {
 	published int64           // bytes since the start; the flusher's
 	blocks    *blocks         // the flusher's; nil where the server syncs each message itself
 
-	durable  durable
-	failure  atomic.Pointer[error]
-	trouble  atomic.Pointer[error] // why the last publish failed, nil after one that did not
-	free     space
-	stepHook func(step string) error // tests only: stages faults
+	durable durable
+	failure atomic.Pointer[error] // why nothing is acknowledged any more
+	trouble atomic.Pointer[error] // why the last publish failed, nil after one that did not
+	free    space
 }
 
 // Open opens the store in config.Dir, or makes a new one there. It is ready when Open returns: the
@@ -74,6 +77,9 @@ type Store struct {
 func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.step == nil {
+		config.step = func(string) error { return nil }
 	}
 	if config.MinFree == 0 {
 		config.MinFree = 256 << 20
