@@ -135,6 +135,9 @@ func (f *File) readCursor() error {
 // Name is the name of the model.
 func (f *File) Name() string { return f.schema.Name }
 
+// Bulk reports whether the file was opened for a rebuild.
+func (f *File) Bulk() bool { return f.bulk }
+
 // Position is the position up to which everything is in the file.
 func (f *File) Position() domain.Position { return domain.Position(f.position.Load()) }
 

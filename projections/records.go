@@ -23,13 +23,14 @@ const RecordTypes = `position INTEGER NOT NULL, id BLOB NOT NULL, type TEXT NOT 
 // RecordValues are the placeholders for them.
 const RecordValues = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
-// InsertRecord runs an insert whose first value is key and whose others are RecordValues.
-func InsertRecord(conn *sqlite.Conn, query string, key int64, r domain.Record) error {
+// InsertRecord runs an insert whose first value is key, which are followed by RecordValues and then
+// by the other values.
+func InsertRecord(conn *sqlite.Conn, query string, r domain.Record, key any, others ...any) error {
 	stmt, err := conn.Prepare(query)
 	if err != nil {
 		return err
 	}
-	stmt.BindInt64(1, key)
+	bind(stmt, 1, key)
 	stmt.BindInt64(2, int64(r.Position))
 	stmt.BindBytes(3, r.ID[:])
 	stmt.BindText(4, r.Type)
@@ -45,6 +46,9 @@ func InsertRecord(conn *sqlite.Conn, query string, key int64, r domain.Record) e
 	stmt.BindText(14, r.Fingerprint)
 	stmt.BindText(15, r.Regulation)
 	stmt.BindBytes(16, r.Data)
+	for i, v := range others {
+		bind(stmt, 17+i, v)
+	}
 	if _, err = stmt.Step(); err != nil {
 		_ = stmt.Reset() // says the same again
 		return err

@@ -85,6 +85,9 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 		if err := application.Fold(&e.State, r); err != nil {
 			return err
 		}
+		if !e.Exists {
+			return fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
+		}
 		e.UpdatedAt, e.Position = r.Time, r.Position
 		if !seen[e] {
 			seen[e] = true

@@ -74,7 +74,7 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 		h.version = r.Version
 		changed[r.Stream] = h
 		return projections.InsertRecord(conn, "INSERT INTO records (key, "+projections.RecordColumns+") VALUES (?, "+projections.RecordValues+")",
-			h.id<<versionBits|int64(r.Version), r)
+			r, h.id<<versionBits|int64(r.Version))
 	}
 	flush := func(conn *sqlite.Conn) error {
 		for _, h := range changed {

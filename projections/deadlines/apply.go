@@ -1,0 +1,327 @@
+package deadlines
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections"
+)
+
+// kind is what a visit is counted by.
+type kind struct {
+	service, channel, licensor, request string
+	step                                int
+	action                              string
+}
+
+// form is a type and schema of event.
+type form struct {
+	token  string
+	schema int
+}
+
+// entry is an application on its way through its steps.
+type entry struct {
+	row    int64
+	kind   kind  // but for step and action
+	visits int64 // how many there are
+	stored int64 // how many of them the file knew when the batch began
+	open   *visit
+}
+
+// visit is a row of visits.
+type visit struct {
+	key           int64
+	kind          int64
+	step          int
+	entered       time.Time
+	due           time.Time
+	calendar      string
+	left          time.Time
+	branch        string
+	role, org     string
+	fresh, queued bool // not in the file yet; among the batch's changes
+}
+
+const (
+	versionBits = 16     // of a visit's key are its place
+	keep        = 50_000 // applications remembered
+)
+
+// batch is one call of Apply.
+type batch struct {
+	*Model
+	conn    *sqlite.Conn
+	changed []*visit
+	entries []*entry
+	tallies map[int64]*tally
+}
+
+// Apply implements projections.Projection.
+func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
+	b := &batch{Model: m, tallies: map[int64]*tally{}}
+	err := m.Update(ctx, commits, b.record, b.flush)
+	if err != nil {
+		clear(m.kinds)
+	}
+	if err != nil || len(m.lately) > keep {
+		clear(m.lately)
+	}
+	return err
+}
+
+func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
+	if r.Stream.Category != domain.ApplicationCategory {
+		return nil
+	}
+	b.conn = conn
+	if r.Type == "application-opened" {
+		return b.opened(r)
+	}
+	var p application.Progress
+	if err := b.progress(r, &p); err != nil {
+		return err
+	}
+	e, err := b.entry(r.Stream.ID)
+	if err != nil {
+		return err
+	}
+	return b.move(e, r, p)
+}
+
+// progress reads the part that every application event has, which is all that is of interest here.
+// An event whose like was never seen is decoded as a whole, to stop at what nobody knows.
+func (b *batch) progress(r domain.Record, p *application.Progress) error {
+	if like := (form{r.Type, r.Schema}); !b.known[like] {
+		if _, err := application.Decode(r.Event); err != nil {
+			return err
+		}
+		b.known[like] = true
+	}
+	if err := json.Unmarshal(r.Data, p); err != nil {
+		return fmt.Errorf("%s: %w: %w", r.Type, domain.ErrDamaged, err)
+	}
+	return nil
+}
+
+func (b *batch) opened(r domain.Record) error {
+	p, err := application.Decode(r.Event)
+	if err != nil {
+		return err
+	}
+	o := p.(application.Opened)
+	e := &entry{kind: kind{service: o.Service, channel: string(o.Channel), licensor: o.Licensor, request: string(o.Request)}}
+	if err := projections.Exec(b.conn, "INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, 0)", r.Stream.ID,
+		e.kind.service, e.kind.channel, e.kind.licensor, e.kind.request); err != nil {
+		return err
+	}
+	e.row = b.conn.LastInsertRowID()
+	b.lately[r.Stream.ID] = e
+	if len(o.Completes) > 0 { // whoever opened it had been let in: the first step begins and ends here
+		if e.open, err = b.enter(e, application.Entered{Step: o.Completes[0], Action: regulation.Authorize}, r.Time); err != nil {
+			return err
+		}
+	}
+	return b.move(e, r, o.Progress)
+}
+
+func (b *batch) entry(id string) (*entry, error) {
+	if e, ok := b.lately[id]; ok {
+		return e, nil
+	}
+	e := &entry{}
+	err := projections.Query(b.conn, "SELECT row, service, channel, licensor, request, visits FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
+		e.row, e.visits, e.stored = s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnInt64(5)
+		e.kind = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), request: s.ColumnText(4)}
+		return nil
+	}, id)
+	if err != nil {
+		return nil, err
+	}
+	if e.row == 0 {
+		return nil, fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
+	}
+	b.lately[id] = e
+	return e, projections.Query(b.conn, `SELECT v.key, v.kind, k.step, v.entered, v.due, v.calendar FROM visits v JOIN kinds k USING (kind)
+		WHERE v.key = ? AND v.left IS NULL`, func(s *sqlite.Stmt) error {
+		e.open = &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
+			entered: projections.Time(s, 3), due: projections.Time(s, 4), calendar: s.ColumnText(5)}
+		return nil
+	}, e.row<<versionBits|e.visits)
+}
+
+// move follows an event's progress: it closes the open visit when the event completes its step, moves
+// on or ends; passes through the other steps that are completed; and opens the visit of the step that
+// is entered.
+func (b *batch) move(e *entry, r domain.Record, p application.Progress) error {
+	passed := p.Completes
+	if v := e.open; v != nil {
+		done := slices.Index(p.Completes, v.step)
+		if done >= 0 {
+			passed = slices.Delete(slices.Clone(p.Completes), done, done+1)
+		}
+		if done >= 0 || p.Ends || p.Enters != nil {
+			b.leave(v, r, branch(r, p, done >= 0))
+			e.open = nil
+		}
+	}
+	for _, step := range passed {
+		v, err := b.enter(e, application.Entered{Step: step}, r.Time)
+		if err != nil {
+			return err
+		}
+		b.leave(v, r, branch(r, p, true))
+	}
+	if p.Enters == nil {
+		return nil
+	}
+	v, err := b.enter(e, *p.Enters, r.Time)
+	e.open = v
+	return err
+}
+
+// branch is the way out of a step that the event completes or, where it does not, leaves unfinished.
+func branch(r domain.Record, p application.Progress, completed bool) string {
+	if !completed && r.Type == "application-withdrawn" {
+		return Withdrawn
+	}
+	return string(p.Outcome)
+}
+
+func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*visit, error) {
+	k := e.kind
+	k.step, k.action = entered.Step, string(entered.Action)
+	id, err := b.kindID(k)
+	if err != nil {
+		return nil, err
+	}
+	e.visits++
+	if e.visits >= 1<<versionBits {
+		return nil, fmt.Errorf("application with %d visits of steps: %w", e.visits, domain.ErrDamaged)
+	}
+	if e.visits == e.stored+1 {
+		b.entries = append(b.entries, e)
+	}
+	v := &visit{key: e.row<<versionBits | e.visits, kind: id, step: entered.Step, entered: at, calendar: entered.Calendar, fresh: true}
+	if entered.Due != nil {
+		v.due = *entered.Due
+	}
+	b.queue(v)
+	return v, nil
+}
+
+func (b *batch) leave(v *visit, r domain.Record, branch string) {
+	v.left, v.branch, v.role, v.org = r.Time, branch, string(r.Actor.Role), r.Actor.Organization
+	b.queue(v)
+	t, ok := b.tallies[v.kind]
+	if !ok {
+		t = &tally{}
+		b.tallies[v.kind] = t
+	}
+	t.add(v)
+}
+
+func (b *batch) queue(v *visit) {
+	if !v.queued {
+		v.queued = true
+		b.changed = append(b.changed, v)
+	}
+}
+
+func (b *batch) kindID(k kind) (int64, error) {
+	if id, ok := b.kinds[k]; ok {
+		return id, nil
+	}
+	values := []any{k.service, k.channel, k.licensor, k.request, k.step, k.action}
+	if err := projections.Exec(b.conn, "INSERT OR IGNORE INTO kinds VALUES (NULL, ?, ?, ?, ?, ?, ?)", values...); err != nil {
+		return 0, err
+	}
+	return b.kinds[k], projections.Query(b.conn, `SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ?
+		AND request = ? AND step = ? AND action = ?`, func(s *sqlite.Stmt) error {
+		b.kinds[k] = s.ColumnInt64(0)
+		return nil
+	}, values...)
+}
+
+func (b *batch) flush(conn *sqlite.Conn) error {
+	for _, e := range b.entries {
+		e.stored = e.visits
+		if err := projections.Exec(conn, "UPDATE applications SET visits = ? WHERE row = ?", e.visits, e.row); err != nil {
+			return err
+		}
+	}
+	for _, v := range b.changed {
+		if err := v.store(conn); err != nil {
+			return err
+		}
+	}
+	for kind, t := range b.tallies {
+		if err := t.store(conn, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *visit) store(conn *sqlite.Conn) error {
+	fresh := v.fresh
+	v.fresh, v.queued = false, false
+	if fresh {
+		return projections.Exec(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			v.key, v.kind, v.entered, v.due, v.calendar, v.left, v.branch, v.role, v.org)
+	}
+	return projections.Exec(conn, "UPDATE visits SET left = ?, branch = ?, role = ?, org = ? WHERE key = ?", v.left, v.branch, v.role, v.org, v.key)
+}
+
+// tally counts visits of one kind that are over.
+type tally struct {
+	onTime, late int64
+	total        time.Duration
+	buckets      []int64 // each alone, not with the smaller ones
+}
+
+func (t *tally) add(v *visit) {
+	if outcome(v.due, v.left, v.left) == Late {
+		t.late++
+	} else {
+		t.onTime++
+	}
+	took := v.left.Sub(v.entered)
+	t.total += took
+	if t.buckets == nil {
+		t.buckets = make([]int64, len(Buckets))
+	}
+	if i, _ := slices.BinarySearch(Buckets, took); i < len(Buckets) {
+		t.buckets[i]++
+	}
+}
+
+func (t *tally) store(conn *sqlite.Conn, kind int64) error {
+	values := []any{kind, t.onTime, t.late, t.total.Microseconds()}
+	for _, n := range t.buckets {
+		values = append(values, n)
+	}
+	return projections.Exec(conn, upsertTally, values...)
+}
+
+var upsertTally = func() string {
+	columns := []string{"on_time", "late", "total"}
+	for i := range Buckets {
+		columns = append(columns, "b"+strconv.Itoa(i))
+	}
+	sums := make([]string, len(columns))
+	for i, c := range columns {
+		sums[i] = c + " = " + c + " + excluded." + c
+	}
+	return "INSERT INTO tallies VALUES (?" + strings.Repeat(", ?", len(columns)) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sums, ", ")
+}()

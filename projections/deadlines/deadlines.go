@@ -1,0 +1,127 @@
+// Package deadlines is the read model of how long the steps of procedures take: one visit for every
+// time an application was in a step, with the instant by which it had to be left and the one at which
+// it was. Whether an open step is overdue depends on the clock alone, so every question carries "now".
+//
+// Reading order: this file (the rows), apply.go (how events become visits), visits.go (lists),
+// figures.go (counts, percentiles and metrics).
+package deadlines
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tizilim/tizilim/projections"
+)
+
+// Kinds are what visits are counted by. A visit's key is its application's row and its place among
+// the visits of that application, so that those lie together in order. Times are microseconds.
+// Tallies count the visits that are over, by kind, because those never change any more: metrics are
+// asked for all the time.
+var schema = projections.Schema{
+	Name: "deadlines", Number: 1,
+	Tables: `
+		CREATE TABLE IF NOT EXISTS kinds (
+			kind INTEGER PRIMARY KEY, service TEXT NOT NULL, channel TEXT NOT NULL, licensor TEXT NOT NULL,
+			request TEXT NOT NULL, step INTEGER NOT NULL, action TEXT NOT NULL,
+			UNIQUE (service, channel, licensor, request, step, action));
+		CREATE TABLE IF NOT EXISTS applications (
+			row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, service TEXT NOT NULL, channel TEXT NOT NULL,
+			licensor TEXT NOT NULL, request TEXT NOT NULL, visits INTEGER NOT NULL);
+		CREATE TABLE IF NOT EXISTS visits (
+			key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entered INTEGER NOT NULL, due INTEGER,
+			calendar TEXT NOT NULL, left INTEGER, branch TEXT NOT NULL, role TEXT NOT NULL, org TEXT NOT NULL);
+		CREATE TABLE IF NOT EXISTS tallies (
+			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, total INTEGER NOT NULL` + bucketColumns() + `);`,
+	Indexes: `
+		CREATE INDEX IF NOT EXISTS visits_kind ON visits (kind, entered, left, due);
+		CREATE INDEX IF NOT EXISTS visits_open ON visits (due, key, kind) WHERE left IS NULL;
+		CREATE INDEX IF NOT EXISTS visits_late ON visits (key) WHERE left > due;`,
+}
+
+// Buckets are the upper bounds of the duration histogram, smallest first; longer ones are in none of
+// them. Changing them changes the schema.
+var Buckets = []time.Duration{
+	time.Second, 15 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 8 * time.Hour,
+	24 * time.Hour, 3 * 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 21 * 24 * time.Hour, 30 * 24 * time.Hour,
+}
+
+func bucketColumns() string {
+	var b strings.Builder
+	for i := range Buckets {
+		b.WriteString(", b" + strconv.Itoa(i) + " INTEGER NOT NULL")
+	}
+	return b.String()
+}
+
+// Kind is the model for a rebuild.
+var Kind = projections.NewKind(schema, Open)
+
+// Model is the read model. Its methods may be called by many goroutines at once.
+type Model struct {
+	*projections.File
+	// Used by Apply only:
+	kinds  map[kind]int64
+	lately map[string]*entry // applications changed lately, by id
+	known  map[form]bool     // events that can be decoded
+}
+
+// Open opens the model in the directory.
+func Open(dir string, options ...projections.Option) (*Model, error) {
+	f, err := projections.Open(dir, schema, options...)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{File: f, kinds: map[kind]int64{}, lately: map[string]*entry{}, known: map[form]bool{}}, nil
+}
+
+// Outcome is how a visit stands to its deadline.
+type Outcome string
+
+// The outcomes. A visit left at the very instant it was due is on time, as is one without a deadline;
+// one still open then is not yet overdue.
+const (
+	OnTime  Outcome = "on_time" // left in time
+	Late    Outcome = "late"    // left after it was due
+	Waiting Outcome = "open"    // not left, and not yet due
+	Overdue Outcome = "overdue" // not left, and due before now
+)
+
+// Withdrawn is the branch of a visit that ended because the application was withdrawn.
+const Withdrawn = "withdrawn"
+
+// Visit is one time that an application was in a step.
+type Visit struct {
+	Application string
+	Service     string
+	Channel     string
+	Licensor    string
+	Request     string
+	Step        int
+	// Action is the step's, empty for a step that was only passed through.
+	Action  string
+	Nth     int // which visit of the step this is, from 1; set by Visits only
+	Entered time.Time
+	Due     time.Time // zero for none
+	// Calendar is the version of the calendar that Due was counted with, empty for terms in seconds.
+	Calendar string
+	Left     time.Time // zero while open
+	// Branch is the way taken out of the step, such as "approved", or Withdrawn.
+	Branch string
+	// Role and Organization are of whoever made the application leave the step.
+	Role         string
+	Organization string
+	Outcome      Outcome // at the instant asked for
+}
+
+func outcome(due, left, now time.Time) Outcome {
+	switch {
+	case left.IsZero() && !due.IsZero() && now.After(due):
+		return Overdue
+	case left.IsZero():
+		return Waiting
+	case !due.IsZero() && left.After(due):
+		return Late
+	}
+	return OnTime
+}

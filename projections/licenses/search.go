@@ -1,0 +1,146 @@
+package licenses
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections"
+)
+
+// Query says which licenses; empty fields say nothing, all others must hold.
+type Query struct {
+	Number   string
+	ID       string // IIN or BIN of the holder
+	Text     string // words of the name or activity, the last one may be a beginning
+	Service  string
+	Licensor string
+	Status   license.Status // on the day
+	AsOf     string         // the day, YYYY-MM-DD; empty is Today
+	KnownAt  time.Time      // as the register knew it then; zero is now
+	Today    string         // YYYY-MM-DD; empty is the model's own clock
+
+	Cursor string // of the page before
+	Limit  int    // 1 to MaxLimit, 0 is DefaultLimit
+}
+
+// Limits of a page. One page looks at no more than candidates licenses for its words or status, so
+// that no question can occupy the register: it may then be short, and still have a next one.
+const (
+	DefaultLimit = 20
+	MaxLimit     = 1000
+	candidates   = 50_000
+)
+
+// Page is a part of the answer, in the order of issue. Next is the cursor of the following page, empty
+// at the end.
+type Page struct {
+	Licenses []License
+	Next     string
+}
+
+// Search finds licenses. A wrong day, cursor or limit, and a text without a word in it, are
+// domain.ErrInvalid.
+func (m *Model) Search(ctx context.Context, q Query) (Page, error) {
+	limit, err := projections.Limit(q.Limit, DefaultLimit, MaxLimit)
+	if err != nil {
+		return Page{}, err
+	}
+	day := q.AsOf
+	if day == "" {
+		day = q.Today
+	}
+	at, err := m.moment(day, q.KnownAt)
+	if err != nil {
+		return Page{}, err
+	}
+	s, err := newSearch(q, at, limit)
+	if err != nil {
+		return Page{}, err
+	}
+	err = m.View(ctx, s.run)
+	if err != nil {
+		return Page{}, fmt.Errorf("search the register: %w", err)
+	}
+	return s.page, nil
+}
+
+// search is one page on its way.
+type search struct {
+	at     moment
+	limit  int
+	status license.Status
+	where  *projections.Where
+	from   string
+	page   Page
+}
+
+func newSearch(q Query, at moment, limit int) (*search, error) {
+	s := &search{at: at, limit: limit, status: q.Status, where: &projections.Where{}, from: "licenses", page: Page{Licenses: []License{}}}
+	s.where.Is("number", q.Number).Is("holder", q.ID).Is("service", q.Service).Is("licensor", q.Licensor)
+	if q.Text != "" {
+		words := match(q.Text)
+		if words == "" {
+			return nil, fmt.Errorf("search text without a letter or digit: %w", domain.ErrInvalid)
+		}
+		s.from = "text JOIN licenses ON licenses.row = text.rowid"
+		s.where.Add("text MATCH ?", words)
+	}
+	if q.Cursor != "" {
+		row, err := projections.ParseCursor(q.Cursor)
+		if err != nil {
+			return nil, err
+		}
+		s.where.Add(s.key()+" > ?", row)
+	}
+	return s, nil
+}
+
+// key is the column that orders the candidates: the full-text table yields its rows in this order.
+func (s *search) key() string {
+	if s.from == "licenses" {
+		return "licenses.row"
+	}
+	return "text.rowid"
+}
+
+// run goes through the candidates in order, and loads those whose status is right.
+func (s *search) run(conn *sqlite.Conn) error {
+	var rows []int64
+	var last int64
+	seen, more := 0, false
+	query := "SELECT " + s.key() + ", " + statusAsOf + " FROM " + s.from + s.where.SQL() + " ORDER BY " + s.key()
+	err := projections.Query(conn, query, func(stmt *sqlite.Stmt) error {
+		if len(rows) == s.limit || seen == candidates {
+			more = true
+			return errEnough
+		}
+		seen++
+		last = stmt.ColumnInt64(0)
+		if status := license.Status(stmt.ColumnText(1)); status != "" && (s.status == "" || s.status == status) {
+			rows = append(rows, last)
+		}
+		return nil
+	}, append([]any{s.at.day, s.at.known}, s.where.Args()...)...)
+	if err != nil && !more {
+		return err
+	}
+	if more {
+		s.page.Next = projections.Cursor(last)
+	}
+	for _, row := range rows {
+		l, err := load(conn, row, s.at)
+		if err != nil {
+			return err
+		}
+		s.page.Licenses = append(s.page.Licenses, l)
+	}
+	return nil
+}
+
+// errEnough ends a query early.
+var errEnough = fmt.Errorf("enough")
