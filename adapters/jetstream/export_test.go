@@ -16,3 +16,6 @@ func (s *Store) GroupFlush() bool { return s.blocks != nil }
 
 // MarkFile is the name of the file that holds a durable position.
 const MarkFile = markName
+
+// Datasync is the flush of one file that the store uses.
+var Datasync = datasync
