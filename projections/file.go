@@ -88,7 +88,7 @@ func (f *File) open(dir string) error {
 	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate, sqlite.OpenWAL); err != nil {
 		return err
 	}
-	if err := sqlitex.ExecuteScript(f.writer, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;", nil); err != nil {
+	if err := pragmas(f.writer, "synchronous = NORMAL", "cache_size = -16000"); err != nil {
 		return err
 	}
 	if err := f.create(f.schema.Tables + f.schema.Indexes); err != nil {
@@ -108,11 +108,20 @@ func (f *File) openBulk() error {
 	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate); err != nil {
 		return err
 	}
-	pragmas := "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -128000;"
-	if err := sqlitex.ExecuteScript(f.writer, pragmas, nil); err != nil {
+	if err := pragmas(f.writer, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -128000"); err != nil {
 		return err
 	}
 	return f.create(f.schema.Tables)
+}
+
+// pragmas are set one by one: a script would run them in a transaction, where SQLite refuses them.
+func pragmas(conn *sqlite.Conn, settings ...string) error {
+	for _, s := range settings {
+		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+s, nil); err != nil {
+			return fmt.Errorf("pragma %s: %w", s, err)
+		}
+	}
+	return nil
 }
 
 // create makes what is missing and reads the cursor.
