@@ -208,7 +208,7 @@ func TestFromFilingToLicense(t *testing.T) {
 	id := n.examined(regulation.Issue, nil)
 	n.must(id, approve)
 	s := n.application(id)
-	if s.Status != application.StatusCompleted || s.Result != "26000001" || s.Number != "KZ06APP00000001" {
+	if s.Status != application.StatusCompleted || s.Result != "26000001" || s.Number != "KZ95APP00000001" {
 		t.Fatalf("ended as %s, license %q, number %q", s.Status, s.Result, s.Number)
 	}
 	l := n.license(s.Result)
@@ -231,7 +231,7 @@ func TestPermitNumber(t *testing.T) {
 	}
 	n.must(id, application.Register{At: noon, Number: "KZ00APP00000009"})
 	n.must(id, approve)
-	if s := n.application(id); s.Result != "KZ06IMP00000001" || n.license(s.Result).Kind != "permit" {
+	if s := n.application(id); s.Result != "KZ54IMP00000001" || n.license(s.Result).Kind != "permit" {
 		t.Errorf("result %q", s.Result)
 	}
 }

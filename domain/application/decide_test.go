@@ -1,0 +1,485 @@
+package application_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// noon is a working Tuesday, 12:00 in Almaty.
+var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
+
+const (
+	organization = "120540001238"
+	person       = "850312300121"
+)
+
+func rules(t testing.TB) application.Rules {
+	t.Helper()
+	catalog, err := regulation.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := calendar.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return application.Rules{Catalog: catalog, Calendar: days, Hours: calendar.DefaultHours}
+}
+
+// life is an application in a test: its state and the tokens of everything that happened to it.
+type life struct {
+	t      testing.TB
+	rules  application.Rules
+	stream domain.Stream
+	state  application.State
+	tokens []string
+	events []domain.Payload
+}
+
+func newLife(t testing.TB, r application.Rules) *life {
+	stream, err := domain.NewStream(domain.ApplicationCategory, "6f1f4c5e-64d2-4f0e-9c55-0a2f8e1d9a01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &life{t: t, rules: r, stream: stream}
+}
+
+// when decides a command and folds its events, through their stored form.
+func (l *life) when(c application.Command) error {
+	l.t.Helper()
+	payloads, err := l.rules.Decide(l.state, c)
+	if err != nil {
+		return err
+	}
+	meta := domain.Meta{Command: uuid.New(), Time: noon, Actor: domain.Actor{ID: "a", Role: domain.RoleApplicant}}
+	events, err := meta.Events(payloads)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, rec := range domain.NewCommit(l.stream, l.state.Version, 1, events).Records {
+		if err := application.Fold(&l.state, rec); err != nil {
+			l.t.Fatal(err)
+		}
+		l.tokens = append(l.tokens, rec.Type)
+	}
+	l.events = append(l.events, payloads...)
+	return nil
+}
+
+func (l *life) must(c application.Command) {
+	l.t.Helper()
+	if err := l.when(c); err != nil {
+		l.t.Fatalf("%T in step %d (%s): %v", c, l.state.Step, l.state.Action, err)
+	}
+}
+
+// step gives the command that the open step calls for.
+func (l *life) step() application.Command {
+	switch s := l.state; s.Action {
+	case regulation.FillForm, regulation.AttachDocuments:
+		return file
+	case regulation.AttachAndSign:
+		if s.Form == nil {
+			return file
+		}
+		return application.Sign{At: noon, Subject: "777777777777", Digest: s.ContentDigest(), Method: "test"}
+	case regulation.QueryRegisters:
+		return application.AnswerRegisters{At: noon, Found: true, Name: "ТОО «Жарық»", Source: "test"}
+	case regulation.Pay:
+		if s.Order == nil {
+			return order
+		}
+		return paid
+	case regulation.ChooseCertificate:
+		return application.Sign{At: noon, Subject: s.Applicant.ID, Serial: "1", Digest: s.ContentDigest(), Method: "test"}
+	case regulation.Send, regulation.Register:
+		return application.Register{At: noon, Number: "KZ00APP00000001"}
+	case regulation.IssueResult, regulation.IssueOrRefuse:
+		if s.Approval == nil {
+			return approve
+		}
+		return application.Complete{At: noon, License: "26000001"}
+	default:
+		l.t.Fatalf("nothing to do in step %d (%s)", s.Step, s.Action)
+		return nil
+	}
+}
+
+var (
+	file    = application.File{At: noon, Form: application.Form{Name: "ТОО «Жарық»", Address: "Алматы"}}
+	order   = application.RequestPayment{At: noon, Order: "o-1", Amount: 43_250_00, Currency: "KZT"}
+	paid    = application.Pay{At: noon, Order: "o-1", Reference: "r-1", Amount: 43_250_00, Currency: "KZT"}
+	approve = application.Approve{At: noon, Order: "12-П", Signatory: "А. Серікова"}
+)
+
+func open(p *regulation.Procedure) application.Open {
+	id := organization
+	if p.Service.Applicants[0] == "iin" {
+		id = person
+	}
+	return application.Open{
+		At: noon, Service: p.Service.Slug, Channel: p.Channel, Request: regulation.Issue,
+		Applicant: application.Applicant{ID: id},
+	}
+}
+
+// reach brings a new application of the procedure to the action, "" to its end.
+func reach(t testing.TB, r application.Rules, p *regulation.Procedure, action regulation.Action) *life {
+	t.Helper()
+	l := newLife(t, r)
+	l.must(open(p))
+	for l.state.Step != 0 && l.state.Action != action {
+		l.must(l.step())
+	}
+	if l.state.Action != action {
+		t.Fatalf("%s through %s: never waits for %s", p.Service.Slug, p.Channel, action)
+	}
+	return l
+}
+
+func procedures(r application.Rules) (all []*regulation.Procedure) {
+	for _, s := range r.Catalog.Services() {
+		all = append(all, s.Procedures...)
+	}
+	return all
+}
+
+func procedure(t testing.TB, r application.Rules, slug string, channel regulation.Channel) *regulation.Procedure {
+	t.Helper()
+	for _, p := range procedures(r) {
+		if p.Service.Slug == slug && p.Channel == channel {
+			return p
+		}
+	}
+	t.Fatalf("no %s through %s", slug, channel)
+	return nil
+}
+
+// Every procedure leads from its opening to a license, and its events tell a whole way: each
+// completed step was entered, nothing stays open, nothing is left twice.
+func TestEveryProcedureReachesItsResult(t *testing.T) {
+	r := rules(t)
+	all := procedures(r)
+	if len(all) != 29 {
+		t.Fatalf("%d procedures, the acts regulate 29", len(all))
+	}
+	for _, p := range all {
+		t.Run(p.Service.Slug+"/"+string(p.Channel), func(t *testing.T) {
+			l := reach(t, r, p, "")
+			if l.state.Status != application.StatusCompleted || l.state.Result != "26000001" {
+				t.Fatalf("ended as %s with result %q after %v", l.state.Status, l.state.Result, l.tokens)
+			}
+			checkWay(t, p, l.events)
+		})
+	}
+}
+
+func TestTokens(t *testing.T) {
+	r := rules(t)
+	tests := map[string]struct {
+		slug    string
+		channel regulation.Channel
+		want    []string
+	}{
+		"portal with payment": {"casino-license", regulation.Portal, []string{
+			"application-opened", "application-filed", "payment-requested", "application-paid", "certificate-accepted",
+			"application-signed", "application-registered", "application-approved", "application-completed",
+		}},
+		"portal with registers": {"commodity-broker-license", regulation.Portal, []string{
+			"application-opened", "application-filed", "applicant-confirmed", "payment-requested", "application-paid",
+			"certificate-accepted", "application-signed", "application-registered", "application-approved", "application-completed",
+		}},
+		"permit without payment": {"import-permit", regulation.Portal, []string{
+			"application-opened", "application-filed", "applicant-confirmed", "certificate-accepted",
+			"application-signed", "application-registered", "application-approved", "application-completed",
+		}},
+		"office": {"private-bailiff-license", regulation.Office, []string{
+			"application-opened", "applicant-confirmed", "application-filed", "application-registered",
+			"application-approved", "application-completed",
+		}},
+		"center": {"trunk-pipeline-license", regulation.Center, []string{
+			"application-opened", "applicant-confirmed", "application-filed", "application-signed", "application-registered",
+			"application-approved", "application-completed",
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			l := reach(t, r, procedure(t, r, tt.slug, tt.channel), "")
+			if diff := cmp.Diff(tt.want, l.tokens); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The refusals that the acts give steps of their own.
+func TestRefusals(t *testing.T) {
+	r := rules(t)
+	refuse := application.Refuse{At: noon, Ground: application.NotQualified, Text: "Нет производственной базы", Signatory: "А. Серікова"}
+	tests := map[string]struct {
+		slug    string
+		channel regulation.Channel
+		at      regulation.Action
+		when    []application.Command
+		stage   application.Stage
+		steps   []int
+	}{
+		"unpaid": {
+			"casino-license", regulation.Portal, regulation.Pay,
+			[]application.Command{order, application.FailPayment{At: noon, Order: "o-1"}}, application.AtPayment, []int{4, 5},
+		},
+		"bad signature": {
+			"casino-license", regulation.Portal, regulation.ChooseCertificate,
+			[]application.Command{application.RejectSignature{At: noon, Text: "revoked"}}, application.AtSignature, []int{6, 7},
+		},
+		"absent in the registers": {
+			"private-bailiff-license", regulation.Office, regulation.QueryRegisters,
+			[]application.Command{application.AnswerRegisters{At: noon, Source: "test"}}, application.AtRegisters, []int{3, 4},
+		},
+		"absent, no step of its own": {
+			"import-permit", regulation.Office, regulation.QueryRegisters,
+			[]application.Command{application.AnswerRegisters{At: noon, Source: "test"}}, application.AtRegisters, []int{4, 5},
+		},
+		"licensor refuses": {
+			"casino-license", regulation.Portal, regulation.IssueResult,
+			[]application.Command{refuse}, application.AtDecision, []int{11, 10},
+		},
+		"licensor refuses in the result step": {
+			"import-permit", regulation.Portal, regulation.IssueOrRefuse,
+			[]application.Command{refuse}, application.AtDecision, []int{10},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := procedure(t, r, tt.slug, tt.channel)
+			l := reach(t, r, p, tt.at)
+			for _, c := range tt.when {
+				l.must(c)
+			}
+			if l.state.Status != application.StatusRefused || l.state.Refusal.Stage != tt.stage || l.state.Step != 0 {
+				t.Fatalf("state %s in step %d, refusal %+v", l.state.Status, l.state.Step, l.state.Refusal)
+			}
+			if diff := cmp.Diff(tt.steps, l.state.Refusal.Completes); diff != "" {
+				t.Error(diff)
+			}
+			checkWay(t, p, l.events)
+			last := tt.when[len(tt.when)-1]
+			if again, err := r.Decide(l.state, last); err != nil || len(again) != 0 {
+				t.Errorf("the same command again: %v, %v", again, err)
+			}
+			for _, c := range []application.Command{file, paid, approve, application.Register{At: noon, Number: "x"}} {
+				if events, err := r.Decide(l.state, c); len(events) > 0 || err != nil && code(err) == "" {
+					t.Errorf("%T after the end: %v, %v", c, events, err)
+				}
+			}
+		})
+	}
+}
+
+func TestSignatureOfAnotherIsRefused(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.ChooseCertificate)
+	l.must(application.Sign{At: noon, Subject: "940140000385", Digest: l.state.ContentDigest()})
+	if l.state.Refusal == nil || l.state.Refusal.Stage != application.AtSignature {
+		t.Errorf("another's certificate was accepted: %+v", l.state)
+	}
+}
+
+func TestSignatureOverOtherContent(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.ChooseCertificate)
+	if err := l.when(application.Sign{At: noon, Subject: organization, Digest: "00"}); code(err) != "signed-other-content" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// In no state does the machine accept a command that the open step does not call for, and a command
+// repeated at once is done already.
+func TestNoStepIsSkippedOrFiresTwice(t *testing.T) {
+	r := rules(t)
+	for _, p := range procedures(r) {
+		t.Run(p.Service.Slug+"/"+string(p.Channel), func(t *testing.T) {
+			l := newLife(t, r)
+			l.must(open(p))
+			for l.state.Step != 0 {
+				due := l.step()
+				for _, c := range all(l.state) {
+					if sameKind(c, due) || allowedAnyTime(c, l.state) {
+						continue
+					}
+					if events, err := r.Decide(l.state, c); err == nil && len(events) > 0 {
+						t.Errorf("step %d (%s) let %T through", l.state.Step, l.state.Action, c)
+					}
+				}
+				l.must(due)
+				if events, err := r.Decide(l.state, due); err != nil || len(events) != 0 {
+					t.Errorf("%T again: %v %v", due, events, err)
+				}
+			}
+		})
+	}
+}
+
+// all is one command of every kind but Open.
+func all(s application.State) []application.Command {
+	return []application.Command{
+		file, application.AnswerRegisters{At: noon, Found: true}, order, paid,
+		application.FailPayment{At: noon, Order: "o-1"},
+		application.Sign{At: noon, Subject: s.Applicant.ID, Digest: s.ContentDigest()},
+		application.RejectSignature{At: noon}, application.Register{At: noon, Number: "n"}, approve,
+		application.Refuse{At: noon, Ground: application.NotQualified, Text: "t", Signatory: "s"},
+		application.Complete{At: noon, License: "l"}, application.Withdraw{At: noon},
+		application.Deliver{At: noon, To: "cabinet"}, application.Rate{At: noon, Quality: 1, Availability: 1},
+	}
+}
+
+// sameKind reports whether two commands answer the same wait, well or badly.
+func sameKind(c, due application.Command) bool {
+	group := func(c application.Command) string {
+		switch c.(type) {
+		case application.Pay, application.FailPayment, application.RequestPayment:
+			return "pay"
+		case application.Sign, application.RejectSignature:
+			return "sign"
+		case application.Approve, application.Refuse:
+			return "decide"
+		case application.Complete:
+			return "complete"
+		case application.File:
+			return "file"
+		case application.AnswerRegisters:
+			return "answer"
+		case application.Register:
+			return "register"
+		}
+		return ""
+	}
+	return group(c) != "" && group(c) == group(due)
+}
+
+func allowedAnyTime(c application.Command, s application.State) bool {
+	switch c.(type) {
+	case application.Withdraw:
+		return s.Approval == nil
+	case application.File: // the operator may correct the form until it is signed
+		return s.Action == regulation.AttachAndSign
+	}
+	return false
+}
+
+func TestOpenRefusals(t *testing.T) {
+	r := rules(t)
+	held := &license.State{
+		Exists: true, Status: license.StatusActive,
+		Issued: license.Issued{Number: "25000007", Service: "casino-license", IssuedOn: "2025-03-03", Licensee: license.Licensee{ID: organization}},
+	}
+	ended := *held
+	ended.Status = license.StatusTerminated
+	ended.End = &license.Terminated{On: "2026-01-01"}
+	base := application.Open{At: noon, Service: "casino-license", Channel: regulation.Portal, Request: regulation.Issue, Applicant: application.Applicant{ID: organization}}
+	again := func(change func(*application.Open)) application.Open {
+		o := base
+		o.Request, o.License, o.Reason, o.Concerns = regulation.Reissue, "25000007", application.NameChanged, held
+		change(&o)
+		return o
+	}
+	tests := map[string]struct {
+		open application.Open
+		want string
+	}{
+		"unknown service":      {application.Open{At: noon, Service: "fishing-license", Channel: regulation.Portal}, "service-unknown"},
+		"unknown channel":      {application.Open{At: noon, Service: "casino-license", Channel: regulation.Office}, "channel-unknown"},
+		"check digit":          {with(base, func(o *application.Open) { o.Applicant.ID = "120540001239" }), "identifier-check-digit"},
+		"bailiff with a BIN":   {with(base, func(o *application.Open) { o.Service = "private-bailiff-license" }), "applicant-kind"},
+		"broker with an IIN":   {with(base, func(o *application.Open) { o.Service, o.Applicant.ID = "commodity-broker-license", person }), "applicant-kind"},
+		"permit reissued":      {again(func(o *application.Open) { o.Service = "import-permit" }), "request-not-offered"},
+		"no license named":     {again(func(o *application.Open) { o.License = "" }), "license-required"},
+		"no reason":            {again(func(o *application.Open) { o.Reason = "" }), "reason-required"},
+		"no such license":      {again(func(o *application.Open) { o.Concerns = nil }), "license-unknown"},
+		"another's license":    {again(func(o *application.Open) { o.Applicant.ID = "940140000385" }), "license-unknown"},
+		"of another service":   {again(func(o *application.Open) { o.Service = "bookmaker-license" }), "license-of-other-service"},
+		"ended license":        {again(func(o *application.Open) { o.Concerns = &ended }), "license-not-active"},
+		"duplicate, a reason":  {again(func(o *application.Open) { o.Request = regulation.Duplicate }), "reason-not-expected"},
+		"new, names a license": {again(func(o *application.Open) { o.Request = regulation.Issue }), "license-not-expected"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if _, err := r.Decide(application.State{}, tt.open); code(err) != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+	if _, err := r.Decide(application.State{}, again(func(*application.Open) {})); err != nil {
+		t.Errorf("a proper reissue: %v", err)
+	}
+}
+
+// The licensor's term runs from the day of registration, by the working-day calendar.
+func TestTermOfTheDecision(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.IssueResult)
+	// Registered on Tuesday 24 November 2026; 15 working days, 16 December is a holiday: until the end of 15 December.
+	want := time.Date(2026, 12, 15, 19, 0, 0, 0, time.UTC)
+	if l.state.Due == nil || !l.state.Due.Equal(want) {
+		t.Errorf("due %v, want %v", l.state.Due, want)
+	}
+	if l.state.RegisteredOn != "2026-11-24" {
+		t.Errorf("registered on %s", l.state.RegisteredOn)
+	}
+}
+
+func with(o application.Open, change func(*application.Open)) application.Open {
+	change(&o)
+	return o
+}
+
+func code(err error) string {
+	var r *domain.Rejection
+	if errors.As(err, &r) {
+		return r.Code
+	}
+	return ""
+}
+
+// checkWay folds the progress of the events: a step is completed only when it was entered, or in
+// passing; entered only from outside of an open one; and nothing stays open at the end.
+func checkWay(t *testing.T, p *regulation.Procedure, events []domain.Payload) {
+	t.Helper()
+	open := 0
+	ended := false
+	for i, e := range events {
+		progress := e.(interface{ Way() application.Progress }).Way()
+		if ended && (len(progress.Completes) > 0 || progress.Enters != nil) {
+			t.Errorf("event %d %T moves a procedure that is over", i, e)
+		}
+		for _, n := range progress.Completes {
+			if p.Step(n) == nil {
+				t.Errorf("event %d %T completes step %d, which the procedure does not have", i, e, n)
+			}
+			if open != 0 && n != open {
+				t.Errorf("event %d %T completes step %d while %d is open", i, e, n, open)
+			}
+			open = 0
+		}
+		if progress.Enters != nil {
+			if open != 0 {
+				t.Errorf("event %d %T enters %d while %d is open", i, e, progress.Enters.Step, open)
+			}
+			open = progress.Enters.Step
+		}
+		ended = ended || progress.Ends
+	}
+	if open != 0 || !ended {
+		t.Errorf("step %d is open, ended %v", open, ended)
+	}
+}
