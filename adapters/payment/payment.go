@@ -1,0 +1,217 @@
+// Package payment speaks to a payment gateway: it gives the gateway orders, checks what the gateway
+// reports back, and knows what each service costs (fees.go, fees.yaml).
+//
+// The protocol is small. Both sides share a secret and sign what they send (seal.go). POST {gateway}/orders
+// with an Order makes a payment order, the same one for the same application; GET {gateway}/orders/{id}
+// tells how it stands. When the applicant has paid or failed to, the gateway posts a Notice to the
+// order's callback, again and again until it is answered with 2xx, so a notice may come twice.
+//
+// The package demo is a gateway that speaks it. No money moves there.
+package payment
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Order is what the registry wants paid.
+type Order struct {
+	Application string `json:"application"` // its id; one order for each
+	Service     string `json:"service"`
+	Request     string `json:"request"`
+	Payer       string `json:"payer"`    // IIN or BIN
+	Amount      int64  `json:"amount"`   // hundredths of the currency
+	Currency    string `json:"currency"` // ISO 4217
+	Callback    string `json:"callback"` // where notices go
+	Return      string `json:"return,omitempty"`
+}
+
+// Status is how an order stands.
+type Status string
+
+// The statuses. An order is paid or failed once, and for good.
+const (
+	Open   Status = "open"
+	Paid   Status = "paid"
+	Failed Status = "failed"
+)
+
+// Receipt is an order as the gateway keeps it.
+type Receipt struct {
+	Order       string `json:"order"` // the gateway's id of it
+	Application string `json:"application"`
+	Status      Status `json:"status"`
+	Reference   string `json:"reference,omitempty"` // of the payment, once paid
+	Reason      string `json:"reason,omitempty"`    // once failed
+	Amount      int64  `json:"amount"`
+	Currency    string `json:"currency"`
+	URL         string `json:"url"` // the page to pay on
+}
+
+// Notice is the gateway's report that an order was paid or failed.
+type Notice struct {
+	Order       string    `json:"order"`
+	Application string    `json:"application"`
+	Status      Status    `json:"status"`
+	Reference   string    `json:"reference,omitempty"`
+	Reason      string    `json:"reason,omitempty"`
+	Amount      int64     `json:"amount"`
+	Currency    string    `json:"currency"`
+	At          time.Time `json:"at"` // when it was paid or failed
+}
+
+// MaxBody bounds a request or an answer of the protocol, in bytes.
+const MaxBody = 64 << 10
+
+// Timeout is how long a Client without a Timeout waits for the gateway.
+const Timeout = 5 * time.Second
+
+// Client gives orders to the gateway at URL. It may be used by many goroutines at once.
+type Client struct {
+	URL      string // of the gateway, without a slash at the end
+	Callback string // of the registry: where the gateway posts notices
+	Secret   []byte // shared with the gateway
+	Fees     *Fees
+	Now      func() time.Time
+	// Zone decides which year's fees apply; nil is UTC.
+	Zone *time.Location
+	// Timeout bounds one request; 0 means Timeout of the package.
+	Timeout time.Duration
+	// HTTP carries the requests; nil means http.DefaultClient.
+	HTTP *http.Client
+}
+
+// Request asks for a payment order. The amount, callback and currency are the client's to fill in;
+// the same application gets the same order again. ErrNotFound where the service has no fee,
+// ErrConflict where the application's order is for something else, ErrUnavailable where the gateway
+// gives no sound answer.
+func (c *Client) Request(ctx context.Context, o Order) (Receipt, error) {
+	year := c.Now().In(orUTC(c.Zone)).Year()
+	fee, err := c.Fees.Of(o.Service, o.Request, year)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("request payment: %w", err)
+	}
+	o.Amount, o.Currency, o.Callback = fee.Amount, fee.Currency, c.Callback
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("request payment: %w", err)
+	}
+	r, err := c.do(ctx, http.MethodPost, "/orders", body)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("request payment: %w", err)
+	}
+	// A repetition after the turn of the year gets the order of before, at the old fee.
+	if r.Application != o.Application || r.Amount <= 0 || r.Currency != o.Currency || r.URL == "" {
+		return Receipt{}, fmt.Errorf("request payment: another order than was asked for: %w", domain.ErrUnavailable)
+	}
+	return r, nil
+}
+
+// Order asks how an order stands: what the notice says, for whoever missed it. ErrNotFound for an order
+// the gateway does not know.
+func (c *Client) Order(ctx context.Context, order string) (Receipt, error) {
+	r, err := c.do(ctx, http.MethodGet, "/orders/"+url.PathEscape(order), nil)
+	if err == nil && r.Order != order {
+		err = fmt.Errorf("another order than was asked for: %w", domain.ErrUnavailable)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("ask for payment order: %w", err)
+	}
+	return r, nil
+}
+
+// do makes one signed request.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (Receipt, error) {
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	Seal(req.Header, c.Secret, c.Now(), RequestPurpose(method, req.URL), body)
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+	}
+	defer resp.Body.Close()
+	return receipt(resp)
+}
+
+// Problem is the body of a refusal of the gateway. Only its code is believed: a bare 404 may be
+// anybody's.
+type Problem struct {
+	Code string `json:"code"`
+}
+
+// The codes of refusals.
+const (
+	CodeUnknownOrder = "unknown-order" // with 404
+	CodeOtherOrder   = "other-order"   // with 409: the application's order is for something else
+)
+
+func receipt(resp *http.Response) (Receipt, error) {
+	body := io.LimitReader(resp.Body, MaxBody)
+	if resp.StatusCode/100 != 2 {
+		var p Problem
+		_ = json.NewDecoder(body).Decode(&p) // what is no problem has no code
+		switch p.Code {
+		case CodeUnknownOrder:
+			return Receipt{}, fmt.Errorf("the gateway knows no such order: %w", domain.ErrNotFound)
+		case CodeOtherOrder:
+			return Receipt{}, fmt.Errorf("the application has an order for something else: %w", domain.ErrConflict)
+		}
+		return Receipt{}, fmt.Errorf("the gateway answers with status %d: %w", resp.StatusCode, domain.ErrUnavailable)
+	}
+	var r Receipt
+	if err := strictJSON(body, &r); err != nil || r.Order == "" {
+		return Receipt{}, fmt.Errorf("the gateway's answer is no receipt: %w", domain.ErrUnavailable)
+	}
+	return r, nil
+}
+
+// Verify checks a request that says it is a notice: who sent it, when, and its form. ErrForbidden where
+// it is not the gateway's or too old, ErrInvalid where it is the gateway's but no notice. A sound
+// notice may be a repetition.
+func (c *Client) Verify(header http.Header, body []byte) (Notice, error) {
+	if err := CheckSeal(header, c.Secret, c.Now(), NoticePurpose, body); err != nil {
+		return Notice{}, fmt.Errorf("payment notice: %w", err)
+	}
+	var n Notice
+	if err := strictJSON(bytes.NewReader(body), &n); err != nil {
+		return Notice{}, fmt.Errorf("payment notice: %w: %w", domain.ErrInvalid, err)
+	}
+	if n.Order == "" || n.Application == "" || n.Status != Paid && n.Status != Failed || n.Status == Paid && n.Reference == "" || n.At.IsZero() {
+		return Notice{}, fmt.Errorf("payment notice: incomplete: %w", domain.ErrInvalid)
+	}
+	return n, nil
+}
+
+func strictJSON(r io.Reader, v any) error {
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
+
+func orUTC(l *time.Location) *time.Location {
+	if l == nil {
+		return time.UTC
+	}
+	return l
+}

@@ -1,0 +1,552 @@
+package payment_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tizilim/tizilim/adapters/payment"
+	"github.com/tizilim/tizilim/adapters/payment/demo"
+	"github.com/tizilim/tizilim/domain"
+)
+
+var now = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return now }
+
+var secret = []byte("shared secret of this test")
+
+// scene is a registry's callback, a gateway and a client between them, all on loopback sockets.
+type scene struct {
+	t       *testing.T
+	file    string
+	gateway *demo.Gateway
+	server  *httptest.Server
+	client  *payment.Client
+	notices chan payment.Notice
+
+	mu     sync.Mutex
+	refuse int // how many notices the callback refuses yet
+}
+
+func start(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{t: t, file: filepath.Join(t.TempDir(), "orders.jsonl"), notices: make(chan payment.Notice, 100)}
+	callback := httptest.NewServer(http.HandlerFunc(s.callback))
+	t.Cleanup(callback.Close)
+	table, err := payment.LoadFees()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.gateway.ServeHTTP(w, r) }))
+	t.Cleanup(s.server.Close)
+	s.client = &payment.Client{URL: s.server.URL, Callback: callback.URL + "/payments", Secret: secret, Fees: table, Now: clock, HTTP: s.server.Client()}
+	s.open()
+	t.Cleanup(func() { s.gateway.Close() })
+	return s
+}
+
+func (s *scene) open() {
+	s.t.Helper()
+	g, err := demo.Open(demo.Config{
+		File: s.file, URL: s.server.URL, Secret: secret, Now: clock, Logger: slog.New(slog.DiscardHandler),
+		Retry: func(int) time.Duration { return time.Millisecond },
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.gateway = g
+}
+
+func (s *scene) restart() {
+	s.t.Helper()
+	if err := s.gateway.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.open()
+}
+
+func (s *scene) callback(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	s.mu.Lock()
+	refused := s.refuse != 0
+	if s.refuse > 0 {
+		s.refuse--
+	}
+	s.mu.Unlock()
+	if refused {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	n, err := s.client.Verify(r.Header, body)
+	if err != nil || r.URL.Path != "/payments" {
+		s.t.Errorf("notice at %s: %v", r.URL.Path, err)
+	}
+	s.notices <- n
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *scene) refuseNext(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = n
+}
+
+func (s *scene) notice() payment.Notice {
+	s.t.Helper()
+	select {
+	case n := <-s.notices:
+		return n
+	case <-time.After(10 * time.Second):
+		s.t.Fatal("no notice came")
+		return payment.Notice{}
+	}
+}
+
+func (s *scene) request(application string) payment.Receipt {
+	s.t.Helper()
+	r, err := s.client.Request(s.t.Context(), payment.Order{Application: application, Service: "electricity-purchase-license", Request: "issue", Payer: "120540001238"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// decide posts an outcome as a script does.
+func (s *scene) decide(page, outcome string) (int, payment.Receipt) {
+	s.t.Helper()
+	resp, err := http.PostForm(page, url.Values{"outcome": {outcome}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var r payment.Receipt
+	_ = json.NewDecoder(resp.Body).Decode(&r) // a refusal is none
+	return resp.StatusCode, r
+}
+
+func TestPay(t *testing.T) {
+	s := start(t)
+	order := s.request("app-1")
+	want := payment.Receipt{
+		Order: order.Order, Application: "app-1", Status: payment.Open, Amount: 4_325_000, Currency: "KZT",
+		URL: s.server.URL + "/pay/" + order.Order,
+	}
+	if diff := cmp.Diff(want, order); diff != "" {
+		t.Fatalf("receipt (-want +got)\n%s", diff)
+	}
+	status, paid := s.decide(order.URL, "paid")
+	if status != http.StatusOK || paid.Status != payment.Paid || paid.Reference == "" {
+		t.Fatalf("%d %+v", status, paid)
+	}
+	wantNotice := payment.Notice{
+		Order: order.Order, Application: "app-1", Status: payment.Paid, Reference: paid.Reference,
+		Amount: 4_325_000, Currency: "KZT", At: now,
+	}
+	if diff := cmp.Diff(wantNotice, s.notice()); diff != "" {
+		t.Errorf("notice (-want +got)\n%s", diff)
+	}
+	if got, err := s.client.Order(t.Context(), order.Order); err != nil || got != paid {
+		t.Errorf("%+v, %v; want %+v", got, err, paid)
+	}
+}
+
+func TestFail(t *testing.T) {
+	s := start(t)
+	order := s.request("app-1")
+	if status, r := s.decide(order.URL, "failed"); status != http.StatusOK || r.Status != payment.Failed || r.Reason == "" || r.Reference != "" {
+		t.Fatalf("%d %+v", status, r)
+	}
+	if n := s.notice(); n.Status != payment.Failed || n.Reason == "" || n.Reference != "" {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestDecidedOnceAndForGood(t *testing.T) {
+	s := start(t)
+	order := s.request("app-1")
+	_, first := s.decide(order.URL, "paid")
+	s.notice()
+	if status, again := s.decide(order.URL, "paid"); status != http.StatusOK || again != first {
+		t.Errorf("paid again: %d %+v, want %+v", status, again, first)
+	}
+	if status, other := s.decide(order.URL, "failed"); status != http.StatusConflict || other != first {
+		t.Errorf("failed after paid: %d %+v, want %+v", status, other, first)
+	}
+	s.restart()
+	select {
+	case n := <-s.notices:
+		t.Errorf("a second notice %+v", n)
+	default:
+	}
+}
+
+func TestSameApplicationSameOrder(t *testing.T) {
+	s := start(t)
+	var orders [16]payment.Receipt
+	var wg sync.WaitGroup
+	for i := range orders {
+		wg.Go(func() {
+			r, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "issue", Payer: "120540001238"})
+			if err != nil {
+				t.Error(err)
+			}
+			orders[i] = r
+		})
+	}
+	wg.Wait()
+	for _, o := range orders {
+		if o != orders[0] {
+			t.Errorf("%+v and %+v", o, orders[0])
+		}
+	}
+	_, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "duplicate", Payer: "120540001238"})
+	if !errors.Is(err, domain.ErrConflict) {
+		t.Errorf("for something else: %v, want ErrConflict", err)
+	}
+	if other := s.request("app-2"); other.Order == orders[0].Order {
+		t.Error("two applications share an order")
+	}
+}
+
+func TestNoticeIsRepeatedUntilTaken(t *testing.T) {
+	s := start(t)
+	s.refuseNext(25)
+	order := s.request("app-1")
+	s.decide(order.URL, "paid")
+	if n := s.notice(); n.Order != order.Order {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestRestartKeepsOrdersAndNotices(t *testing.T) {
+	s := start(t)
+	s.refuseNext(-1) // for ever
+	open, paid := s.request("app-1"), s.request("app-2")
+	_, receipt := s.decide(paid.URL, "paid")
+	s.restart()
+	s.refuseNext(0)
+	if n := s.notice(); n.Application != "app-2" || n.Reference != receipt.Reference {
+		t.Errorf("after the restart: %+v", n)
+	}
+	if again := s.request("app-1"); again != open {
+		t.Errorf("after the restart %+v, before %+v", again, open)
+	}
+	if got, err := s.client.Order(t.Context(), paid.Order); err != nil || got != receipt {
+		t.Errorf("%+v, %v; want %+v", got, err, receipt)
+	}
+}
+
+func TestJournalAfterCrash(t *testing.T) {
+	s := start(t)
+	first := s.request("app-1")
+	if err := s.gateway.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.file, append(whole, `{"id":"PO-half","appl`...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	if again := s.request("app-1"); again != first {
+		t.Errorf("%+v, want %+v", again, first)
+	}
+	s.request("app-2")
+	s.restart() // the cut line is gone, what came after it is whole
+	if again := s.request("app-1"); again != first {
+		t.Errorf("%+v, want %+v", again, first)
+	}
+
+	if err := s.gateway.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.file, append([]byte("rubbish\n"), whole...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := demo.Open(demo.Config{File: s.file, Secret: secret, Now: clock, Logger: slog.New(slog.DiscardHandler)}); !errors.Is(err, domain.ErrDamaged) {
+		t.Errorf("a damaged journal: %v, want ErrDamaged", err)
+	}
+	if err := os.WriteFile(s.file, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+}
+
+func TestMovedRegistry(t *testing.T) {
+	s := start(t)
+	callback := s.client.Callback
+	s.client.Callback = "http://127.0.0.1:1/payments" // nobody listens there
+	order := s.request("app-1")
+	s.decide(order.URL, "paid")
+	if err := s.gateway.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g, err := demo.Open(demo.Config{File: s.file, URL: s.server.URL, Secret: secret, Now: clock, Logger: slog.New(slog.DiscardHandler), Callback: callback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.gateway = g
+	if n := s.notice(); n.Order != order.Order {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestPage(t *testing.T) {
+	s := start(t)
+	r, err := s.client.Request(t.Context(), payment.Order{
+		Application: "app-<1>", Service: "slot-hall-license", Request: "issue", Payer: "850312300121", Return: "http://127.0.0.1/applications/1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, title := range map[string]string{"kk": "Төлем", "ru": "Оплата", "en": "Payment"} {
+		status, page := s.get(r.URL+"?lang="+lang, "")
+		for _, want := range []string{`<html lang="` + lang + `">`, "<h1>" + title, "app-&lt;1&gt;", "16\u00a0629\u00a0625,00\u00a0KZT", `value="paid"`, `value="failed"`, `href="http://127.0.0.1/applications/1"`} {
+			if status != 200 || !strings.Contains(page, want) {
+				t.Errorf("%s: %d, no %q", lang, status, want)
+			}
+		}
+		if strings.Contains(page, "850312300121") {
+			t.Errorf("%s: the payer is on the page", lang)
+		}
+		if status, page := s.get(s.server.URL+"/pay/none?lang="+lang, ""); status != 404 || !strings.Contains(page, `<html lang="`+lang+`">`) {
+			t.Errorf("%s: an unknown order: %d", lang, status)
+		}
+	}
+	for accept, lang := range map[string]string{"ru-RU,ru;q=0.9,en;q=0.8": "ru", "fr, EN-us;q=0.5": "en", "fr": "kk", "": "kk"} {
+		if _, page := s.get(r.URL, accept); !strings.Contains(page, `<html lang="`+lang+`">`) {
+			t.Errorf("%q: not in %s", accept, lang)
+		}
+	}
+}
+
+func (s *scene) get(address, acceptLanguage string) (int, string) {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Accept-Language", acceptLanguage)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// A browser that presses the button comes back to the page, which then has no buttons.
+func TestPayInTheBrowser(t *testing.T) {
+	s := start(t)
+	order := s.request("app-1")
+	req, err := http.NewRequest(http.MethodPost, order.URL+"?lang=ru", strings.NewReader("outcome=paid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "text/html,application/xhtml+xml")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 || !strings.Contains(string(page), `data-status="paid"`) || strings.Contains(string(page), "<button") || !strings.Contains(string(page), `lang="ru"`) {
+		t.Errorf("%d, %v\n%s", resp.StatusCode, err, page)
+	}
+	s.notice()
+
+	other := s.request("app-2")
+	req, _ = http.NewRequest(http.MethodPost, other.URL, strings.NewReader("outcome=paid"))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	resp, err = http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got, _ := s.client.Order(t.Context(), other.Order); resp.StatusCode != http.StatusForbidden || got.Status != payment.Open {
+		t.Errorf("from another site: %d, %s", resp.StatusCode, got.Status)
+	}
+}
+
+func TestGatewayRefuses(t *testing.T) {
+	s := start(t)
+	order := s.request("app-1")
+	if status, _ := s.decide(order.URL, "stolen"); status != http.StatusBadRequest {
+		t.Errorf("unknown outcome: %d", status)
+	}
+	if status, _ := s.decide(s.server.URL+"/pay/none", "paid"); status != http.StatusNotFound {
+		t.Errorf("unknown order: %d", status)
+	}
+	if _, err := s.client.Order(t.Context(), "none"); !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("unknown order: %v, want ErrNotFound", err)
+	}
+	sound := `{"application":"a","service":"s","request":"issue","payer":"p","amount":1,"currency":"KZT","callback":"http://127.0.0.1/"}`
+	tests := []struct {
+		why, body string
+		secret    []byte
+		at        time.Time
+		want      int
+	}{
+		{"sound", sound, secret, now, 201},
+		{"another secret", sound, []byte("x"), now, 403},
+		{"an old seal", sound, secret, now.Add(-payment.Tolerance - time.Second), 403},
+		{"no order", "[]", secret, now, 400},
+		{"an unknown field", strings.Replace(sound, "{", `{"x":1,`, 1), secret, now, 400},
+		{"nothing to pay", strings.Replace(sound, `"amount":1`, `"amount":0`, 1), secret, now, 400},
+		{"a callback that is no address", strings.Replace(sound, "http://127.0.0.1/", "file:///etc", 1), secret, now, 400},
+		{"too large", sound + strings.Repeat(" ", payment.MaxBody), secret, now, 413},
+	}
+	for _, tt := range tests {
+		req, err := http.NewRequest(http.MethodPost, s.server.URL+"/orders", strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		payment.Seal(req.Header, tt.secret, tt.at, payment.RequestPurpose(req.Method, req.URL), []byte(tt.body))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", tt.why, resp.StatusCode, tt.want)
+		}
+	}
+	if status, _ := s.get(s.server.URL+"/orders/"+order.Order, ""); status != http.StatusForbidden {
+		t.Errorf("an order without a seal: %d", status)
+	}
+}
+
+func TestUnsoundGatewayIsUnavailable(t *testing.T) {
+	answers := map[string]struct {
+		status int
+		body   string
+	}{
+		"a bare 404":          {404, "404 page not found"},
+		"a bare 409":          {409, ""},
+		"forbidden":           {403, `{"code":"seal"}`},
+		"server error":        {500, ""},
+		"a page":              {200, "<html>"},
+		"empty":               {200, ""},
+		"somebody else's":     {200, `{"order":"o","application":"other","status":"open","amount":4325000,"currency":"KZT","url":"http://x/"}`},
+		"nothing to pay":      {200, `{"order":"o","application":"app-1","status":"open","amount":0,"currency":"KZT","url":"http://x/"}`},
+		"in another currency": {200, `{"order":"o","application":"app-1","status":"open","amount":1,"currency":"USD","url":"http://x/"}`},
+	}
+	table, err := payment.LoadFees()
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := payment.Order{Application: "app-1", Service: "electricity-purchase-license", Request: "issue", Payer: "120540001238"}
+	for name, a := range answers {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(a.status)
+			fmt.Fprint(w, a.body)
+		}))
+		c := &payment.Client{URL: server.URL, Secret: secret, Fees: table, Now: clock, HTTP: server.Client()}
+		if r, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("%s: %+v, %v; want ErrUnavailable", name, r, err)
+		}
+		server.Close()
+		if r, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("nobody listens: %+v, %v; want ErrUnavailable", r, err)
+		}
+	}
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	defer server.Close()
+	defer close(hang)
+	c := &payment.Client{URL: server.URL, Secret: secret, Fees: table, Now: clock, Timeout: time.Millisecond, HTTP: server.Client()}
+	if _, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silence: %v, want ErrUnavailable", err)
+	}
+}
+
+func TestServiceWithoutFeeIsNotAsked(t *testing.T) {
+	s := start(t)
+	_, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "import-permit", Request: "issue", Payer: "120540001238"})
+	if !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	sound := `{"order":"o","application":"a","status":"paid","reference":"r","amount":1,"currency":"KZT","at":"2026-11-23T09:00:00Z"}`
+	c := &payment.Client{Secret: secret, Now: clock}
+	sealed := func(body, purpose string, key []byte, at time.Time) (http.Header, []byte) {
+		h := http.Header{}
+		payment.Seal(h, key, at, purpose, []byte(body))
+		return h, []byte(body)
+	}
+	if _, err := c.Verify(sealed(sound, payment.NoticePurpose, secret, now)); err != nil {
+		t.Fatal(err)
+	}
+	forged := func(h http.Header, body []byte) (http.Header, []byte) { return h, append(body, ' ') }
+	tests := map[string]struct {
+		header http.Header
+		body   []byte
+		want   error
+	}{}
+	add := func(name string, h http.Header, body []byte, want error) {
+		tests[name] = struct {
+			header http.Header
+			body   []byte
+			want   error
+		}{h, body, want}
+	}
+	h, b := sealed(sound, payment.NoticePurpose, []byte("other"), now)
+	add("another secret", h, b, domain.ErrForbidden)
+	h, b = forged(sealed(sound, payment.NoticePurpose, secret, now))
+	add("altered body", h, b, domain.ErrForbidden)
+	h, b = sealed(sound, "POST /orders", secret, now)
+	add("sealed for something else", h, b, domain.ErrForbidden)
+	h, b = sealed(sound, payment.NoticePurpose, secret, now.Add(-payment.Tolerance-time.Second))
+	add("old", h, b, domain.ErrForbidden)
+	h, b = sealed(sound, payment.NoticePurpose, secret, now.Add(payment.Tolerance+time.Second))
+	add("from the future", h, b, domain.ErrForbidden)
+	h, b = sealed(sound, payment.NoticePurpose, secret, now)
+	h.Set(payment.TimestampHeader, fmt.Sprint(now.Unix()+1))
+	add("altered time", h, b, domain.ErrForbidden)
+	add("no seal", http.Header{}, []byte(sound), domain.ErrForbidden)
+	for name, body := range map[string]string{
+		"no JSON": "x", "unknown field": strings.Replace(sound, "{", `{"x":1,`, 1), "no order": strings.Replace(sound, `"o"`, `""`, 1),
+		"still open": strings.Replace(sound, `"paid"`, `"open"`, 1), "paid without reference": strings.Replace(sound, `"r"`, `""`, 1),
+	} {
+		h, b = sealed(body, payment.NoticePurpose, secret, now)
+		add(name, h, b, domain.ErrInvalid)
+	}
+	for name, tt := range tests {
+		if _, err := c.Verify(tt.header, tt.body); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+	h, b = sealed(sound, payment.NoticePurpose, nil, now)
+	if _, err := (&payment.Client{Now: clock}).Verify(h, b); !errors.Is(err, domain.ErrForbidden) {
+		t.Errorf("no secret set up: %v, want ErrForbidden", err)
+	}
+}
