@@ -1,9 +1,10 @@
 // Package application is an application on its way through a procedure: one state machine for every
 // service, channel and kind of request.
 //
-// The order of reading: types.go and state (what an application is), command.go (what may be wanted
-// of it), event.go (what may have happened to it), decide.go and way.go (state and command → events
-// or a refusal), evolve.go (events → state). The machine knows no service by name. It is driven by
+// The order of reading: types.go (what an application is), command.go (what may be wanted of it),
+// event.go (what may have happened to it), evolve.go (events → state), decide.go and way.go (state and
+// command → events or a refusal), then the refusals by stage: open.go, request.go, decision.go; and
+// content.go (what is signed). The machine knows no service by name. It is driven by
 // the steps of the regulation's procedure and their action tokens: a command is accepted when the
 // application waits in a step whose action calls for it, and the step's edges say what comes next.
 //

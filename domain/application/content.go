@@ -1,0 +1,35 @@
+package application
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// Content is what is signed: the application's content as canonical JSON, the same bytes for ever.
+func (s State) Content() []byte {
+	content, err := json.Marshal(struct {
+		Application string             `json:"application"`
+		Service     string             `json:"service"`
+		Act         string             `json:"act"`
+		Request     regulation.Request `json:"request"`
+		Applicant   string             `json:"applicant"`
+		License     string             `json:"license,omitempty"`
+		Reason      ReissueReason      `json:"reason,omitempty"`
+		Form        *Form              `json:"form"`
+		Documents   []Document         `json:"documents"`
+	}{s.ID, s.Service, s.Act, s.Request, s.Applicant.ID, s.License, s.Reason, s.Form, s.Documents})
+	if err != nil {
+		panic(fmt.Sprintf("application content: %v", err)) // strings and integers always encode
+	}
+	return content
+}
+
+// ContentDigest is the SHA-256 of Content, hex.
+func (s State) ContentDigest() string {
+	sum := sha256.Sum256(s.Content())
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,166 @@
+package application
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+func (w way) file(s State, c File) ([]domain.Payload, error) {
+	if s.Form != nil && reflect.DeepEqual(*s.Form, c.Form) && slices.Equal(s.Documents, c.Documents) {
+		return nil, nil
+	}
+	if err := w.expect(regulation.FillForm, regulation.AttachDocuments, regulation.AttachAndSign); err != nil {
+		return nil, err
+	}
+	if c.Form.Name == "" && s.Applicant.Name != "" {
+		c.Form.Name = s.Applicant.Name
+	}
+	if c.Form.Name == "" {
+		return nil, domain.Reject("name-required", "the form lacks the applicant's name")
+	}
+	e := Filed{Form: c.Form, Documents: c.Documents}
+	if w.in(regulation.AttachAndSign) { // the operator's signature completes this step
+		return []domain.Payload{e}, nil
+	}
+	progress, err := w.advance(c.At, regulation.Always)
+	e.Progress = progress
+	return []domain.Payload{e}, err
+}
+
+func (w way) answerRegisters(s State, c AnswerRegisters) ([]domain.Payload, error) {
+	if c.Found && s.Confirmed || !c.Found && s.Refusal != nil && s.Refusal.Stage == AtRegisters {
+		return nil, nil
+	}
+	if err := w.expect(regulation.QueryRegisters); err != nil {
+		return nil, err
+	}
+	if c.Found {
+		progress, err := w.advance(c.At, regulation.Found, regulation.AnswerRegisters)
+		return []domain.Payload{ApplicantConfirmed{Progress: progress, Name: c.Name, Address: c.Address, Source: c.Source}}, err
+	}
+	progress, err := w.advance(c.At, regulation.Absent, regulation.AnswerRegisters, regulation.ReportAbsent)
+	// The message of absence is the refusal; the two events share one commit.
+	return []domain.Payload{
+		ApplicantNotFound{Source: c.Source},
+		Refused{Progress: progress, Stage: AtRegisters, Ground: NotInRegisters},
+	}, err
+}
+
+func (w way) requestPayment(s State, c RequestPayment) ([]domain.Payload, error) {
+	if s.Order != nil && s.Order.Order == c.Order {
+		return nil, nil
+	}
+	if err := w.expect(regulation.Pay); err != nil {
+		return nil, err
+	}
+	if s.Order != nil {
+		return nil, domain.Reject("payment-requested-already", "another payment order is open", "order", s.Order.Order)
+	}
+	return []domain.Payload{PaymentRequested{Order: c.Order, Amount: c.Amount, Currency: c.Currency, URL: c.URL}}, nil
+}
+
+func (w way) pay(s State, c Pay) ([]domain.Payload, error) {
+	if s.Payment != nil {
+		if s.Payment.Order == c.Order && s.Payment.Reference == c.Reference {
+			return nil, nil
+		}
+		return nil, domain.Reject("paid-already", "the application was paid by another payment")
+	}
+	if err := w.expect(regulation.Pay); err != nil {
+		return nil, err
+	}
+	if s.Order == nil || s.Order.Order != c.Order {
+		return nil, domain.Reject("payment-order-unknown", "the application has no such payment order")
+	}
+	if c.Amount < s.Order.Amount || c.Currency != s.Order.Currency {
+		return nil, domain.Reject("payment-short", "the sum or currency is not what the order asks for")
+	}
+	progress, err := w.advance(c.At, regulation.Paid)
+	return []domain.Payload{Paid{Progress: progress, Order: c.Order, Reference: c.Reference, Amount: c.Amount, Currency: c.Currency}}, err
+}
+
+func (w way) failPayment(s State, c FailPayment) ([]domain.Payload, error) {
+	if s.Refusal != nil && s.Refusal.Stage == AtPayment {
+		return nil, nil
+	}
+	if err := w.expect(regulation.Pay); err != nil {
+		return nil, err
+	}
+	if s.Order == nil || s.Order.Order != c.Order {
+		return nil, domain.Reject("payment-order-unknown", "the application has no such payment order")
+	}
+	progress, err := w.advance(c.At, regulation.Unpaid, regulation.RefuseUnpaid)
+	return []domain.Payload{Refused{Progress: progress, Stage: AtPayment, Ground: NoPayment, Text: c.Text}}, err
+}
+
+func (w way) sign(s State, c Sign) ([]domain.Payload, error) {
+	if s.Signature != nil && s.Signature.Digest == c.Digest && s.Signature.Subject == c.Subject {
+		return nil, nil
+	}
+	if err := w.expect(regulation.ChooseCertificate, regulation.AttachAndSign); err != nil {
+		return nil, err
+	}
+	if s.Form == nil {
+		return nil, domain.Reject("form-required", "file the form before signing it")
+	}
+	if c.Digest != s.ContentDigest() {
+		return nil, domain.Reject("signed-other-content", "the signature is over other bytes than the application's content")
+	}
+	if w.in(regulation.AttachAndSign) {
+		return w.signAsOperator(c)
+	}
+	// Condition 3 of the acts: the IIN or BIN of the certificate must be the request's.
+	if c.Subject != s.Applicant.ID {
+		return w.rejectSignature(s, RejectSignature{At: c.At, Text: "certificate-of-another"})
+	}
+	accepted, err := w.advance(c.At, regulation.Valid)
+	if err != nil {
+		return nil, err
+	}
+	signing := w
+	signing.step = w.proc.Step(accepted.Enters.Step)
+	signed, err := signing.advance(c.At, regulation.Always)
+	return []domain.Payload{
+		CertificateAccepted{Progress: accepted, Subject: c.Subject, Serial: c.Serial, Method: c.Method},
+		Signed{Progress: signed, Subject: c.Subject, Digest: c.Digest, Method: c.Method},
+	}, err
+}
+
+// signAsOperator: in a service center the operator certifies what the operator entered.
+func (w way) signAsOperator(c Sign) ([]domain.Payload, error) {
+	progress, err := w.advance(c.At, regulation.Always)
+	return []domain.Payload{Signed{Progress: progress, Subject: c.Subject, Digest: c.Digest, Method: c.Method}}, err
+}
+
+func (w way) rejectSignature(s State, c RejectSignature) ([]domain.Payload, error) {
+	if s.Refusal != nil && s.Refusal.Stage == AtSignature {
+		return nil, nil
+	}
+	if w.in(regulation.AttachAndSign) { // the acts have no refusal here: the operator signs again
+		return nil, domain.Reject("signature-invalid", "the operator's signature is not valid")
+	}
+	if err := w.expect(regulation.ChooseCertificate); err != nil {
+		return nil, err
+	}
+	progress, err := w.advance(c.At, regulation.Invalid, regulation.RefuseSignature)
+	return []domain.Payload{Refused{Progress: progress, Stage: AtSignature, Ground: SignatureInvalid, Text: c.Text}}, err
+}
+
+func (w way) register(s State, c Register) ([]domain.Payload, error) {
+	if s.Number != "" && s.Number == c.Number {
+		return nil, nil
+	}
+	if err := w.expect(regulation.Send, regulation.Register); err != nil {
+		return nil, err
+	}
+	day, err := w.registeredOn(c.At)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := w.advance(c.At, regulation.Approved, regulation.Register)
+	progress.Outcome = regulation.Always // the decision is still to come
+	return []domain.Payload{Registered{Progress: progress, Number: c.Number, RegisteredOn: string(day)}}, err
+}
