@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ var secret = []byte("shared secret of this test")
 type scene struct {
 	t       *testing.T
 	file    string
-	gateway *demo.Gateway
+	gateway atomic.Pointer[demo.Gateway]
 	server  *httptest.Server
 	client  *payment.Client
 	notices chan payment.Notice
@@ -52,11 +53,11 @@ func start(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.gateway.ServeHTTP(w, r) }))
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.gateway.Load().ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
 	s.client = &payment.Client{URL: s.server.URL, Callback: callback.URL + "/payments", Secret: secret, Fees: table, Now: clock, HTTP: s.server.Client()}
 	s.open()
-	t.Cleanup(func() { s.gateway.Close() })
+	t.Cleanup(func() { s.gateway.Load().Close() })
 	return s
 }
 
@@ -69,12 +70,12 @@ func (s *scene) open() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.gateway = g
+	s.gateway.Store(g)
 }
 
 func (s *scene) restart() {
 	s.t.Helper()
-	if err := s.gateway.Close(); err != nil {
+	if err := s.gateway.Load().Close(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.open()
@@ -257,7 +258,7 @@ func TestRestartKeepsOrdersAndNotices(t *testing.T) {
 func TestJournalAfterCrash(t *testing.T) {
 	s := start(t)
 	first := s.request("app-1")
-	if err := s.gateway.Close(); err != nil {
+	if err := s.gateway.Load().Close(); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(s.file)
@@ -277,7 +278,7 @@ func TestJournalAfterCrash(t *testing.T) {
 		t.Errorf("%+v, want %+v", again, first)
 	}
 
-	if err := s.gateway.Close(); err != nil {
+	if err := s.gateway.Load().Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(s.file, append([]byte("rubbish\n"), whole...), 0o600); err != nil {
@@ -298,14 +299,14 @@ func TestMovedRegistry(t *testing.T) {
 	s.client.Callback = "http://127.0.0.1:1/payments" // nobody listens there
 	order := s.request("app-1")
 	s.decide(order.URL, "paid")
-	if err := s.gateway.Close(); err != nil {
+	if err := s.gateway.Load().Close(); err != nil {
 		t.Fatal(err)
 	}
 	g, err := demo.Open(demo.Config{File: s.file, URL: s.server.URL, Secret: secret, Now: clock, Logger: slog.New(slog.DiscardHandler), Callback: callback})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.gateway = g
+	s.gateway.Store(g)
 	if n := s.notice(); n.Order != order.Order {
 		t.Errorf("%+v", n)
 	}
