@@ -48,8 +48,6 @@ type Reason string
 
 // The reasons.
 const (
-	Malformed         Reason = "malformed"          // no envelope
-	MethodUnknown     Reason = "method-unknown"     // another method's envelope
 	KeyUnknown        Reason = "key-unknown"        // this demonstration gave out no such key for the subject
 	KeyNotYetValid    Reason = "key-not-yet-valid"  // its term has not begun
 	KeyExpired        Reason = "key-expired"        // its term is over
@@ -142,43 +140,46 @@ func (d *Demo) Sign(person string, message []byte) ([]byte, error) {
 
 // Verify says whether the envelope is a signature over exactly these bytes by a key that this
 // demonstration gave to the subject, now within its term and not revoked. Who the subject has to be
-// is for the caller to compare. A bad signature is a verdict, not an error; ErrUnavailable where the
+// is for the caller to compare. A bad signature is a verdict, not an error. ErrInvalid for what is no
+// envelope of this method, because it says nothing of a signature; ErrUnavailable where the
 // revocations cannot be read.
 func (d *Demo) Verify(ctx context.Context, message, envelope []byte) (Verdict, error) {
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, fmt.Errorf("verify signature: %w", err)
 	}
-	digest := sha256.Sum256(message)
-	v := Verdict{Digest: hex.EncodeToString(digest[:]), Method: Method}
-	e, reason := open(envelope)
-	if reason == "" {
-		v.Subject, v.Serial = e.Subject, e.Serial
-		var err error
-		if reason, err = d.check(e, message); err != nil {
-			return Verdict{}, fmt.Errorf("verify signature: %w", err)
-		}
+	e, err := open(envelope)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("verify signature: %w", err)
 	}
-	v.Reason, v.Valid = reason, reason == ""
-	return v, nil
+	reason, err := d.check(e, message)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("verify signature: %w", err)
+	}
+	digest := sha256.Sum256(message)
+	return Verdict{
+		Valid: reason == "", Reason: reason, Method: Method,
+		Subject: e.Subject, Serial: e.Serial, Digest: hex.EncodeToString(digest[:]),
+	}, nil
 }
 
 // open reads an envelope.
-func open(envelope []byte) (Envelope, Reason) {
+func open(envelope []byte) (Envelope, error) {
+	if len(envelope) > MaxEnvelope {
+		return Envelope{}, fmt.Errorf("an envelope of %d bytes: %w", len(envelope), domain.ErrInvalid)
+	}
 	var e Envelope
 	dec := json.NewDecoder(bytes.NewReader(envelope))
 	dec.DisallowUnknownFields()
-	switch err := dec.Decode(&e); {
-	case len(envelope) > MaxEnvelope || err != nil:
-		return Envelope{}, Malformed
-	case e.Method != Method:
-		return Envelope{}, MethodUnknown
-	case len(e.PublicKey) != ed25519.PublicKeySize || len(e.Signature) != ed25519.SignatureSize:
-		return Envelope{}, Malformed
+	if err := dec.Decode(&e); err != nil {
+		return Envelope{}, fmt.Errorf("not an envelope: %w: %w", domain.ErrInvalid, err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Envelope{}, Malformed // something stands behind it
+		return Envelope{}, fmt.Errorf("something stands behind the envelope: %w", domain.ErrInvalid)
 	}
-	return e, ""
+	if e.Method != Method || len(e.PublicKey) != ed25519.PublicKeySize || len(e.Signature) != ed25519.SignatureSize {
+		return Envelope{}, fmt.Errorf("not an envelope of %s: %w", Method, domain.ErrInvalid)
+	}
+	return e, nil
 }
 
 // check says why the signature does not count. The signature comes before the key's term and

@@ -1,6 +1,7 @@
 package signature_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -120,19 +121,31 @@ func TestVerifyRefuses(t *testing.T) {
 		{"subject that is nobody", "request", altered(t, good, func(e *signature.Envelope) { e.Subject = "850312300129" }), signature.KeyUnknown},
 		{"serial without a year", "request", altered(t, good, func(e *signature.Envelope) { e.Serial = "x" }), signature.KeyUnknown},
 		{"serial of a far year", "request", altered(t, good, func(e *signature.Envelope) { e.Serial = "99999-" + e.Serial[5:] }), signature.KeyUnknown},
-		{"another method", "request", altered(t, good, func(e *signature.Envelope) { e.Method = "cms" }), signature.MethodUnknown},
-		{"short key", "request", altered(t, good, func(e *signature.Envelope) { e.PublicKey = e.PublicKey[1:] }), signature.Malformed},
-		{"short signature", "request", altered(t, good, func(e *signature.Envelope) { e.Signature = nil }), signature.Malformed},
-		{"nothing", "request", nil, signature.Malformed},
-		{"no JSON", "request", []byte("signed!"), signature.Malformed},
-		{"an unknown field", "request", []byte(strings.Replace(string(good), "{", `{"x":1,`, 1)), signature.Malformed},
-		{"something behind it", "request", append(good[:len(good):len(good)], good...), signature.Malformed},
-		{"too large", "request", append(good[:len(good):len(good)], make([]byte, signature.MaxEnvelope)...), signature.Malformed},
 	}
 	for _, tt := range tests {
 		v := verify(t, d, tt.message, tt.envelope)
 		if v.Reason != tt.want || v.Valid != (tt.want == "") || v.Method != signature.Method || v.Digest == "" {
 			t.Errorf("%s: %+v, want %q", tt.why, v, tt.want)
+		}
+	}
+}
+
+// What is no envelope is bad input: it must not count as somebody's bad signature.
+func TestNoEnvelopeIsInvalid(t *testing.T) {
+	d := open(t, t.TempDir(), now)
+	good := sign(t, d, person, "request")
+	for why, envelope := range map[string][]byte{
+		"another method":      altered(t, good, func(e *signature.Envelope) { e.Method = "cms" }),
+		"short key":           altered(t, good, func(e *signature.Envelope) { e.PublicKey = e.PublicKey[1:] }),
+		"short signature":     altered(t, good, func(e *signature.Envelope) { e.Signature = nil }),
+		"nothing":             nil,
+		"no JSON":             []byte("signed!"),
+		"an unknown field":    []byte(strings.Replace(string(good), "{", `{"x":1,`, 1)),
+		"something behind it": append(good[:len(good):len(good)], good...),
+		"too large":           append(good[:len(good):len(good)], bytes.Repeat([]byte(" "), signature.MaxEnvelope)...),
+	} {
+		if v, err := d.Verify(t.Context(), []byte("request"), envelope); !errors.Is(err, domain.ErrInvalid) || v != (signature.Verdict{}) {
+			t.Errorf("%s: %+v, %v; want ErrInvalid", why, v, err)
 		}
 	}
 }
