@@ -186,6 +186,13 @@ func TestRefusedActs(t *testing.T) {
 		"no result": {
 			[]string{"action: register", "action: answer-registers", "- to: 6", "- to: end\n                when: found"}, "when: found|-1",
 			`step 5 ends the procedure on "found", which is no refusal`},
+		"refusals only": {
+			[]string{"action: issue-or-refuse", "action: refuse"}, "        steps:", "no way leads to a step that forms the result"},
+		"another step before the result": {
+			[]string{"action: issue-or-refuse", "action: report-absent"}, "action: report-absent",
+			`step 6 is "report-absent" between the registration and the result`},
+		"action twice": {
+			[]string{"action: register", "action: fill-form"}, "            role: system\n            action: fill-form|1", `step 5 is "fill-form" a second time`},
 		"registration before filing": {
 			[]string{"action: fill-form", "action: enter-applicant"}, "action: register", "step 5 registers a request that was not filed"},
 		"no registration": {

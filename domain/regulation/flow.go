@@ -68,7 +68,9 @@ func (c *checker) edges(at place, p *Procedure, s *Step) {
 	}
 }
 
-// flow walks the procedure from its first step along every branch.
+// flow walks the procedure from its first step along every branch. Since every outcome that is no
+// refusal leads on one way alone, there is one way to the result, with one filing and one
+// registration on it.
 func (c *checker) flow(at place, p *Procedure) {
 	if a := p.Start().Action; a != Authorize {
 		c.refuse(at.at(0, "action"), "the first step is %q, not %q", a, Authorize)
@@ -84,24 +86,9 @@ func (c *checker) flow(at place, p *Procedure) {
 			c.refuse(at.at(i, "number"), "step %d (%s) cannot be reached from the first", s.Number, s.Action)
 		}
 	}
-	for i, s := range p.Steps {
-		if s.Action == Register && p.first(Register) != s {
-			c.refuse(at.at(i, "action"), "step %d registers, and so does step %d", s.Number, p.first(Register).Number)
-		}
-	}
 	if !w.result {
 		c.refuse(at, "no way leads to a step that forms the result")
 	}
-}
-
-// first is the first step with the action, nil where there is none.
-func (p *Procedure) first(a Action) *Step {
-	for _, s := range p.Steps {
-		if s.Action == a {
-			return s
-		}
-	}
-	return nil
 }
 
 // walk is one pass over all ways through a procedure.
