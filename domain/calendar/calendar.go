@@ -103,7 +103,10 @@ func (c *Calendar) Registered(t time.Time, h Hours) (Day, error) {
 		n++
 	}
 	n, err := c.next(n)
-	return dayOf(n), err
+	if err != nil {
+		return "", err
+	}
+	return dayOf(n), nil
 }
 
 // Due is when a term of n working days ends that began with registration: the end of the n-th working
