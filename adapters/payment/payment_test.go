@@ -293,6 +293,28 @@ func TestJournalAfterCrash(t *testing.T) {
 	s.open()
 }
 
+// An order that cannot be written down is not made: nobody is sent to a page that a restart forgets.
+func TestFullDiskMakesNoOrder(t *testing.T) {
+	s := start(t)
+	open := s.request("app-1")
+	if err := s.gateway.Load().Close(); err != nil { // from here on every write fails
+		t.Fatal(err)
+	}
+	order := payment.Order{Application: "app-2", Service: "casino-license", Request: "issue", Payer: "120540001238"}
+	for range 2 {
+		if r, err := s.client.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("%+v, %v; want ErrUnavailable", r, err)
+		}
+	}
+	if status, r := s.decide(open.URL, "paid"); status != http.StatusServiceUnavailable {
+		t.Errorf("%d %+v, want 503", status, r)
+	}
+	s.open()
+	if got, err := s.client.Order(t.Context(), open.Order); err != nil || got != open {
+		t.Errorf("%+v, %v; want %+v", got, err, open)
+	}
+}
+
 func TestMovedRegistry(t *testing.T) {
 	s := start(t)
 	callback := s.client.Callback
