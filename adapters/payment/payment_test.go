@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -191,7 +192,18 @@ func TestDecidedOnceAndForGood(t *testing.T) {
 	if status, other := s.decide(order.URL, "failed"); status != http.StatusConflict || other != first {
 		t.Errorf("failed after paid: %d %+v, want %+v", status, other, first)
 	}
+	for deadline := time.Now().Add(10 * time.Second); ; { // it is written down after the callback's answer
+		journal, err := os.ReadFile(s.file)
+		if err == nil && strings.Contains(string(journal), `"notified":true`) {
+			break
+		}
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("the gateway forgets that the notice was taken: %v\n%s", err, journal)
+		}
+		runtime.Gosched()
+	}
 	s.restart()
+	s.restart() // Close waits for the notifiers that Open started
 	select {
 	case n := <-s.notices:
 		t.Errorf("a second notice %+v", n)
@@ -265,7 +277,7 @@ func TestJournalAfterCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.file, append(whole, `{"id":"PO-half","appl`...), 0o600); err != nil {
+	if err := os.WriteFile(s.file, append(whole, `{"id":"PO-half","return":"`+strings.Repeat("x", 4096)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.open()
