@@ -2,6 +2,7 @@ package regulation_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -133,4 +134,21 @@ func TestProblem(t *testing.T) {
 	if p.File != "act.yaml" || p.Line != 3 || p.Reason == "" {
 		t.Errorf("problem %+v", p)
 	}
+}
+
+// FuzzLoad: whatever the file holds, it is taken or refused as invalid; nothing panics.
+func FuzzLoad(f *testing.F) {
+	sound, err := os.ReadFile("testdata/act.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(sound))
+	for _, text := range []string{"", "- 1", "services:\n  - *x\n", "services: [{procedures: [{steps: [null, {next: [{}]}]}]}]", "&a id: x\n<<: *a", "discrepancies:\n  -\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, err := regulation.LoadFS(file("act.yaml", text)); err != nil && (c != nil || !errors.Is(err, domain.ErrInvalid)) {
+			t.Errorf("catalog %v, error %v", c, err)
+		}
+	})
 }
