@@ -136,28 +136,36 @@ func writeJSON(path string, v any) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncTree makes a directory durable with everything in it. What the server removes meanwhile needs
-// no flush.
-func syncTree(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return err
-		case d.IsDir():
-			return syncDir(path)
-		case !d.Type().IsRegular():
-			return nil
+// syncLog makes a stream durable with every file it has, and the way to it from the store's
+// directory. What the server removes meanwhile needs no flush.
+func syncLog(dir string) error {
+	stream := filepath.Dir(blockDir(filepath.Join(dir, natsName), streamName))
+	err := filepath.WalkDir(stream, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = syncDir(path)
+		} else if err == nil && d.Type().IsRegular() {
+			err = syncFile(path)
 		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return f.Sync()
+		return err
 	})
+	for at := stream; err == nil && at != dir; {
+		at = filepath.Dir(at)
+		err = syncDir(at)
+	}
+	if err != nil {
+		return fmt.Errorf("flush the log: %w", err)
+	}
+	return nil
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }

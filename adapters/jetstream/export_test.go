@@ -1,21 +1,54 @@
 package jetstream
 
-import "path/filepath"
+import (
+	"path/filepath"
 
-// WithStep gives a configuration with a hook at each step of the committer.
+	"github.com/tizilim/tizilim/domain"
+)
+
+// WithStep gives a configuration with one more hook at each step of the committer.
 func (c Config) WithStep(step func(name string) error) Config {
-	c.step = step
+	next := c.step
+	c.step = func(name string) error {
+		if err := step(name); err != nil || next == nil {
+			return err
+		}
+		return next(name)
+	}
 	return c
 }
 
-// BlockDir is where a store in dir keeps the block files of its log.
-func BlockDir(dir string) string { return blockDir(filepath.Join(dir, natsName), streamName) }
+// WithLimits gives a configuration with a small cache of heads and a small tail.
+func (c Config) WithLimits(heads, tailBytes int) Config {
+	c.maxHeads, c.maxTail = heads, tailBytes
+	return c
+}
+
+// NATSDir is where a store in dir keeps all of NATS, BlockDir the block files of its log.
+func NATSDir(dir string) string  { return filepath.Join(dir, natsName) }
+func BlockDir(dir string) string { return blockDir(NATSDir(dir), streamName) }
+
+// The files beside it.
+func MarkFile(dir string) string   { return filepath.Join(dir, markName) }
+func MarkerFile(dir string) string { return filepath.Join(dir, markerName) }
 
 // GroupFlush says whether the store flushes groups, or has the server sync each message.
 func (s *Store) GroupFlush() bool { return s.blocks != nil }
 
-// MarkFile is the name of the file that holds a durable position.
-const MarkFile = markName
+// StopServer ends the server under the store.
+func (s *Store) StopServer() { s.engine.server.Shutdown() }
 
 // Datasync is the flush of one file that the store uses.
 var Datasync = datasync
+
+// Published is the end of the log as the server has it.
+func (s *Store) Published() domain.Position {
+	info, err := s.engine.log.Info(s.ctx)
+	if err != nil {
+		return 0
+	}
+	return domain.Position(info.State.LastSeq)
+}
+
+// Waiting is how many callers wait for the committer.
+func (s *Store) Waiting() int { return len(s.queue) }

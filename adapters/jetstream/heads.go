@@ -7,14 +7,15 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// maxHeads bounds the cache of heads; some 100 bytes each.
-const maxHeads = 200_000
+// defaultMaxHeads bounds the cache of heads; some 100 bytes each.
+const defaultMaxHeads = 200_000
 
 // heads knows the version of streams as the committer has decided it, ahead of what is durable.
 // Callers load what is missing before they queue, so that the committer seldom waits for a lookup.
 type heads struct {
 	// lookup finds the version of a stream from what is durable.
 	lookup func(context.Context, domain.Stream) (uint64, error)
+	max    int
 
 	mu    sync.Mutex // protects all below
 	known map[domain.Stream]head
@@ -71,7 +72,7 @@ func (h *heads) set(stream domain.Stream, version uint64, position domain.Positi
 func (h *heads) evict(durable domain.Position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.known) < maxHeads {
+	if len(h.known) < h.max {
 		return
 	}
 	h.evictions++

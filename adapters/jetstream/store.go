@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 )
+
+const defaultMinFree = 256 << 20
 
 // Config says where the store lives and whom it tells.
 type Config struct {
@@ -35,8 +38,11 @@ type Config struct {
 	OnFatal func(error)
 
 	// step, where a test sets it, is asked before each step of the committer: "send" for each
-	// message, "sent" when the server has a group, "flush" before it is made durable.
+	// message, "sent" when the server has a group, "flush" before it is made durable; and once
+	// for the "selftest".
 	step func(name string) error
+	// maxHeads and maxTail are set by tests alone.
+	maxHeads, maxTail int
 }
 
 // Store is the embedded event store. It implements domain.EventStore and domain.Log.
@@ -81,8 +87,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if config.step == nil {
 		config.step = func(string) error { return nil }
 	}
-	if config.MinFree == 0 {
-		config.MinFree = 256 << 20
+	config.MinFree = cmp.Or(config.MinFree, defaultMinFree)
+	if config.Dir, err = filepath.Abs(config.Dir); err != nil {
+		return nil, fmt.Errorf("directory of the event store: %w", err)
 	}
 	s := &Store{
 		config: config, logger: config.Logger,
@@ -90,7 +97,8 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		queue: make(chan *request, 2*maxGroup), groups: make(chan *group),
 		free: space{dir: config.Dir, min: config.MinFree},
 	}
-	s.heads = &heads{lookup: s.version, known: map[domain.Stream]head{}}
+	s.heads = &heads{lookup: s.version, max: cmp.Or(config.maxHeads, defaultMaxHeads), known: map[domain.Stream]head{}}
+	s.tail.max = cmp.Or(config.maxTail, defaultMaxTail)
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -124,7 +132,10 @@ func (s *Store) start(ctx context.Context) error {
 	if s.engine, err = startEngine(dir, false, s.logger); err != nil {
 		return err
 	}
-	probe := s.engine.selfTest(ctx, dir)
+	probe := s.config.step("selftest")
+	if probe == nil {
+		probe = s.engine.selfTest(ctx, dir)
+	}
 	if probe != nil {
 		s.logger.Warn("event store: no group flush, the server syncs every message; appends are slow", "reason", probe)
 		s.engine.stop()
@@ -141,10 +152,7 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("the log ends at position %d, position %d was durable: %w", s.end, mark, domain.ErrDamaged)
 	}
 	// A process that was killed may have left commits that only the operating system holds.
-	if err := syncTree(dir); err != nil {
-		return fmt.Errorf("flush the log: %w", err)
-	}
-	if err := syncDir(s.config.Dir); err != nil {
+	if err := syncLog(s.config.Dir); err != nil {
 		return err
 	}
 	s.durable.advance(s.end)

@@ -2,6 +2,8 @@ package jetstream_test
 
 import (
 	"bytes"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -24,6 +26,9 @@ func open(t testing.TB, config jetstream.Config) *jetstream.Store {
 }
 
 func TestStore(t *testing.T) {
+	if !open(t, jetstream.Config{Dir: t.TempDir()}).GroupFlush() {
+		t.Error("the self-test found no group flush")
+	}
 	storetest.Run(t, func(t *testing.T) storetest.Subject { return subject(t, open) })
 }
 
@@ -38,9 +43,6 @@ func subject(t *testing.T, open func(testing.TB, jetstream.Config) *jetstream.St
 	})
 	failAt := func(step string) func() { return func() { fail.Store(&step) } }
 	s := open(t, config)
-	if !s.GroupFlush() {
-		t.Error("the self-test found no group flush")
-	}
 	return storetest.Subject{
 		Store: s,
 		Reopen: func(t *testing.T) storetest.Store {
@@ -67,6 +69,17 @@ func subject(t *testing.T, open func(testing.TB, jetstream.Config) *jetstream.St
 			return s
 		},
 	}
+}
+
+// failingSelfTest makes the self-test of a store fail, and its log go to w.
+func failingSelfTest(config jetstream.Config, w io.Writer) jetstream.Config {
+	config.Logger = slog.New(slog.NewTextHandler(w, nil))
+	return config.WithStep(func(name string) error {
+		if name == "selftest" {
+			return errStaged
+		}
+		return nil
+	})
 }
 
 // flipBit changes one bit of the first block file that holds some bytes.

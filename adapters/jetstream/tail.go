@@ -9,8 +9,8 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// maxTailBytes bounds the tail: an index that falls further behind stops the writers.
-const maxTailBytes = 256 << 20
+// defaultMaxTail bounds the bytes of the tail: an index that falls further behind stops the writers.
+const defaultMaxTail = 256 << 20
 
 // Index finds the events of one stream fast. It is built from the log, so it is always a little
 // behind; the store adds the rest from its own memory.
@@ -25,6 +25,8 @@ type Index interface {
 
 // tail holds the durable commits that the index has not reached yet.
 type tail struct {
+	max int // bytes
+
 	mu    sync.Mutex // protects all below
 	index Index
 	// The tail is complete after position since; an index that has not reached it cannot be used.
@@ -82,11 +84,11 @@ func (t *tail) trim(indexed domain.Position) {
 func (t *tail) full() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.bytes < maxTailBytes {
+	if t.bytes < t.max {
 		return nil
 	}
 	t.trim(t.index.Position())
-	if t.bytes < maxTailBytes {
+	if t.bytes < t.max {
 		return nil
 	}
 	return fmt.Errorf("the index of streams is at position %d, the log at %d: %w", t.index.Position(), t.last, domain.ErrUnavailable)
