@@ -52,6 +52,9 @@ func Check(r io.Reader) (Summary, error) {
 // broken off; anything else is ErrConflict, and nothing is written. It reports what the file holds
 // and how many commits were new.
 func Import(ctx context.Context, store Store, file io.ReadSeeker) (Summary, int, error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return Summary{}, 0, fmt.Errorf("import: %w", err)
+	}
 	sum, err := Check(file)
 	if err != nil {
 		return Summary{}, 0, fmt.Errorf("import: %w", err)

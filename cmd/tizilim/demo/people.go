@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 
+	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
@@ -45,38 +46,21 @@ type World struct {
 // Center is the slug of the demo's public service center.
 const Center = "center-demo"
 
-// The people's IINs say they were born from 2090 on, and the organizations' BINs have serials that
-// no month has ever come to: they belong to nobody.
-var (
-	personNames = []string{
-		"Демоева Айгүл Серікқызы", "Үлгіұлы Нұрлан", "Примерова Ольга Ивановна", "Сынақбаев Ерлан Әділұлы",
-		"Образцов Пётр Сергеевич", "Тәжірибе Жанар Қайратқызы",
-	}
-	personAddresses = []string{
-		"Алматы қ., Сынақ көшесі, 1, 11-пәтер", "Астана қ., Үлгі көшесі, 2", "г. Караганда, ул. Примерная, 3, кв. 33",
-		"Шымкент қ., Тәжірибе көшесі, 4", "г. Павлодар, ул. Образцовая, 5", "Тараз қ., Демо көшесі, 6",
-	}
-	organizationNames = []string{
-		"«Демо Трейд» ЖШС", "ТОО «Пример Импорт»", "«Үлгі Энерго» АҚ", "ТОО «Образец Брокер»", "«Қазақ Сынақ Металл» ЖШС",
-		"АО «Опытная товарная биржа»", "«Тәжірибе Құбыр» ЖШС", "ТОО «Игровой пример»",
-	}
-	organizationAddresses = []string{
-		"Алматы қ., Демо даңғылы, 10", "г. Алматы, пр. Примерный, 20", "Астана қ., Үлгі даңғылы, 30", "г. Астана, ул. Образцовая, 40",
-		"Тараз қ., Сынақ көшесі, 50", "г. Алматы, пл. Опытная, 60", "Ақтау қ., Тәжірибе көшесі, 70", "г. Капчагай, ул. Примерная, 80",
-	}
-)
-
 // NewWorld makes the world for the acts in the catalog: an officer and a head for each licensor.
 func NewWorld(catalog *regulation.Catalog) World {
 	var w World
-	for i, name := range personNames {
-		w.People = append(w.People, Person{iin(i), name, personAddresses[i]})
+	for _, known := range registers.Known {
+		if p := (Person{known.ID, known.Name, known.Address}); kind(p.ID) == ident.IIN {
+			w.People = append(w.People, p)
+		} else {
+			w.Organizations = append(w.Organizations, p)
+		}
 	}
-	for i, name := range organizationNames {
-		w.Organizations = append(w.Organizations, Person{bin(i), name, organizationAddresses[i]})
+	for i := range 6 {
+		w.Organizations = append(w.Organizations, fromRegisters(bin(i)))
 	}
-	w.Absent = Person{ID: iin(90), Name: "Жоқбаев Белгісіз"}
-	w.AbsentOrganization = Person{ID: bin(90), Name: "ТОО «Неизвестное»"}
+	w.Absent = Person{ID: complete("90010150099"), Name: "Жоқбаев Белгісіз"}
+	w.AbsentOrganization = Person{ID: complete("12014000099"), Name: "ТОО «Неизвестное»"}
 
 	w.Accounts = []Account{
 		{ID: "applicant-person", Name: w.People[0].Name, Role: domain.RoleApplicant, Subject: w.People[0].ID},
@@ -133,6 +117,24 @@ func (w World) unknown(s *regulation.Service) Person {
 	return w.Absent
 }
 
+func kind(id string) ident.Kind { return parsed(id).Kind() }
+
+func parsed(id string) ident.ID {
+	p, err := ident.Parse(id)
+	if err != nil {
+		panic(fmt.Sprintf("demo: %s: %v", id, err)) // the sample world is part of the program
+	}
+	return p
+}
+
+// fromRegisters is who the demo state registers say has the identifier.
+func fromRegisters(id string) Person {
+	found, _ := registers.Find(parsed(id))
+	return Person{found.ID, found.Name, found.Address}
+}
+
+// The further identifiers belong to nobody: these people were born from 2090 on, and the
+// organizations have serials that no month has ever come to.
 func iin(i int) string { return complete(fmt.Sprintf("90%02d%02d5%04d", 1+i%12, 1+i%28, 7000+i*10)) }
 func bin(i int) string { return complete(fmt.Sprintf("12%02d40%05d", 1+i%12, 90000+i*10)) }
 

@@ -79,7 +79,7 @@ type planner struct {
 // offers them a reissue and a duplicate; and what befell some of the licenses.
 func Plan(catalog *regulation.Catalog, cal *calendar.Calendar, world World, base time.Time) []Move {
 	p := &planner{world: world, calendar: cal, base: base}
-	n := 0
+	n, seen := 0, map[regulation.Channel]int{}
 	for _, service := range catalog.Services() {
 		var issued *Sample
 		for _, proc := range service.Procedures {
@@ -87,7 +87,8 @@ func Plan(catalog *regulation.Catalog, cal *calendar.Calendar, world World, base
 			if issued == nil {
 				issued = done
 			}
-			p.other(proc, n)
+			p.other(proc, n, seen[proc.Channel])
+			seen[proc.Channel]++
 			p.examined(proc, n)
 			n++
 		}
@@ -127,29 +128,27 @@ func (p *planner) file(s *Sample, at time.Time, steps int) time.Time {
 	return p.add(s, at, append([]Kind{Open}, slices.Repeat([]Kind{Forward}, steps)...)...)
 }
 
-// day is a time of day on the working day that lies back at least so many days, spread so that no
-// two samples act in the same second.
+// day is a time of day on a working day that lies back so many working days, spread so that no two
+// samples act in the same second.
 func (p *planner) day(back, i int) time.Time {
-	t := p.base.AddDate(0, 0, -back)
-	day := calendar.DayOf(t)
-	for {
-		working, _, err := p.calendar.Working(day)
-		if err != nil || working {
-			break // outside of its years the calendar has nothing to say; the commands will
-		}
+	t := p.base
+	for back > 0 {
 		t = t.AddDate(0, 0, -1)
-		day = calendar.DayOf(t)
+		working, _, err := p.calendar.Working(calendar.DayOf(t))
+		if err != nil || working { // outside of its years the calendar says nothing; the commands will
+			back--
+		}
 	}
-	return day.Start().Add(10*time.Hour + time.Duration(i)*97*time.Second)
+	return calendar.DayOf(t).Start().Add(10*time.Hour + time.Duration(i)*97*time.Second)
 }
 
 // issued is an application whose license was issued, most of them in time.
 func (p *planner) issued(proc *regulation.Procedure, i int) *Sample {
 	s := p.sample(proc, "issued", i)
-	p.file(s, p.day(60, i), forwards)
-	decided := 52 // days back: in time
+	p.file(s, p.day(42, i), forwards)
+	decided := 36 // working days back: in time
 	if i%7 == 5 {
-		decided = 27 // late
+		decided = 18 // late
 	}
 	if i%5 == 4 {
 		s.ValidUntil = string(calendar.DayOf(p.base.AddDate(1, 0, i)))
@@ -164,40 +163,48 @@ func (p *planner) issued(proc *regulation.Procedure, i int) *Sample {
 	return s
 }
 
-// other is an application that ended, or stands, in one of many other ways.
-func (p *planner) other(proc *regulation.Procedure, i int) {
+// other is an application that ended, or stands, in one of many other ways: the k-th of its channel.
+func (p *planner) other(proc *regulation.Procedure, i, k int) {
 	s := p.sample(proc, "other", i+1)
-	portal := proc.Channel == regulation.Portal
-	at := p.day(30, i+40)
-	switch {
-	case i%8 == 1 && proc.Has(regulation.QueryRegisters):
-		s.Applicant = p.world.unknown(proc.Service)
-		p.file(s, at, forwards)
-	case i%8 == 2 && proc.Has(regulation.Pay), i%8 == 6 && portal && proc.Has(regulation.Pay):
-		p.add(s, p.file(s, at, 1).Add(40*time.Second), Unpaid)
-	case i%8 == 3 && proc.Has(regulation.ChooseCertificate):
-		steps := 1
-		if proc.Has(regulation.Pay) {
-			steps = 2
-		}
-		p.add(s, p.file(s, at, steps), BadSignature)
-	case i%8 == 4:
-		p.add(s, p.file(s, at, forwards).Add(26*time.Hour), Withdraw)
-	case i%8 == 5:
-		p.file(s, p.day(1, i+40), 0) // a draft
-	case i%8 == 7 && portal:
-		p.file(s, p.day(2, i+40), 1) // waits for the payment or the signature
-	default:
-		s.Ground = application.Grounds[i%len(application.Grounds)]
-		p.file(s, at, forwards)
-		p.add(s, p.day(20, i+40), Refuse)
+	long, lately := p.day(21, i+40), p.day(1, i+40)
+	beforeSigning := 1
+	if proc.Has(regulation.Pay) {
+		beforeSigning = 2
 	}
+	ways := []func(){
+		func() { // refused by the licensor
+			s.Ground = application.Grounds[i%len(application.Grounds)]
+			p.file(s, long, forwards)
+			p.add(s, p.day(14, i+40), Refuse)
+		},
+		func() { p.add(s, p.file(s, long, forwards).Add(26*time.Hour), Withdraw) },
+		func() { p.file(s, lately, 0) }, // a draft
+	}
+	if proc.Channel == regulation.Portal && proc.Has(regulation.Pay) {
+		ways = append(ways,
+			func() { p.add(s, p.file(s, long, 1).Add(40*time.Second), Unpaid) },
+			func() { p.file(s, lately, 1) }, // waits for the payment
+		)
+	}
+	if proc.Has(regulation.ChooseCertificate) {
+		ways = append(ways,
+			func() { p.add(s, p.file(s, long, beforeSigning), BadSignature) },
+			func() { p.file(s, lately, beforeSigning) }, // waits for the signature
+		)
+	}
+	if proc.Has(regulation.QueryRegisters) {
+		ways = append(ways, func() { // the state registers do not know the applicant
+			s.Applicant = p.world.unknown(proc.Service)
+			p.file(s, long, forwards)
+		})
+	}
+	ways[k%len(ways)]()
 }
 
 // examined is an application that the licensor has before it: with time left, due soon, or overdue.
 func (p *planner) examined(proc *regulation.Procedure, i int) {
 	s := p.sample(proc, "examined", i+2)
-	back := 3
+	back := 2
 	switch i % 3 {
 	case 1:
 		back = p.dueWithin(proc, 3)
@@ -216,14 +223,14 @@ func (p *planner) dueWithin(proc *regulation.Procedure, days int) int {
 		if !step.Action.Result() || !ok || unit != regulation.WorkingDays {
 			continue
 		}
-		for back := 1; back < 60; back++ {
+		for back := 1; back < 45; back++ {
 			due, err := p.calendar.Due(calendar.DayOf(p.day(back, 0)), n)
 			if err == nil && !due.After(limit) {
 				return back
 			}
 		}
 	}
-	return 3
+	return 2
 }
 
 // later is what came after the first license of the service: a reissue and a duplicate where it
@@ -234,8 +241,8 @@ func (p *planner) later(service *regulation.Service, issued *Sample, i int) {
 	if service.Offers(regulation.Duplicate) {
 		s := p.sample(channel(1), "duplicate", i)
 		s.Request, s.Concerns, s.Applicant = regulation.Duplicate, issued, issued.Applicant
-		p.file(s, p.day(24, i+120), forwards)
-		p.add(s, p.day(23, i+120), Approve)
+		p.file(s, p.day(17, i+120), forwards)
+		p.add(s, p.day(16, i+120), Approve)
 	}
 	if service.Offers(regulation.Reissue) {
 		s := p.sample(channel(0), "reissue", i)
@@ -244,8 +251,8 @@ func (p *planner) later(service *regulation.Service, issued *Sample, i int) {
 		if s.Reason == application.AddressChanged {
 			s.Applicant.Address = "Алматы қ., Жаңа мекенжай көшесі, 99"
 		}
-		p.file(s, p.day(18, i+160), forwards)
-		p.add(s, p.day(14, i+160), Approve)
+		p.file(s, p.day(13, i+160), forwards)
+		p.add(s, p.day(10, i+160), Approve)
 		holder = s
 	}
 	p.befall(holder, i)
@@ -255,16 +262,16 @@ func (p *planner) later(service *regulation.Service, issued *Sample, i int) {
 func (p *planner) befall(s *Sample, i int) {
 	switch i % 5 {
 	case 0:
-		p.add(s, p.day(9, i+200), Suspend)
+		p.add(s, p.day(6, i+200), Suspend)
 	case 1:
-		p.add(s, p.day(9, i+200), Suspend)
-		p.add(s, p.day(2, i+200), Resume)
+		p.add(s, p.day(6, i+200), Suspend)
+		p.add(s, p.day(1, i+200), Resume)
 	case 2:
-		p.add(s, p.day(5, i+200), Terminate)
+		p.add(s, p.day(2, i+200), Terminate)
 	case 3:
-		p.add(s, p.day(8, i+200), AddSite)
+		p.add(s, p.day(6, i+200), AddSite)
 	case 4:
-		p.add(s, p.day(8, i+200), AddSite)
-		p.add(s, p.day(3, i+200), RemoveSite)
+		p.add(s, p.day(6, i+200), AddSite)
+		p.add(s, p.day(2, i+200), RemoveSite)
 	}
 }

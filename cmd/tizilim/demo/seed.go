@@ -62,6 +62,22 @@ type Seeder struct {
 	Failed func(ctx context.Context, order string) error
 }
 
+// LastTime is when the last event of the log happened, zero for an empty log: where the clock has to
+// be set before seeding goes on, because the registry may have something left to do.
+func LastTime(ctx context.Context, log domain.Log) (time.Time, error) {
+	head, err := log.Head(ctx)
+	if err != nil || head == 0 {
+		return time.Time{}, err
+	}
+	for c, err := range log.Follow(ctx, head-1) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		return c.Records[len(c.Records)-1].Time, nil
+	}
+	return time.Time{}, context.Cause(ctx)
+}
+
 // names is the name space of everything the demo makes.
 var names = uuid.MustParse("5f0f4b0e-5d2c-5b58-8a6e-6d0c7a3b9f21")
 
@@ -130,8 +146,11 @@ func (m Move) id() uuid.UUID {
 
 func (s *Seeder) meta(m Move, who Account) domain.Meta {
 	channel := string(m.Sample.Procedure.Channel)
-	if who.Role == domain.RoleHead || who.Role == domain.RoleOfficer {
+	switch who.Role {
+	case domain.RoleHead, domain.RoleOfficer:
 		channel = string(regulation.Office)
+	case domain.RoleSystem:
+		channel = ""
 	}
 	return domain.Meta{
 		Command: m.id(),
@@ -139,6 +158,9 @@ func (s *Seeder) meta(m Move, who Account) domain.Meta {
 		Actor: domain.Actor{ID: who.ID, Name: who.Name, Role: who.Role, Organization: who.Organization, Channel: channel},
 	}
 }
+
+// registryItself gives the commands that follow from what the payment gateway says.
+var registryItself = Account{ID: domain.System.ID, Role: domain.RoleSystem}
 
 // command is what the move comes to in the application's present state, nil where nothing is left to do.
 func (s *Seeder) command(ctx context.Context, m Move, state application.State) (application.Command, Account, error) {
@@ -155,7 +177,7 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 		if state.Order == nil {
 			return nil, who, nil
 		}
-		return application.FailPayment{At: m.At, Order: state.Order.Order, Text: "Төлем жасалмады. Оплата не поступила."}, who, s.Failed(ctx, state.Order.Order)
+		return application.FailPayment{At: m.At, Order: state.Order.Order, Text: "Төлем жасалмады. Оплата не поступила."}, registryItself, s.Failed(ctx, state.Order.Order)
 	case BadSignature:
 		return application.RejectSignature{At: m.At, Text: "Тіркеу куәлігі қайтарып алынған. Регистрационное свидетельство отозвано."}, who, nil
 	case Approve:
@@ -224,7 +246,7 @@ func (s *Seeder) forward(ctx context.Context, m Move, state application.State) (
 		return s.sign(ctx, m, state, who)
 	case regulation.Pay:
 		reference, err := s.Paid(ctx, state.Order.Order)
-		return application.Pay{At: m.At, Order: state.Order.Order, Reference: reference, Amount: state.Order.Amount, Currency: state.Order.Currency}, who, err
+		return application.Pay{At: m.At, Order: state.Order.Order, Reference: reference, Amount: state.Order.Amount, Currency: state.Order.Currency}, registryItself, err
 	case regulation.ChooseCertificate:
 		return s.sign(ctx, m, state, who)
 	case regulation.Register:

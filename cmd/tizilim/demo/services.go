@@ -1,0 +1,215 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tizilim/tizilim/adapters/payment"
+	gateway "github.com/tizilim/tizilim/adapters/payment/demo"
+	"github.com/tizilim/tizilim/adapters/signature"
+	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
+)
+
+// Services are the stand-ins for the world outside the registry: a payment gateway, the state
+// registers, and a service that signs for everybody. Each is a real HTTP service on a port of its own,
+// on this machine only.
+type Services struct {
+	Payments  string // URL
+	Registers string // URL
+	Signer    string // URL
+	Secret    []byte // shared by the gateway and the registry
+	Keys      *signature.Demo
+
+	gateway *gateway.Gateway
+	servers []*http.Server
+	running sync.WaitGroup
+}
+
+// StartServices starts them. Their files are in dir, their ports follow the registry's own, and are the
+// same at the next start where they are free then. callback is where the gateway tells the registry
+// of payments.
+func StartServices(dir string, registry *net.TCPAddr, callback string, now func() time.Time, logger *slog.Logger) (_ *Services, err error) {
+	s := &Services{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.Secret, err = secret(filepath.Join(dir, "payment-secret")); err != nil {
+		return nil, err
+	}
+	if s.Keys, err = signature.Open(filepath.Join(dir, "keys"), now); err != nil {
+		return nil, err
+	}
+	doors, err := listenAll(filepath.Join(dir, "ports.json"), registry)
+	if err != nil {
+		return nil, err
+	}
+	s.Payments, s.Registers, s.Signer = address(doors[0]), address(doors[1]), address(doors[2])
+	s.gateway, err = gateway.Open(gateway.Config{
+		File: filepath.Join(dir, "payments.jsonl"), URL: s.Payments, Secret: s.Secret, Callback: callback,
+		// The seals on what is sent carry the real time also while the sample world stands at another.
+		Now: time.Now, Logger: logger,
+	})
+	if err != nil {
+		for _, l := range doors {
+			l.Close()
+		}
+		return nil, err
+	}
+	for i, handler := range []http.Handler{s.gateway, registers.Handler(), signer(s.Keys)} {
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn)}
+		s.servers = append(s.servers, server)
+		s.running.Go(func() {
+			if err := server.Serve(doors[i]); !errors.Is(err, http.ErrServerClosed) {
+				logger.Error("a demo service has ended", "address", doors[i].Addr(), "error", err)
+			}
+		})
+	}
+	return s, nil
+}
+
+// Close ends the services.
+func (s *Services) Close() error {
+	var errs []error
+	for _, server := range s.servers {
+		errs = append(errs, server.Close())
+	}
+	s.running.Wait()
+	if s.gateway != nil {
+		errs = append(errs, s.gateway.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Settle pays the order, or fails it, as somebody would on the gateway's page, and gives the reference
+// of a payment.
+func (s *Services) Settle(ctx context.Context, order string, paid bool) (reference string, err error) {
+	outcome := map[bool]string{true: "paid", false: "failed"}[paid]
+	form := strings.NewReader(url.Values{"outcome": {outcome}}.Encode())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Payments+"/pay/"+url.PathEscape(order), form)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := http.Client{Timeout: payment.Timeout}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var receipt payment.Receipt
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("the demo payment gateway answers %s", resp.Status)
+	}
+	err = json.NewDecoder(resp.Body).Decode(&receipt)
+	return receipt.Reference, err
+}
+
+// maxContent bounds what the signer signs, in bytes.
+const maxContent = 1 << 20
+
+// signer signs whatever is posted to it, with the key of whoever is named: what a person's own
+// signing software does on their own machine. Its answer is the body that the registry wants.
+//
+//	POST /sign?as=IIN-or-BIN
+func signer(keys *signature.Demo) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /sign", func(w http.ResponseWriter, r *http.Request) {
+		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxContent))
+		if err != nil {
+			http.Error(w, "too large, or cut", http.StatusBadRequest)
+			return
+		}
+		envelope, err := keys.Sign(r.URL.Query().Get("as"), content)
+		if err != nil {
+			http.Error(w, "?as= has to be an IIN or BIN: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// An error here is a client that went away.
+		_ = json.NewEncoder(w).Encode(struct {
+			Signature []byte `json:"signature"`
+		}{envelope})
+	})
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// listenAll opens the doors of the three services: at the ports they had before, or behind the
+// registry's port, or wherever there is room.
+func listenAll(file string, registry *net.TCPAddr) ([]net.Listener, error) {
+	ports := make([]int, 3)
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &ports); err != nil || len(ports) != 3 {
+		ports = []int{registry.Port + 1, registry.Port + 2, registry.Port + 3}
+	}
+	var doors []net.Listener
+	for i, port := range ports {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			l, err = net.Listen("tcp", "127.0.0.1:0")
+		}
+		if err != nil {
+			for _, l := range doors {
+				l.Close()
+			}
+			return nil, fmt.Errorf("demo services: %w", err)
+		}
+		doors, ports[i] = append(doors, l), l.Addr().(*net.TCPAddr).Port
+	}
+	text, err = json.Marshal(ports)
+	if err == nil {
+		err = WriteFile(file, text)
+	}
+	return doors, err
+}
+
+func address(l net.Listener) string { return "http://" + l.Addr().String() }
+
+// secret reads the secret from the file, and makes one where there is none.
+func secret(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		text = []byte(rand.Text() + rand.Text())
+		err = WriteFile(file, text)
+	}
+	if err == nil && len(text) < 32 {
+		err = fmt.Errorf("%s is cut: remove it", file)
+	}
+	return text, err
+}
+
+// WriteFile writes a file that only its owner may read, whole or not at all, and durable.
+func WriteFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // gone already where all went well
+	_, err = temp.Write(content)
+	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// errLocked: another process has the data folder open for writing.
+var errLocked = errors.New("in use")
+
+// folder is a data folder that this process alone may write to, until it is closed or the process
+// ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
+type folder struct {
+	path string
+	lock *os.File
+}
+
+// lockFolder makes the folder where it does not exist and locks it. errLocked, with the process that has
+// it, where another one was first.
+func lockFolder(path string) (*folder, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	taken, err := tryLock(f)
+	if taken {
+		owner, _ := os.ReadFile(f.Name()) // only for the message
+		f.Close()
+		return nil, fmt.Errorf("data folder %s is %w by process %s", path, errLocked, strings.TrimSpace(string(owner)))
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
+	}
+	if err := errors.Join(f.Truncate(0), writeOwner(f)); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
+	}
+	return &folder{path: path, lock: f}, nil
+}
+
+// openFolder is lockFolder for a folder that has to be there already: ErrNotFound otherwise.
+func openFolder(path string) (*folder, error) {
+	if err := hasData(path); err != nil {
+		return nil, err
+	}
+	return lockFolder(path)
+}
+
+// hasData is ErrNotFound where the folder holds no registry.
+func hasData(path string) error {
+	if _, err := os.Stat(filepath.Join(path, "log")); err != nil {
+		return fmt.Errorf("%s holds no data of a registry (start one with: tizilim demo, or name it with --data): %w", path, domain.ErrNotFound)
+	}
+	return nil
+}
+
+func writeOwner(f *os.File) error {
+	_, err := fmt.Fprintln(f, os.Getpid())
+	return err
+}
+
+// The parts of a data folder.
+func (f *folder) log() string       { return filepath.Join(f.path, "log") }
+func (f *folder) read() string      { return filepath.Join(f.path, "read") }
+func (f *folder) documents() string { return filepath.Join(f.path, "documents") }
+func (f *folder) demo() string      { return filepath.Join(f.path, "demo") }
+
+func (f *folder) close() error { return f.lock.Close() }

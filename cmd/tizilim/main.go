@@ -1,0 +1,77 @@
+// Command tizilim is the whole licensing registry in one binary.
+//
+//	tizilim demo          everything on one machine, with sample data, nothing else installed
+//	tizilim serve         production
+//	tizilim regulations   the acts as data
+//	tizilim replay        a history, event by event
+//	tizilim export/import the whole event log as a text file
+//	tizilim rebuild       read models, anew from the log
+//	tizilim bench         what this machine gives
+//
+// Read main.go (the command line), then wire.go (how the parts are put together), then a command's
+// own file. Every flag is also an environment variable: --data is TIZILIM_DATA.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line.
+type commands struct {
+	Demo        demoCmd        `cmd:"" help:"Run everything on this machine, with sample applications and accounts of every role."`
+	Serve       serveCmd       `cmd:"" help:"Run the registry."`
+	Regulations regulationsCmd `cmd:"" help:"Show the acts, services and procedures as data."`
+	Replay      replayCmd      `cmd:"" help:"Print the history of a license or an application, event by event, with the state after each."`
+	Export      exportCmd      `cmd:"" help:"Write the whole event log as a text file, one commit a line."`
+	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
+	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
+	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run carries out one command line and returns the exit code: 0 done, 1 failed, 2 not understood.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parser, err := kong.New(&commands{},
+		kong.Name("tizilim"),
+		kong.Description("An event-sourced licensing registry."),
+		kong.DefaultEnvars("TIZILIM"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.BindTo(stdout, (*io.Writer)(nil)),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "tizilim:", err)
+		return 2
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "tizilim: %v\nTry: tizilim --help\n", err)
+		return 2
+	}
+	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "tizilim:", err)
+		return 1
+	}
+	return 0
+}
+
+// dataFlag is where a command finds the registry's data.
+type dataFlag struct {
+	Data string `default:"tizilim-data" placeholder:"DIR" help:"Folder of the registry's data."`
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/applications"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/history"
+	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/streams"
+)
+
+// kinds are the read models.
+var kinds = []projections.Kind{streams.Kind, numbers.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind}
+
+// rebuildCmd builds read models anew.
+type rebuildCmd struct {
+	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history. All of them where none is named."`
+	dataFlag
+}
+
+// Help says when one needs it.
+func (rebuildCmd) Help() string {
+	return `Read models follow from the event log and are kept up to date by themselves; nobody has to rebuild them but
+after damage to a file. The server has to be stopped. Each model is built beside the old one, checked,
+and put in its place by one rename; an interrupted rebuild changes nothing.`
+}
+
+// Run rebuilds and says how long it took.
+func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
+	chosen, err := c.chosen()
+	if err != nil {
+		return err
+	}
+	f, err := openFolder(c.Data)
+	if err != nil {
+		return stopFirst(err)
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	store, err := openStore(ctx, f, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	head, err := store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if err := projections.Rebuild(ctx, store, f.read(), logger, chosen...); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "rebuilt %s from %d commits in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))
+	return err
+}
+
+func (c rebuildCmd) chosen() ([]projections.Kind, error) {
+	if len(c.Names) == 0 {
+		return kinds, nil
+	}
+	var chosen []projections.Kind
+	for _, name := range c.Names {
+		i := slices.Index(modelNames(kinds), name)
+		if i < 0 {
+			return nil, fmt.Errorf("no read model %q; there are %s: %w", name, strings.Join(modelNames(kinds), ", "), domain.ErrInvalid)
+		}
+		if !slices.ContainsFunc(chosen, func(k projections.Kind) bool { return k.Name() == name }) {
+			chosen = append(chosen, kinds[i])
+		}
+	}
+	return chosen, nil
+}
+
+func modelNames(kinds []projections.Kind) []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.Name()
+	}
+	return names
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// regulationsCmd shows the acts as data.
+type regulationsCmd struct {
+	List   regulationsList   `cmd:"" help:"One line for each service."`
+	Show   regulationsShow   `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
+	Export regulationsExport `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
+}
+
+// actsFlag adds acts to the embedded ones.
+type actsFlag struct {
+	Acts string `placeholder:"DIR" type:"existingdir" help:"Folder with further acts (*.yaml): one with a new id is added, one with a known id replaces it."`
+}
+
+// load reads and checks the acts. What is wrong with one is told with file, line and reason.
+func (f actsFlag) load() (*regulation.Catalog, error) {
+	var further []fs.FS
+	if f.Acts != "" {
+		further = append(further, os.DirFS(f.Acts))
+	}
+	catalog, err := regulation.Load(further...)
+	if err != nil {
+		return nil, fmt.Errorf("the acts are not sound: %w", err)
+	}
+	return catalog, nil
+}
+
+type langFlag struct {
+	Lang string `default:"en" enum:"en,ru,kk" help:"Language of the headings, and of the texts where the act has them: en, ru or kk."`
+}
+
+type regulationsList struct {
+	langFlag
+	actsFlag
+}
+
+// Run prints the list.
+func (c regulationsList) Run(out io.Writer) error {
+	catalog, err := c.load()
+	if err != nil {
+		return err
+	}
+	return regulation.WriteList(out, catalog, c.Lang)
+}
+
+type regulationsShow struct {
+	Service string             `arg:"" help:"Slug of the service, as in the list."`
+	Channel regulation.Channel `arg:"" optional:"" help:"portal, office or center; all of them where left out."`
+	langFlag
+	actsFlag
+}
+
+// Run prints the service.
+func (c regulationsShow) Run(out io.Writer) error {
+	catalog, err := c.load()
+	if err != nil {
+		return err
+	}
+	service, err := catalog.InForce(c.Service, time.Now())
+	if errors.Is(err, domain.ErrNotFound) {
+		return fmt.Errorf("no service %q; there are %s", c.Service, strings.Join(slugs(catalog), ", "))
+	}
+	if err != nil {
+		return err
+	}
+	if err := regulation.WriteService(out, service, c.Channel, c.Lang); err != nil {
+		return fmt.Errorf("%w; it has %s", err, strings.Join(channels(service), ", "))
+	}
+	return nil
+}
+
+func slugs(c *regulation.Catalog) []string {
+	var all []string
+	for _, s := range c.Services() {
+		all = append(all, s.Slug)
+	}
+	return all
+}
+
+func channels(s *regulation.Service) []string {
+	var all []string
+	for _, p := range s.Procedures {
+		all = append(all, string(p.Channel))
+	}
+	return all
+}
+
+type regulationsExport struct {
+	Format string `enum:"json" default:"json" help:"json."`
+	actsFlag
+}
+
+// Run writes the document. It holds every language that the acts have.
+func (c regulationsExport) Run(out io.Writer) error {
+	catalog, err := c.load()
+	if err != nil {
+		return err
+	}
+	return regulation.ExportJSON(out, catalog)
+}

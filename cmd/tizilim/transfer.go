@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tizilim/tizilim/adapters/archive"
+)
+
+// exportCmd writes the whole log.
+type exportCmd struct {
+	Out string `placeholder:"FILE" default:"-" help:"File to write, - for the standard output."`
+	dataFlag
+}
+
+// Run writes to a file beside the one that is asked for, and renames it when it is whole.
+func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
+	f, err := openFolder(c.Data)
+	if err != nil {
+		return stopFirst(err)
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	store, err := openStore(ctx, f, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if c.Out == "-" {
+		_, err := archive.Write(ctx, store, out)
+		return err
+	}
+	sum, err := toFile(c.Out, func(w io.Writer) (archive.Summary, error) { return archive.Write(ctx, store, w) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\n", c.Out, sum.Commits, sum.Events, sum.SHA256)
+	return err
+}
+
+// toFile writes the file whole or not at all.
+func toFile(path string, write func(io.Writer) (archive.Summary, error)) (archive.Summary, error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-")
+	if err != nil {
+		return archive.Summary{}, err
+	}
+	defer os.Remove(temp.Name()) // gone already where all went well
+	sum, err := write(temp)
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	return sum, err
+}
+
+// importCmd reads such a file into an empty log.
+type importCmd struct {
+	File string `arg:"" type:"existingfile" help:"What tizilim export wrote."`
+	dataFlag
+}
+
+// Help says what is checked.
+func (importCmd) Help() string {
+	return `The whole file is checked before anything is written: its digest, the order of its positions, that no
+version of a stream is missing, that no event is there twice, that every event is one this version knows.
+The data folder has to be empty, or to hold exactly the beginning of the file, as it does after an
+import that was broken off.`
+}
+
+// Run imports the file and says what it did.
+func (c importCmd) Run(ctx context.Context, out io.Writer) (err error) {
+	file, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := archive.Check(file); err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	f, err := lockFolder(c.Data)
+	if err != nil {
+		return stopFirst(err)
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	store, err := openStore(ctx, f, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	sum, added, err := archive.Import(ctx, store, file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n", c.File, sum.Commits, sum.Events, added, c.Data)
+	return err
+}
+
+// stopFirst adds to a locked folder's error what to do.
+func stopFirst(err error) error {
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("%w: stop it first", err)
+	}
+	return err
+}

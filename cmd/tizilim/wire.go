@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tizilim/tizilim/adapters/jetstream"
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/applications"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/history"
+	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/streams"
+)
+
+// registry is a running registry without its doors: the event store, the read models, and what works
+// between them. newRegistry puts it together, handler puts HTTP before it, close takes it apart in
+// the opposite order.
+type registry struct {
+	store        *jetstream.Store
+	streams      *streams.Model
+	numbers      *numbers.Model
+	licenses     *licenses.Model
+	applications *applications.Model
+	deadlines    *deadlines.Model
+	history      *history.Model
+	waiting      *reactor.Waiting
+
+	follower  *projections.Follower
+	numbering *reactor.Numbering
+	reactor   *reactor.Reactor
+	rules     application.Rules
+
+	metrics *api.Metrics
+	logger  *slog.Logger
+	failed  chan error // the store has stopped for good
+	closers []func() error
+}
+
+// outside is what the registry needs from the world around it.
+type outside struct {
+	registers reactor.StateRegisters
+	payments  reactor.Payments
+	now       func() time.Time
+	logger    *slog.Logger
+}
+
+// newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
+func newRegistry(ctx context.Context, f *folder, rules application.Rules, world outside) (r *registry, err error) {
+	r = &registry{rules: rules, logger: world.logger, metrics: api.NewMetrics(), failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+			r = nil
+		}
+	}()
+	if r.store, err = openStore(ctx, f, r); err != nil {
+		return r, err
+	}
+	r.onClose(r.store.Close)
+	if err := r.openModels(f.read()); err != nil {
+		return r, err
+	}
+
+	r.numbering = &reactor.Numbering{
+		Store: r.store, Assigned: r.numbers, Now: world.now,
+		CatchUp: func(ctx context.Context) error { return r.follower.CaughtUp(ctx, r.numbers.Name()) },
+	}
+	r.reactor = reactor.New(reactor.Config{
+		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
+		Registers: world.registers, Payments: world.payments, Now: world.now, Logger: world.logger,
+	})
+	r.follower = projections.Start(ctx, r.store, world.logger,
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history)
+	r.onClose(func() error { r.follower.Stop(); return nil })
+
+	// Commands load from streams, and numbers are given out by numbers: both have to be whole first.
+	if err := r.follower.CaughtUp(ctx, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
+		return r, fmt.Errorf("bring the read models up to date: %w", err)
+	}
+	r.store.UseIndex(r.streams)
+	r.start(ctx, r.reactor.Run)
+	return r, nil
+}
+
+// openStore opens the event store of the folder. Where it belongs to a registry, that one is told of
+// every append, and of the end.
+func openStore(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
+	config := jetstream.Config{Dir: f.log()}
+	if r != nil {
+		config.Logger, config.OnAppend = r.logger, r.metrics.ObserveAppend
+		config.OnFatal = func(err error) { r.failed <- err }
+	}
+	store, err := jetstream.Open(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the event log: %w", err)
+	}
+	return store, nil
+}
+
+func (r *registry) openModels(dir string) (err error) {
+	open := func(err error, close func() error) error {
+		if err == nil {
+			r.onClose(close)
+		}
+		return err
+	}
+	if r.streams, err = streams.Open(dir); open(err, func() error { return r.streams.Close() }) != nil {
+		return err
+	}
+	if r.numbers, err = numbers.Open(dir); open(err, func() error { return r.numbers.Close() }) != nil {
+		return err
+	}
+	if r.licenses, err = licenses.Open(dir); open(err, func() error { return r.licenses.Close() }) != nil {
+		return err
+	}
+	if r.applications, err = applications.Open(dir); open(err, func() error { return r.applications.Close() }) != nil {
+		return err
+	}
+	if r.deadlines, err = deadlines.Open(dir); open(err, func() error { return r.deadlines.Close() }) != nil {
+		return err
+	}
+	if r.history, err = history.Open(dir); open(err, func() error { return r.history.Close() }) != nil {
+		return err
+	}
+	r.waiting, err = reactor.OpenWaiting(dir)
+	return open(err, func() error { return r.waiting.Close() })
+}
+
+// start runs work until the registry is closed.
+func (r *registry) start(ctx context.Context, work func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { work(ctx) })
+	r.onClose(func() error { cancel(); running.Wait(); return nil })
+}
+
+func (r *registry) onClose(f func() error) { r.closers = append(r.closers, f) }
+
+// close ends everything, the last started first. It may be called twice.
+func (r *registry) close() error {
+	var errs []error
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		errs = append(errs, r.closers[i]())
+	}
+	r.closers = nil
+	return errors.Join(errs...)
+}
+
+// loadRules reads the acts and the calendar.
+func loadRules(acts actsFlag, hours calendar.Hours) (application.Rules, *regulation.Catalog, error) {
+	catalog, err := acts.load()
+	if err != nil {
+		return application.Rules{}, nil, err
+	}
+	cal, err := calendar.Load()
+	if err != nil {
+		return application.Rules{}, nil, fmt.Errorf("load the calendar: %w", err)
+	}
+	return application.Rules{Catalog: catalog, Calendar: cal, Hours: hours}, catalog, nil
+}
