@@ -31,7 +31,7 @@ type Follower struct {
 	mu      sync.Mutex // protects what follows
 	changed bell
 	head    domain.Position // the last position known of the log
-	err     error           // why all have stopped: the log is damaged, or Stop
+	err     error           // why nobody gets on: Stop, or a log that never answered
 	runners []*runner
 }
 
@@ -99,13 +99,6 @@ func (f *Follower) run(ctx context.Context) {
 		}
 	}
 	common.read(ctx)
-	if err := common.err; err != nil {
-		f.mu.Lock()
-		f.err = err
-		f.changed.ring()
-		f.mu.Unlock()
-		f.logger.Error("the log cannot be followed", "position", common.last, "err", err)
-	}
 }
 
 func (f *Follower) firstHead(ctx context.Context) (domain.Position, bool) {
@@ -213,7 +206,7 @@ func (f *Follower) stopped(r *runner, err error) {
 	r.err = err
 	f.changed.ring()
 	f.mu.Unlock()
-	f.logger.Error("projection stopped", "projection", r.Name(), "position", r.position, "err", err)
+	f.logger.Error("projection stopped", "projection", r.Name(), "err", err)
 }
 
 func (f *Follower) seen(p domain.Position) {

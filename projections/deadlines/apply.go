@@ -246,11 +246,12 @@ func (b *batch) kindID(k kind) (int64, error) {
 	if err := projections.Exec(b.conn, "INSERT OR IGNORE INTO kinds VALUES (NULL, ?, ?, ?, ?, ?, ?)", values...); err != nil {
 		return 0, err
 	}
-	return b.kinds[k], projections.Query(b.conn, `SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ?
+	err := projections.Query(b.conn, `SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ?
 		AND request = ? AND step = ? AND action = ?`, func(s *sqlite.Stmt) error {
 		b.kinds[k] = s.ColumnInt64(0)
 		return nil
 	}, values...)
+	return b.kinds[k], err
 }
 
 func (b *batch) flush(conn *sqlite.Conn) error {

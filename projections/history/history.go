@@ -167,8 +167,9 @@ func generation(conn *sqlite.Conn, number string) (g Generation, ok bool, err er
 	if err != nil || !ok {
 		return g, ok, err
 	}
-	return g, ok, projections.Query(conn, "SELECT application FROM duplicates WHERE number = ? ORDER BY copy", func(s *sqlite.Stmt) error {
+	err = projections.Query(conn, "SELECT application FROM duplicates WHERE number = ? ORDER BY copy", func(s *sqlite.Stmt) error {
 		g.Duplicates = append(g.Duplicates, s.ColumnText(0))
 		return nil
 	}, number)
+	return g, ok, err
 }

@@ -52,6 +52,9 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 		if r.Stream.Category != domain.NumbersCategory {
 			return nil
 		}
+		if token, _ := (license.Assigned{}).EventType(); r.Type != token {
+			return fmt.Errorf("numbers event %q: %w", r.Type, domain.ErrDamaged)
+		}
 		a, err := license.DecodeAssigned(r.Event)
 		if err != nil {
 			return err
