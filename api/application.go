@@ -1,0 +1,301 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/ident"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/applications"
+)
+
+// applicationReply answers with one application.
+type applicationReply struct {
+	Status   int
+	ETag     string `header:"ETag" doc:"The version, for If-Match"`
+	Position string `header:"Tizilim-Position" doc:"Where this can be seen; send it with a read to wait for it"`
+	Location string `header:"Location" doc:"Address of the application that was opened"`
+	Body     v1.Application
+}
+
+func etag(version uint64) string { return `"` + strconv.FormatUint(version, 10) + `"` }
+
+func positionText(p domain.Position) string { return strconv.FormatUint(uint64(p), 10) }
+
+// replyApplication answers with the state, readable up to the position.
+func replyApplication(s application.State, position domain.Position) *applicationReply {
+	return &applicationReply{
+		Status: http.StatusOK, ETag: etag(s.Version), Position: positionText(position), Body: wireApplication(s),
+	}
+}
+
+// recordedApplication answers a write that is durable and not yet readable.
+func recordedApplication(id string, r domain.Result) *applicationReply {
+	return &applicationReply{
+		Status: http.StatusAccepted, ETag: etag(r.Version), Position: positionText(r.Position),
+		Body: v1.Application{ID: id, Version: r.Version, Status: "being-recorded"},
+	}
+}
+
+// ByID names an application. It is exported because the decoder sets embedded fields only then.
+type ByID struct {
+	ID string `path:"id" maxLength:"36" doc:"UUID of the application"`
+}
+
+func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Opening }) (*applicationReply, error) {
+	v, b := visitOf(ctx), in.Body
+	service, err := s.cfg.Rules.Catalog.InForce(b.Service, s.cfg.Now())
+	if err != nil {
+		return nil, domain.Reject("service-unknown", "no such service", "service", b.Service)
+	}
+	applicant, err := ident.Parse(b.Applicant.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.caller.mayOpen(regulation.Channel(b.Channel), applicant.String(), service.Licensor.Slug); err != nil {
+		return nil, err
+	}
+	concerns, err := s.concerns(ctx, b.License)
+	if err != nil {
+		return nil, err
+	}
+	id := uuid.NewSHA1(applicationSpace, []byte(v.caller.Actor.ID+"\x00"+v.write.key)).String()
+	reply, err := s.do(ctx, id, service.Act.ID, application.Open{
+		At: s.cfg.Now(), Service: b.Service, Channel: regulation.Channel(b.Channel), Request: regulation.Request(b.Request),
+		Applicant: application.Applicant{ID: applicant.String()},
+		License:   b.License, Concerns: concerns, Reason: application.ReissueReason(b.Reason),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if reply.Status == http.StatusOK {
+		reply.Status = http.StatusCreated
+	}
+	reply.Location = "/api/v1/applications/" + id
+	return reply, nil
+}
+
+// concerns is the license that an application is about, nil where there is none of the number.
+func (s *Server) concerns(ctx context.Context, number string) (*license.State, error) {
+	if number == "" {
+		return nil, nil
+	}
+	l, err := s.loadLicense(ctx, number)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return &l, err
+}
+
+func (s *Server) getApplication(ctx context.Context, in *ByID) (*applicationReply, error) {
+	state, err := s.load(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return replyApplication(state, s.cfg.Follower.Head()), nil
+}
+
+type applicationsInput struct {
+	Service string `query:"service" maxLength:"100"`
+	Channel string `query:"channel" enum:"portal,office,center"`
+	Request string `query:"request" enum:"issue,reissue,duplicate"`
+	Status  string `query:"status" enum:"draft,in-progress,examined,approved,completed,refused,withdrawn"`
+	Action  string `query:"action" maxLength:"40" doc:"Action of the open step"`
+	Role    string `query:"role" enum:"applicant,officer,operator,system" doc:"Who acts in the open step"`
+	Overdue bool   `query:"overdue" doc:"Only those whose open step is past its deadline"`
+	Cursor  string `query:"cursor" maxLength:"200"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+type applicationsReply struct {
+	Position string `header:"Tizilim-Position"`
+	Body     v1.Applications
+}
+
+// listApplications lists the caller's own, or the queue of their licensor or center.
+func (s *Server) listApplications(ctx context.Context, in *applicationsInput) (*applicationsReply, error) {
+	filter := applications.Filter{
+		Service: in.Service, Channel: in.Channel, Request: in.Request, Action: in.Action, Role: in.Role,
+		Cursor: in.Cursor, Limit: in.Limit,
+	}
+	if in.Status != "" {
+		filter.Statuses = []application.Status{application.Status(in.Status)}
+	}
+	if in.Overdue {
+		filter.OverdueAt = s.cfg.Now()
+	}
+	if err := visitOf(ctx).caller.narrow(&filter); err != nil {
+		return nil, err
+	}
+	position := s.cfg.Applications.Position()
+	page, err := s.cfg.Applications.List(ctx, filter)
+	if err != nil {
+		return nil, cursorFault(in.Cursor, err)
+	}
+	out := &applicationsReply{Position: positionText(position), Body: v1.Applications{Items: []v1.Application{}, Next: page.Next}}
+	for _, a := range page.Applications {
+		item := wireApplication(a.State)
+		updated := a.UpdatedAt
+		item.UpdatedAt = &updated
+		out.Body.Items = append(out.Body.Items, item)
+	}
+	return out, nil
+}
+
+// narrow makes a list show what the caller sees, and nothing else.
+func (c caller) narrow(f *applications.Filter) error {
+	switch c.reach {
+	case own:
+		f.ApplicantID = c.Identifier
+	case licensor:
+		f.Licensor = c.Actor.Organization
+	case center:
+		f.Center, f.Channel = c.Actor.Organization, string(regulation.Center)
+	case all:
+		return nil
+	default:
+		return fmt.Errorf("no reach: %w", domain.ErrForbidden)
+	}
+	if f.ApplicantID == "" && f.Licensor == "" && f.Center == "" {
+		return fmt.Errorf("account without identifier or organization: %w", domain.ErrForbidden)
+	}
+	return nil
+}
+
+type byIDFiling struct {
+	ByID
+	Body v1.Filing
+}
+
+func (s *Server) fileForm(ctx context.Context, in *byIDFiling) (*applicationReply, error) {
+	state, err := s.load(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := visitOf(ctx).caller.mayEnter(state); err != nil {
+		return nil, err
+	}
+	documents, err := s.documents(ctx, in.Body.Documents)
+	if err != nil {
+		return nil, err
+	}
+	return s.do(ctx, state.ID, state.Act, application.File{
+		At: s.cfg.Now(), Form: form(in.Body.Form), Documents: documents,
+	})
+}
+
+type byIDWithdrawal struct {
+	ByID
+	Body v1.Withdrawal
+}
+
+func (s *Server) withdraw(ctx context.Context, in *byIDWithdrawal) (*applicationReply, error) {
+	state, err := s.loadForApplicant(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.do(ctx, state.ID, state.Act, application.Withdraw{At: s.cfg.Now(), Reason: in.Body.Reason})
+}
+
+type byIDDelivery struct {
+	ByID
+	Body v1.Delivery
+}
+
+func (s *Server) deliver(ctx context.Context, in *byIDDelivery) (*applicationReply, error) {
+	state, err := s.load(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := visitOf(ctx).caller.mayEnter(state); err != nil {
+		return nil, err
+	}
+	return s.do(ctx, state.ID, state.Act, application.Deliver{At: s.cfg.Now(), To: in.Body.To})
+}
+
+type byIDRating struct {
+	ByID
+	Body v1.Rating
+}
+
+func (s *Server) rate(ctx context.Context, in *byIDRating) (*applicationReply, error) {
+	state, err := s.loadForApplicant(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.do(ctx, state.ID, state.Act, application.Rate{At: s.cfg.Now(), Quality: in.Body.Quality, Availability: in.Body.Availability})
+}
+
+// loadForApplicant loads what the applicant may do whatever the channel, and staff for the applicants
+// of their own channel.
+func (s *Server) loadForApplicant(ctx context.Context, id string) (application.State, error) {
+	state, err := s.load(ctx, id)
+	if c := visitOf(ctx).caller; err == nil && c.reach != own {
+		err = c.mayEnter(state)
+	}
+	return state, err
+}
+
+// wireApplication is the application as it goes out.
+func wireApplication(s application.State) v1.Application {
+	opened := s.OpenedAt
+	a := v1.Application{
+		ID: s.ID, Version: s.Version, Status: string(s.Status), Service: s.Service, Channel: string(s.Channel),
+		Act: s.Act, Request: string(s.Request), Licensor: s.Licensor, License: s.License, Reason: string(s.Reason),
+		Applicant: &v1.Person{ID: s.Applicant.ID, Name: s.Applicant.Name, Address: s.Applicant.Address},
+		OpenedAt:  &opened, Number: s.Number, RegisteredOn: s.RegisteredOn, Result: s.Result, Delivery: s.Delivery,
+	}
+	if s.Step != 0 {
+		a.Step = &v1.OpenStep{Number: s.Step, Action: string(s.Action), Role: string(s.Role), Due: s.Due}
+	}
+	if s.Form != nil {
+		a.Form = wireForm(*s.Form)
+	}
+	for _, d := range s.Documents {
+		a.Documents = append(a.Documents, v1.Document(d))
+	}
+	if s.Order != nil {
+		a.Payment = wirePayment(s)
+	}
+	if s.Signature != nil {
+		a.SignedBy = s.Signature.Subject
+	}
+	if p := s.Approval; p != nil {
+		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory}
+	}
+	if f := s.Refusal; f != nil {
+		a.Refusal = &v1.Refusal{Stage: string(f.Stage), Ground: string(f.Ground), Text: f.Text, Signatory: f.Signatory}
+	}
+	if r := s.Rating; r != nil {
+		a.Rating = &v1.Rating{Quality: r.Quality, Availability: r.Availability}
+	}
+	return a
+}
+
+func form(f v1.Form) application.Form {
+	out := application.Form{
+		Name: f.Name, Address: f.Address, Subactivities: f.Subactivities, Phone: f.Phone, Email: f.Email, Note: f.Note,
+	}
+	for _, site := range f.Sites {
+		out.Sites = append(out.Sites, application.Site(site))
+	}
+	return out
+}
+
+func wireForm(f application.Form) *v1.Form {
+	out := &v1.Form{
+		Name: f.Name, Address: f.Address, Subactivities: f.Subactivities, Phone: f.Phone, Email: f.Email, Note: f.Note,
+	}
+	for _, site := range f.Sites {
+		out.Sites = append(out.Sites, v1.NewSite(site))
+	}
+	return out
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+)
+
+// positionHeader is where a write can be seen, and what a reader may wait for.
+const positionHeader = "Tizilim-Position"
+
+// maxBody bounds a JSON body; documents have maxDocument.
+const maxBody = 256 << 10
+
+// The name spaces of ids that derive from an idempotency key.
+var (
+	commandSpace     = uuid.MustParse("5f1f6e9e-3a0b-5d2c-8d55-3c1f6f0a7b01")
+	applicationSpace = uuid.MustParse("5f1f6e9e-3a0b-5d2c-8d55-3c1f6f0a7b02")
+)
+
+// write is what makes a write repeatable: who sends what under which key.
+type write struct {
+	key string
+	// command is the id of the command: of the key, the account, and the route with its resource. The
+	// same key for another resource is another command.
+	command uuid.UUID
+	// fingerprint tells another request under the same key.
+	fingerprint string
+	ifVersion   *uint64
+}
+
+// readWrite reads the headers of a write, and its body unless it is a document, which is streamed.
+func readWrite(w http.ResponseWriter, r *http.Request, pattern string, c caller) (write, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if key == "" {
+		return write{}, fail("idempotency-key-required", domain.ErrInvalid)
+	}
+	if !visible(key) {
+		return write{}, fail("idempotency-key-invalid", domain.ErrInvalid)
+	}
+	version, err := ifMatch(r.Header.Values("If-Match"))
+	if err != nil {
+		return write{}, err
+	}
+	var body []byte
+	if pattern != uploadPattern {
+		if body, err = readBody(w, r); err != nil {
+			return write{}, err
+		}
+	}
+	resource := r.Method + " " + r.URL.Path
+	digest := sha256.New()
+	fmt.Fprintf(digest, "%s\n", resource)
+	digest.Write(body)
+	return write{
+		key:         key,
+		command:     uuid.NewSHA1(commandSpace, []byte(key+"\x00"+c.Actor.ID+"\x00"+resource)),
+		fingerprint: hex.EncodeToString(digest.Sum(nil))[:32],
+		ifVersion:   version,
+	}, nil
+}
+
+// visible reports whether the key is 1 to 200 visible ASCII characters.
+func visible(key string) bool {
+	for _, c := range []byte(key) {
+		if c < '!' || c > '~' {
+			return false
+		}
+	}
+	return len(key) <= 200
+}
+
+// ifMatch reads the version of If-Match: one strong ETag of ours, or * for any.
+func ifMatch(values []string) (*uint64, error) {
+	if len(values) == 0 || len(values) == 1 && strings.TrimSpace(values[0]) == "*" {
+		return nil, nil
+	}
+	tag := strings.TrimSpace(values[0])
+	number, quoted := strings.CutPrefix(tag, `"`)
+	number, closed := strings.CutSuffix(number, `"`)
+	version, err := strconv.ParseUint(number, 10, 64)
+	if len(values) > 1 || !quoted || !closed || err != nil {
+		return nil, fail("if-match-invalid", fmt.Errorf("If-Match %.40q: %w", tag, domain.ErrInvalid))
+	}
+	return &version, nil
+}
+
+// readBody reads a JSON body as a whole, since its digest is needed before it is decoded, and puts it
+// back for the decoder.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if kind := r.Header.Get("Content-Type"); kind != "" {
+		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
+			return nil, fmt.Errorf("content type %.80q: %w", kind, errMediaType)
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, bodyError(err, maxBody)
+	}
+	if !utf8.Valid(body) {
+		return nil, fail("json-malformed", fmt.Errorf("not UTF-8: %w", domain.ErrInvalid))
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, nil
+}
+
+// bodyError says why a body could not be read: it is too large, or the client broke off.
+func bodyError(err error, limit int64) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) || errors.Is(err, domain.ErrTooLarge) {
+		return fail("too-large", fmt.Errorf("body: %w", domain.ErrTooLarge), "limit", strconv.FormatInt(limit, 10))
+	}
+	if errors.Is(err, domain.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("read body: %w: %w", domain.ErrInvalid, err)
+}
+
+func parsePosition(value string) (domain.Position, error) {
+	n, err := strconv.ParseUint(value, 10, 64)
+	if err != nil {
+		return 0, fail("position-invalid", fmt.Errorf("position %.40q: %w", value, domain.ErrInvalid))
+	}
+	return domain.Position(n), nil
+}
+
+// meta is the metadata of the command that the request at hand asks for.
+func (s *Server) meta(ctx context.Context, act string) domain.Meta {
+	v := visitOf(ctx)
+	return domain.Meta{
+		Command: v.write.command, Fingerprint: v.write.fingerprint, IfVersion: v.write.ifVersion,
+		Time: s.cfg.Now(), Actor: v.caller.Actor, Regulation: act,
+	}
+}
+
+// seen waits, for no longer than Config.Wait, until the read models have the position and the
+// registry has done its part of the application (empty where the write concerns none). False means
+// that the write is recorded and not yet readable; that is never an error.
+func (s *Server) seen(ctx context.Context, position domain.Position, application string) bool {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
+	defer cancel()
+	if s.cfg.Follower.Wait(ctx, position) != nil {
+		return false
+	}
+	if application == "" {
+		return true
+	}
+	after, err := s.cfg.Reactor.Settle(ctx, application)
+	return err == nil && s.cfg.Follower.Wait(ctx, after) == nil
+}
+
+// load is the application as its events say now; it sees every acknowledged write. An application
+// out of the caller's sight is not found.
+func (s *Server) load(ctx context.Context, id string) (application.State, error) {
+	if _, err := uuid.Parse(id); err != nil || len(id) != 36 {
+		return application.State{}, fmt.Errorf("application id: %w", domain.ErrNotFound)
+	}
+	stream, err := domain.NewStream(domain.ApplicationCategory, strings.ToLower(id))
+	if err != nil {
+		return application.State{}, err
+	}
+	state, err := domain.Load(ctx, s.cfg.Store, stream, application.Fold)
+	if err == nil && !visitOf(ctx).caller.sees(state) {
+		err = fmt.Errorf("%s: out of sight: %w", stream, domain.ErrNotFound)
+	}
+	return state, err
+}
+
+// do gives a command to an application and answers with the application as it is then.
+func (s *Server) do(ctx context.Context, id, act string, command application.Command) (*applicationReply, error) {
+	return s.doAs(ctx, s.meta(ctx, act), id, command)
+}
+
+func (s *Server) doAs(ctx context.Context, meta domain.Meta, id string, command application.Command) (*applicationReply, error) {
+	stream, err := domain.NewStream(domain.ApplicationCategory, id)
+	if err != nil {
+		return nil, err
+	}
+	result, err := domain.Execute(ctx, s.cfg.Store, stream, meta, application.Fold,
+		func(state application.State) ([]domain.Payload, error) { return s.cfg.Rules.Decide(state, command) })
+	if err != nil {
+		return nil, err
+	}
+	// At this point the events are durable: whatever fails below must not turn into a refusal.
+	if !s.seen(ctx, result.Position, id) {
+		return recordedApplication(id, result), nil
+	}
+	state, err := domain.Load(ctx, s.cfg.Store, stream, application.Fold)
+	if err != nil {
+		s.log.Warn("read an application after its write", "stream", stream.String(), "err", err)
+		return recordedApplication(id, result), nil
+	}
+	return replyApplication(state, s.cfg.Follower.Head()), nil
+}

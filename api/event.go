@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Limits of a batch of events.
+const (
+	defaultEvents = 100
+	maxEvents     = 1000
+)
+
+// heartbeat keeps a quiet feed's connection alive, and notices a client that has gone.
+const heartbeat = 15 * time.Second
+
+// place is an event's place in the log: the position of its commit and its index there, from 0. The
+// zero place is before the first event.
+type place struct {
+	position domain.Position
+	index    int
+}
+
+func (p place) String() string { return fmt.Sprintf("%d.%d", p.position, p.index) }
+
+// parsePlace reads "position.index"; a position alone means all of its commit.
+func parsePlace(text string) (place, error) {
+	if text == "" {
+		return place{}, nil
+	}
+	position, index, dotted := strings.Cut(text, ".")
+	p, err1 := strconv.ParseUint(position, 10, 64)
+	i, err2 := uint64(1<<31-1), error(nil)
+	if dotted {
+		i, err2 = strconv.ParseUint(index, 10, 31)
+	}
+	if err1 != nil || err2 != nil {
+		return place{}, fail("position-invalid", fmt.Errorf("after %.40q: %w", text, domain.ErrInvalid))
+	}
+	return place{domain.Position(p), int(i)}, nil
+}
+
+// events is the open feed of everything that happened, as CloudEvents: a batch in JSON, or a stream of
+// server-sent events that catches up and then follows.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	for name := range query {
+		if name != "after" && name != "limit" {
+			return &fault{code: "parameter-invalid", err: errUnprocessable, fields: []v1.FieldError{{Location: "query." + name, Message: "unknown query parameter"}}}
+		}
+	}
+	text := query.Get("after")
+	stream := strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+	if last := r.Header.Get("Last-Event-ID"); stream && last != "" {
+		text = last
+	}
+	after, err := parsePlace(text)
+	if err != nil {
+		return err
+	}
+	if stream {
+		return s.feed(w, r, after)
+	}
+	limit := defaultEvents
+	if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxEvents {
+			return &fault{code: "parameter-invalid", err: errUnprocessable, fields: []v1.FieldError{{Location: "query.limit", Message: "expected 1 to 1000"}}}
+		}
+	}
+	return s.batch(w, r, after, limit)
+}
+
+// start is the position to follow the log from so that the commit of the place comes once more: some
+// of its events may still be to come.
+func (p place) start() domain.Position {
+	if p.position == 0 {
+		return 0
+	}
+	return p.position - 1
+}
+
+// batch answers with the events after a place that are there now.
+func (s *Server) batch(w http.ResponseWriter, r *http.Request, after place, limit int) error {
+	head, err := s.cfg.Log.Head(r.Context())
+	if err != nil {
+		return fmt.Errorf("head of the log: %w", err)
+	}
+	batch := []v1.CloudEvent{}
+	if after.start() < head {
+		for c, err := range s.cfg.Log.Follow(r.Context(), after.start()) {
+			if err != nil {
+				return fmt.Errorf("read the log: %w", err)
+			}
+			batch = append(batch, cloudEvents(c, after)...)
+			if c.Position >= head || len(batch) >= limit {
+				break
+			}
+		}
+	}
+	if err := r.Context().Err(); err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/cloudevents-batch+json")
+	w.Header().Set(positionHeader, positionText(head))
+	return json.NewEncoder(w).Encode(batch[:min(limit, len(batch))])
+}
+
+// feed sends events as they come until the client goes or the server shuts down. A feed that breaks
+// off says nothing: the client comes back with its Last-Event-ID and misses nothing.
+func (s *Server) feed(w http.ResponseWriter, r *http.Request, after place) error {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.closed, cancel)()
+	out := http.NewResponseController(w)
+	_ = out.SetWriteDeadline(time.Time{}) // a feed has no end of its own
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	if _, err := fmt.Fprint(w, "retry: 2000\n\n"); err != nil || out.Flush() != nil {
+		return nil
+	}
+	commits, failed := make(chan domain.Commit), make(chan error, 1)
+	go func() {
+		defer close(commits)
+		for c, err := range s.cfg.Log.Follow(ctx, after.start()) {
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case commits <- c:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		var err error
+		select {
+		case c, open := <-commits:
+			if !open {
+				select {
+				case err := <-failed:
+					return fmt.Errorf("follow the log: %w", err)
+				default:
+					return nil
+				}
+			}
+			err = sendEvents(w, cloudEvents(c, after))
+		case <-beat.C:
+			_, err = fmt.Fprint(w, ": still here\n\n")
+		case <-ctx.Done():
+			return nil
+		}
+		if err != nil || out.Flush() != nil {
+			return nil
+		}
+	}
+}
+
+func sendEvents(w http.ResponseWriter, events []v1.CloudEvent) error {
+	for _, e := range events {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "id: %s\nevent: %s\ndata: %s\n\n", e.Sequence, e.Type, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cloudEvents are the commit's events after a place.
+func cloudEvents(c domain.Commit, after place) []v1.CloudEvent {
+	var events []v1.CloudEvent
+	for i, r := range c.Records {
+		if c.Position < after.position || c.Position == after.position && i <= after.index && after != (place{}) {
+			continue
+		}
+		events = append(events, v1.CloudEvent{
+			SpecVersion: "1.0", ID: r.ID.String(), Source: "/streams/" + r.Stream.Category + "/" + r.Stream.ID, Type: r.Type,
+			Subject: r.Stream.ID, Time: r.Time, DataContentType: "application/json", Data: r.Data,
+			Sequence: place{c.Position, i}.String(), StreamVersion: strconv.FormatUint(r.Version, 10), Schema: r.Schema,
+			ActorID: r.Actor.ID, ActorName: r.Actor.Name, ActorRole: string(r.Actor.Role), Organization: r.Actor.Organization,
+			Channel: r.Actor.Channel, Correlation: r.Correlation.String(), Causation: r.Causation.String(),
+			Fingerprint: r.Fingerprint, Regulation: r.Regulation,
+		})
+	}
+	return events
+}

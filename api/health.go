@@ -1,0 +1,59 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tizilim/tizilim/api/v1"
+)
+
+// livez answers as long as the process can: whoever restarts it must not do so for a store that is
+// down, because a restart helps nothing then.
+func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
+	return health(w, nil)
+}
+
+// readyz says whether requests should come here: the store takes writes, and every read model runs
+// and has caught up.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	return health(w, s.unready(ctx))
+}
+
+// maxLag is how many commits a read model may be behind and still be ready: more than a burst, less
+// than what a person would notice for long.
+const maxLag = 10_000
+
+func (s *Server) unready(ctx context.Context) []string {
+	var reasons []string
+	if err := s.cfg.Healthy(ctx); err != nil {
+		reasons = append(reasons, "store: "+err.Error())
+	}
+	head, err := s.cfg.Log.Head(ctx)
+	if err != nil {
+		reasons = append(reasons, "log: "+err.Error())
+	}
+	for _, p := range s.cfg.Follower.Status() {
+		switch {
+		case p.Err != nil:
+			reasons = append(reasons, fmt.Sprintf("projection %s stopped: %v", p.Name, p.Err))
+		case p.Position+maxLag < head:
+			reasons = append(reasons, fmt.Sprintf("projection %s is %d commits behind", p.Name, head-p.Position))
+		}
+	}
+	return reasons
+}
+
+func health(w http.ResponseWriter, reasons []string) error {
+	w.Header().Set("Content-Type", "application/json")
+	if len(reasons) == 0 {
+		return json.NewEncoder(w).Encode(v1.Health{Status: "ok"})
+	}
+	w.Header().Set("Retry-After", "2")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	return json.NewEncoder(w).Encode(v1.Health{Status: "unavailable", Reasons: reasons})
+}

@@ -1,0 +1,303 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/ident"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections/licenses"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, domain.ErrNotFound) }
+
+// cursorFault says which parameter was wrong where a list refused its cursor.
+func cursorFault(cursor string, err error) error {
+	if cursor != "" && errors.Is(err, domain.ErrInvalid) {
+		return fail("cursor-invalid", err)
+	}
+	return err
+}
+
+// SearchInput is what the register is searched by; all that is given must hold.
+type SearchInput struct {
+	Number   string `query:"number" maxLength:"20" doc:"Number of a license or permit"`
+	BIN      string `query:"bin" maxLength:"30" doc:"BIN of the holder"`
+	IIN      string `query:"iin" maxLength:"30" doc:"IIN of the holder"`
+	Q        string `query:"q" maxLength:"200" doc:"Words of the name or the activity; the last one may be a beginning"`
+	Service  string `query:"service" maxLength:"100"`
+	Licensor string `query:"licensor" maxLength:"100"`
+	Status   string `query:"status" enum:"active,suspended,reissued,terminated,expired"`
+	AsOf     string `query:"as_of" maxLength:"10" doc:"The day asked about; today where absent"`
+	KnownAt  string `query:"known_at" maxLength:"40" doc:"As the register knew it then: an instant, or a day, which is its end"`
+}
+
+type licensesInput struct {
+	SearchInput
+	Cursor string `query:"cursor" maxLength:"200"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"20"`
+}
+
+// query makes the read model's query, with identifiers checked.
+func (in SearchInput) query(now time.Time) (licenses.Query, error) {
+	q := licenses.Query{
+		Number: in.Number, Text: in.Q, Service: in.Service, Licensor: in.Licensor, Status: license.Status(in.Status),
+		Today: string(calendar.DayOf(now)),
+	}
+	for _, number := range []struct {
+		kind ident.Kind
+		text string
+	}{{ident.BIN, in.BIN}, {ident.IIN, in.IIN}} {
+		if number.text == "" {
+			continue
+		}
+		id, err := ident.Parse(number.text)
+		if err != nil {
+			return q, err
+		}
+		if id.Kind() != number.kind || q.ID != "" && q.ID != id.String() {
+			return q, domain.Reject(ident.CodeKind, "the identifier is of the other kind, or two were given")
+		}
+		q.ID = id.String()
+	}
+	var err error
+	q.AsOf, q.KnownAt, err = moments(in.AsOf, in.KnownAt)
+	return q, err
+}
+
+// moments reads the two axes of as-of. A day to be known at means its end: everything recorded on it
+// was known by then.
+func moments(asOf, knownAt string) (string, time.Time, error) {
+	if asOf != "" {
+		if _, err := calendar.ParseDay(asOf); err != nil {
+			return "", time.Time{}, fail("day-invalid", err)
+		}
+	}
+	if knownAt == "" {
+		return asOf, time.Time{}, nil
+	}
+	if day, err := calendar.ParseDay(knownAt); err == nil {
+		return asOf, day.End().Add(-time.Microsecond), nil
+	}
+	known, err := time.Parse(time.RFC3339Nano, knownAt)
+	if err != nil {
+		return "", time.Time{}, fail("day-invalid", fmt.Errorf("known_at: %w", domain.ErrInvalid))
+	}
+	return asOf, known, nil
+}
+
+type licensesReply struct {
+	Position string `header:"Tizilim-Position"`
+	Body     v1.Licenses
+}
+
+func (s *Server) searchLicenses(ctx context.Context, in *licensesInput) (*licensesReply, error) {
+	q, err := in.query(s.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	q.Cursor, q.Limit = in.Cursor, in.Limit
+	position := s.cfg.Licenses.Position()
+	page, err := s.cfg.Licenses.Search(ctx, q)
+	if err != nil {
+		return nil, searchFault(q, err)
+	}
+	out := &licensesReply{Position: positionText(position), Body: v1.Licenses{Items: []v1.License{}, Next: page.Next}}
+	for _, l := range page.Licenses {
+		out.Body.Items = append(out.Body.Items, wireLicense(l, visitOf(ctx).caller))
+	}
+	return out, nil
+}
+
+// searchFault says which parameter a search was refused for.
+func searchFault(q licenses.Query, err error) error {
+	if errors.Is(err, domain.ErrInvalid) && q.Cursor == "" && q.Text != "" {
+		return &fault{code: "parameter-invalid", err: err, fields: []v1.FieldError{
+			{Location: "query.q", Message: "must have a letter or a digit"},
+		}}
+	}
+	return cursorFault(q.Cursor, err)
+}
+
+// ByNumber names a license.
+type ByNumber struct {
+	Number string `path:"number" maxLength:"20" doc:"Number of the license or permit"`
+}
+
+type licenseInput struct {
+	ByNumber
+	AsOf    string `query:"as_of" maxLength:"10" doc:"The day asked about; today where absent"`
+	KnownAt string `query:"known_at" maxLength:"40" doc:"As the register knew it then: an instant, or a day, which is its end"`
+}
+
+type licenseReply struct {
+	Status   int
+	ETag     string `header:"ETag" doc:"The version, for If-Match"`
+	Position string `header:"Tizilim-Position" doc:"Where this can be seen; send it with a read to wait for it"`
+	Body     v1.License
+}
+
+func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseReply, error) {
+	asOf, known, err := moments(in.AsOf, in.KnownAt)
+	if err != nil {
+		return nil, err
+	}
+	if asOf == "" {
+		asOf = string(calendar.DayOf(s.cfg.Now()))
+	}
+	position := s.cfg.Licenses.Position()
+	l, err := s.cfg.Licenses.AsOf(ctx, in.Number, asOf, known)
+	if err != nil {
+		return nil, err
+	}
+	return &licenseReply{
+		Status: http.StatusOK, ETag: etag(l.Version), Position: positionText(position),
+		Body: wireLicense(l, visitOf(ctx).caller),
+	}, nil
+}
+
+// loadLicense is the license as its events say now.
+func (s *Server) loadLicense(ctx context.Context, number string) (license.State, error) {
+	stream, err := domain.NewStream(domain.LicenseCategory, number)
+	if err != nil {
+		return license.State{}, fmt.Errorf("license number: %w", domain.ErrNotFound)
+	}
+	return domain.Load(ctx, s.cfg.Store, stream, license.Fold)
+}
+
+// change gives a command to a license of the caller's licensor, and answers with the license.
+func (s *Server) change(ctx context.Context, number string, command license.Command) (*licenseReply, error) {
+	state, err := s.loadLicense(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := visitOf(ctx).caller.mayChange(state); err != nil {
+		return nil, err
+	}
+	stream := domain.Stream{Category: domain.LicenseCategory, ID: number}
+	result, err := domain.Execute(ctx, s.cfg.Store, stream, s.meta(ctx, state.Act), license.Fold,
+		func(state license.State) ([]domain.Payload, error) { return license.Decide(state, command) })
+	if err != nil {
+		return nil, err
+	}
+	// At this point the events are durable: nothing below may refuse.
+	if s.seen(ctx, result.Position, "") {
+		reply, err := s.getLicense(ctx, &licenseInput{ByNumber: ByNumber{number}})
+		if err == nil {
+			return reply, nil
+		}
+		s.log.Warn("read a license after its write", "stream", stream.String(), "err", err)
+	}
+	return &licenseReply{
+		Status: http.StatusAccepted, ETag: etag(result.Version), Position: positionText(result.Position),
+		Body: v1.License{Number: number, Version: result.Version, Status: "being-recorded"},
+	}, nil
+}
+
+type byNumberSuspend struct {
+	ByNumber
+	Body v1.Suspend
+}
+
+func (s *Server) suspend(ctx context.Context, in *byNumberSuspend) (*licenseReply, error) {
+	b := in.Body
+	return s.change(ctx, in.Number, license.Suspend{At: s.cfg.Now(), From: b.From, Until: b.Until, Reason: b.Reason, Order: b.Order})
+}
+
+type byNumberResume struct {
+	ByNumber
+	Body v1.Resume
+}
+
+func (s *Server) resume(ctx context.Context, in *byNumberResume) (*licenseReply, error) {
+	b := in.Body
+	return s.change(ctx, in.Number, license.Resume{At: s.cfg.Now(), On: s.orToday(b.On), Reason: b.Reason, Order: b.Order})
+}
+
+type byNumberTerminate struct {
+	ByNumber
+	Body v1.Terminate
+}
+
+func (s *Server) terminate(ctx context.Context, in *byNumberTerminate) (*licenseReply, error) {
+	b := in.Body
+	return s.change(ctx, in.Number, license.Terminate{
+		At: s.cfg.Now(), On: s.orToday(b.On), Ground: license.TerminationGround(b.Ground), Text: b.Text, Order: b.Order,
+	})
+}
+
+func (s *Server) orToday(day string) string {
+	if day == "" {
+		return string(calendar.DayOf(s.cfg.Now()))
+	}
+	return day
+}
+
+type byNumberSite struct {
+	ByNumber
+	Body v1.NewSite
+}
+
+// addSite enters a site. Its id derives from the command, so a repetition is the same site.
+func (s *Server) addSite(ctx context.Context, in *byNumberSite) (*licenseReply, error) {
+	id := uuid.NewSHA1(visitOf(ctx).write.command, []byte("site")).String()
+	return s.change(ctx, in.Number, license.AddSite{At: s.cfg.Now(), Site: license.Site{
+		ID: id, Kind: in.Body.Kind, Name: in.Body.Name, Address: in.Body.Address,
+	}})
+}
+
+type byNumberAndSite struct {
+	ByNumber
+	ID     string `path:"id" maxLength:"100" doc:"Id of the site"`
+	Reason string `query:"reason" maxLength:"1000" doc:"Why the site is taken off"`
+}
+
+func (s *Server) removeSite(ctx context.Context, in *byNumberAndSite) (*licenseReply, error) {
+	return s.change(ctx, in.Number, license.RemoveSite{At: s.cfg.Now(), ID: in.ID, Reason: in.Reason})
+}
+
+// wireLicense is the license as the caller may see it.
+func wireLicense(l licenses.License, c caller) v1.License {
+	knows := c.knows(l.Licensor, l.Licensee.ID)
+	out := v1.License{
+		Number: l.Number, Version: l.Version, Status: string(l.Status), Kind: l.Kind, Service: l.Service,
+		Activity: v1.Text(l.Activity), Subactivities: l.Subactivities,
+		Licensor: &v1.Licensor{Slug: l.Licensor, Title: v1.Text(l.LicensorTitle)},
+		Licensee: wireLicensee(l.Licensee, knows),
+		IssuedOn: l.IssuedOn, FirstIssuedOn: l.FirstIssuedOn, ValidUntil: l.ValidUntil,
+		Copies: l.Copies, Predecessor: l.Predecessor, Successor: l.Successor,
+	}
+	for _, site := range l.Sites {
+		out.Sites = append(out.Sites, v1.Site(site))
+	}
+	if p := l.Suspension; p != nil && l.Status == license.StatusSuspended {
+		out.Suspension = &v1.Suspension{From: p.From, Until: p.Until, Reason: p.Reason, Order: p.Order}
+	}
+	if e := l.End; e != nil {
+		out.Termination = &v1.Termination{On: e.On, Ground: string(e.Ground), Text: e.Text, Order: e.Order}
+	}
+	if knows {
+		out.Application = l.Issued.Application
+	}
+	return out
+}
+
+func wireLicensee(l license.Licensee, knows bool) *v1.Licensee {
+	out := &v1.Licensee{ID: l.ID, Kind: string(ident.BIN), Name: l.Name, Address: l.Address}
+	id, err := ident.Parse(l.ID)
+	if err != nil || id.Kind() == ident.IIN {
+		out.Kind = string(ident.IIN)
+		if !knows {
+			out.ID, out.Address = id.Mask(), ""
+		}
+	}
+	return out
+}

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/projections/deadlines"
+)
+
+// Metrics are the figures at /metrics. What is about licenses and deadlines comes from the read models
+// at the moment of asking, so it is the same after a restart, a rebuild, and on every node; what is
+// about this process is counted in it. Make one before the store, whose appends it observes.
+type Metrics struct {
+	registry *prometheus.Registry
+	appends  prometheus.Histogram
+	appended prometheus.Counter
+	requests *prometheus.HistogramVec
+}
+
+// NewMetrics makes the figures, empty.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tizilim_append_duration_seconds", Help: "Time from a command's append to its durable acknowledgment, in this process.",
+			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		appended: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tizilim_appended_events_total", Help: "Events stored durably by this process.",
+		}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tizilim_http_request_duration_seconds", Help: "Time to answer a request, by route, method and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "method", "code"}),
+	}
+	m.registry.MustRegister(m.appends, m.appended, m.requests,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// ObserveAppend notes an append that was acknowledged; it is the store's hook.
+func (m *Metrics) ObserveAppend(took time.Duration, events int) {
+	m.appends.Observe(took.Seconds())
+	m.appended.Add(float64(events))
+}
+
+// request notes an answered request. A request without a route is counted as such, whatever its
+// address, so that a scanner cannot make series; the same goes for methods of its invention.
+func (m *Metrics) request(pattern, method string, code int, took time.Duration) {
+	_, known := rules[pattern]
+	if !known {
+		pattern, method = "none", "other"
+	}
+	m.requests.WithLabelValues(pattern, method, strconv.Itoa(code)).Observe(took.Seconds())
+}
+
+// watch adds the figures of a server's read models.
+func (m *Metrics) watch(s *Server) { m.registry.MustRegister(readModels{s}) }
+
+// gathering bounds how long one look at the read models may take.
+const gathering = 5 * time.Second
+
+func (m *Metrics) serve(w http.ResponseWriter, r *http.Request) error {
+	promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true,
+	}).ServeHTTP(w, r)
+	return nil
+}
+
+// The figures from the read models.
+var (
+	step = []string{"service", "channel", "licensor", "step", "action"}
+
+	visitsDesc = prometheus.NewDesc("tizilim_step_visits_total",
+		"Visits of steps that are over, by outcome: on_time or late.", append(step[:5:5], "outcome"), nil)
+	openDesc = prometheus.NewDesc("tizilim_steps_open",
+		"Visits of steps that are open now, by whether they are past their deadline.", append(step[:5:5], "overdue"), nil)
+	durationDesc = prometheus.NewDesc("tizilim_step_duration_seconds",
+		"Durations of the visits of steps that are over.", step, nil)
+	licensesDesc = prometheus.NewDesc("tizilim_licenses",
+		"Licenses and permits in the register by their status today.", []string{"service", "licensor", "status"}, nil)
+	lagDesc = prometheus.NewDesc("tizilim_projection_lag_commits",
+		"Commits of the log that a read model has not yet seen.", []string{"projection"}, nil)
+	healthyDesc = prometheus.NewDesc("tizilim_projection_healthy",
+		"1 while a read model is being fed, 0 when it has stopped.", []string{"projection"}, nil)
+	positionDesc = prometheus.NewDesc("tizilim_log_position",
+		"Position of the last commit of the log that this node knows of.", nil, nil)
+	storeDesc = prometheus.NewDesc("tizilim_store_healthy",
+		"1 while the event store takes writes, 0 otherwise.", nil, nil)
+)
+
+// readModels collects figures from the read models.
+type readModels struct{ s *Server }
+
+// Describe implements prometheus.Collector.
+func (readModels) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{visitsDesc, openDesc, durationDesc, licensesDesc, lagDesc, healthyDesc, positionDesc, storeDesc} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c readModels) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), gathering)
+	defer cancel()
+	c.steps(ctx, out)
+	c.licenses(ctx, out)
+	for _, p := range c.s.cfg.Follower.Status() {
+		out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(p.Lag), p.Name)
+		out <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, truth(!p.Stopped), p.Name)
+	}
+	out <- prometheus.MustNewConstMetric(positionDesc, prometheus.GaugeValue, float64(c.s.cfg.Follower.Head()))
+	out <- prometheus.MustNewConstMetric(storeDesc, prometheus.GaugeValue, truth(c.s.cfg.Healthy(ctx) == nil))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (c readModels) steps(ctx context.Context, out chan<- prometheus.Metric) {
+	tallies, err := c.s.cfg.Deadlines.Tallies(ctx, c.s.cfg.Now())
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(visitsDesc, err)
+		return
+	}
+	for labels, t := range c.byLabels(tallies) {
+		labels := labels[:]
+		with := func(last string) []string { return append(labels[:5:5], last) }
+		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.OnTime), with("on_time")...)
+		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.Late), with("late")...)
+		out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(t.Open), with("false")...)
+		out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(t.Overdue), with("true")...)
+		buckets := map[float64]uint64{}
+		for i, bound := range deadlines.Buckets {
+			buckets[bound.Seconds()] = uint64(t.AtMost[i])
+		}
+		out <- prometheus.MustNewConstHistogram(durationDesc, uint64(t.OnTime+t.Late), t.Total.Seconds(), buckets, labels...)
+	}
+}
+
+// byLabels adds up the tallies that have the same labels: a step that was sometimes passed through
+// without being waited in has a tally without an action besides.
+func (c readModels) byLabels(tallies []deadlines.Tally) map[[5]string]deadlines.Tally {
+	sums := map[[5]string]deadlines.Tally{}
+	for _, t := range tallies {
+		action := c.s.action(deadlines.Figure{Service: t.Service, Channel: t.Channel, Step: t.Step, Action: t.Action})
+		labels := [5]string{t.Service, t.Channel, t.Licensor, strconv.Itoa(t.Step), action}
+		sum, ok := sums[labels]
+		if !ok {
+			sum.AtMost = make([]int64, len(deadlines.Buckets))
+		}
+		sum.OnTime, sum.Late, sum.Open, sum.Overdue = sum.OnTime+t.OnTime, sum.Late+t.Late, sum.Open+t.Open, sum.Overdue+t.Overdue
+		sum.Total += t.Total
+		for i, n := range t.AtMost {
+			sum.AtMost[i] += n
+		}
+		sums[labels] = sum
+	}
+	return sums
+}
+
+func (c readModels) licenses(ctx context.Context, out chan<- prometheus.Metric) {
+	counts, err := c.s.cfg.Licenses.CountByStatus(ctx, string(calendar.DayOf(c.s.cfg.Now())))
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(licensesDesc, err)
+		return
+	}
+	for _, n := range counts {
+		out <- prometheus.MustNewConstMetric(licensesDesc, prometheus.GaugeValue, float64(n.N), n.Service, n.Licensor, string(n.Status))
+	}
+}

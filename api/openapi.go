@@ -1,0 +1,215 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/tizilim/tizilim/api/v1"
+)
+
+const apiDescription = `The licensing registry. Every write needs an Idempotency-Key and may name the version it acts on in
+If-Match; the same key again is the same write again. Answers carry Tizilim-Position, where the write can be seen; a read
+that sends it back waits for it. Errors are application/problem+json with a stable code; title and detail are in the
+language of Accept-Language (kk, ru or en; English where none is asked for).`
+
+// newHuma makes the part that decodes, validates and describes JSON. It is strict: unknown fields and
+// unknown query parameters are refused.
+func newHuma(s *Server) huma.API {
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Tizilim", Version: s.cfg.Version, Description: strings.ReplaceAll(apiDescription, "\n", " "),
+				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"bearer": {Type: "http", Scheme: "bearer", Description: "The account's token"},
+				},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{s.translate},
+	}
+	return humago.New(s.mux, config)
+}
+
+// translate makes an error of huma's own one of ours.
+func (s *Server) translate(ctx huma.Context, _ string, v any) (any, error) {
+	model, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	f := &fault{code: "form-invalid", err: errUnprocessable}
+	for _, e := range model.Errors {
+		f.fields = append(f.fields, v1.FieldError{Location: e.Location, Message: e.Message})
+		if !strings.HasPrefix(e.Location, "body") {
+			f.code = "parameter-invalid"
+		}
+	}
+	switch {
+	case model.Status == http.StatusBadRequest && len(model.Errors) == 0:
+		f.code = "body-required"
+	case model.Status == http.StatusBadRequest:
+		f.code = "json-malformed"
+	case model.Status == http.StatusUnsupportedMediaType:
+		f.code = "media-type-unsupported"
+	case model.Status == http.StatusRequestEntityTooLarge:
+		f.code = "too-large"
+	case model.Status >= http.StatusInternalServerError:
+		f.code, f.fields = "internal", nil
+	}
+	lang := visitOf(ctx.Context()).lang
+	p := s.answer(f, lang)
+	p.Status = model.Status
+	for name, values := range head(p, lang) {
+		ctx.SetHeader(name, values[0])
+	}
+	return &p, nil
+}
+
+// refusal is a problem as an error that huma writes.
+type refusal struct {
+	v1.Problem
+	lang string
+}
+
+func (r *refusal) Error() string                { return r.Code }
+func (r *refusal) GetStatus() int               { return r.Status }
+func (r *refusal) GetHeaders() http.Header      { return head(r.Problem, r.lang) }
+func (r *refusal) ContentType(string) string    { return "application/problem+json" }
+func (r *refusal) MarshalJSON() ([]byte, error) { return json.Marshal(r.Problem) }
+
+// operation registers a handler whose body, parameters and answer are described by its types.
+func operation[I, O any](s *Server, pattern, id, summary string, h func(context.Context, *I) (*O, error)) {
+	s.patterns = append(s.patterns, pattern)
+	op := s.describe(pattern, id, summary)
+	op.MaxBodyBytes = maxBody + 1 // readBody has checked it; huma counts the limit itself as too large
+	op.BodyReadTimeout = -1       // the body has been read
+	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, &refusal{s.problem(ctx, err), visitOf(ctx).lang}
+		}
+		return out, nil
+	})
+}
+
+// describe is what all operations have in common, by their route.
+func (s *Server) describe(pattern, id, summary string) huma.Operation {
+	method, path, _ := strings.Cut(pattern, " ")
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)},
+		Responses: map[string]*huma.Response{
+			"default": {
+				Description: "A problem; its code is stable",
+				Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: s.schema(v1.Problem{})}},
+			},
+		},
+	}
+	rule := rules[pattern]
+	switch {
+	case !rule.public:
+		op.Security = []map[string][]string{{"bearer": {}}}
+	case rule.roles != nil: // who logs in sees more
+		op.Security = []map[string][]string{{}, {"bearer": {}}}
+	}
+	text := &huma.Schema{Type: "string"}
+	switch {
+	case pattern == callback:
+	case method == http.MethodGet:
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: positionHeader, In: "header", Schema: text, Description: "Wait until this position can be read",
+		})
+	default:
+		low, high := 1, 200
+		op.Parameters = append(op.Parameters,
+			&huma.Param{Name: "Idempotency-Key", In: "header", Required: true, Description: "Names this write; send the same again to repeat it",
+				Schema: &huma.Schema{Type: "string", MinLength: &low, MaxLength: &high, Pattern: "^[!-~]+$"}},
+			&huma.Param{Name: "If-Match", In: "header", Schema: text, Description: "The only version to act on, as in ETag"})
+	}
+	return op
+}
+
+// tag groups operations by the first word of their path.
+func tag(path string) string {
+	path = strings.TrimPrefix(strings.TrimPrefix(path, "/api/v1"), "/")
+	word, _, _ := strings.Cut(path, "/")
+	word, _, _ = strings.Cut(word, ".")
+	return word
+}
+
+func (s *Server) schema(v any) *huma.Schema {
+	return s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, "")
+}
+
+// file is the description of an answer that is not JSON of ours.
+func answerOf(description, media string, schema *huma.Schema) *huma.Response {
+	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{media: {Schema: schema}}}
+}
+
+// described registers a plain handler together with its description.
+func (s *Server) described(pattern, id, summary string, h handler, status string, r *huma.Response, more ...func(*huma.Operation)) {
+	s.plain(pattern, h)
+	op := s.describe(pattern, id, summary)
+	op.Responses[status] = r
+	for _, m := range more {
+		m(&op)
+	}
+	s.huma.OpenAPI().AddOperation(&op)
+}
+
+// path documents the parameters in the path of a plain handler.
+func pathParams(names ...string) func(*huma.Operation) {
+	return params("path", true, names...)
+}
+
+func queryParams(names ...string) func(*huma.Operation) {
+	return params("query", false, names...)
+}
+
+func params(in string, required bool, names ...string) func(*huma.Operation) {
+	return func(op *huma.Operation) {
+		for _, name := range names {
+			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: in, Required: required, Schema: &huma.Schema{Type: "string"}})
+		}
+	}
+}
+
+// openapi is the description of everything, as it is served.
+func (s *Server) openapi() ([]byte, error) {
+	api := s.huma.OpenAPI()
+	delete(api.Components.Schemas.Map(), "ErrorModel") // huma's own, which nobody gets
+	delete(api.Components.Schemas.Map(), "ErrorDetail")
+	compact, err := json.Marshal(api)
+	if err != nil {
+		return nil, err
+	}
+	return indent(compact)
+}
+
+// indent writes JSON for people too, with sorted keys so that the description is the same every time.
+func indent(compact []byte) ([]byte, error) {
+	var tree any
+	if err := json.Unmarshal(compact, &tree); err != nil {
+		return nil, err
+	}
+	data, err := json.MarshalIndent(tree, "", "  ")
+	return append(data, '\n'), err
+}
+
+func (s *Server) serveSpec(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/openapi+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, err := w.Write(s.spec)
+	return err
+}

@@ -1,0 +1,97 @@
+package api
+
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/tizilim/tizilim/api/v1"
+)
+
+// routes are all routes. Who may use each stands in the gate's table.
+func (s *Server) routes() {
+	s.huma = newHuma(s)
+	s.serviceRoutes()
+	s.applicationRoutes()
+	s.licenseRoutes()
+	s.figureRoutes()
+	for _, page := range s.site.Pages() {
+		s.pages[page.Pattern] = true
+		s.plain(page.Pattern, page.Handler)
+	}
+}
+
+func (s *Server) serviceRoutes() {
+	operation(s, "GET /api/v1/services", "list-services", "All services in their wording in force", s.listServices)
+	operation(s, "GET /api/v1/services/{slug}", "get-service", "One service", s.getService)
+	operation(s, "GET /api/v1/services/{slug}/procedures/{channel}", "get-procedure",
+		"The procedure of a service through a channel: its steps as printed and as in effect", s.getProcedure)
+}
+
+func (s *Server) applicationRoutes() {
+	const at = "/api/v1/applications/{id}"
+	operation(s, "POST /api/v1/applications", "open-application", "Open an application", s.openApplication)
+	operation(s, "GET /api/v1/applications", "list-applications", "One's own applications, or the queue of one's licensor or center, the last opened first", s.listApplications)
+	operation(s, "GET "+at, "get-application", "One application", s.getApplication)
+	operation(s, "GET "+at+"/history", "get-application-history", "What befell an application", s.applicationHistory)
+	operation(s, "PUT "+at+"/form", "file-form", "Fill in the form and name its documents", s.fileForm)
+	s.documentRoutes(at)
+	operation(s, "POST "+at+"/payment", "get-payment", "The payment order: where one pays", s.payment)
+	s.described("GET "+at+"/signature", "get-content", "The exact bytes to sign", s.content,
+		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("id"))
+	operation(s, "POST "+at+"/signature", "sign-application", "Sign the application", s.sign)
+	operation(s, "POST "+at+"/registration", "register-application", "Register the request, where an officer does", s.register)
+	operation(s, "POST "+at+"/decision", "decide-application", "Approve or refuse", s.decide)
+	operation(s, "POST "+at+"/withdrawal", "withdraw-application", "Take the application back", s.withdraw)
+	operation(s, "POST "+at+"/delivery", "deliver-result", "Record that the applicant has the result", s.deliver)
+	operation(s, "POST "+at+"/rating", "rate-service", "Answer the questionnaire", s.rate)
+	if s.cfg.PaymentNotice != nil {
+		s.described(callback, "notify-payment", "For the payment gateway: its signed notice", s.paymentCallback,
+			"200", &huma.Response{Description: "Recorded"})
+	}
+}
+
+func (s *Server) documentRoutes(at string) {
+	binary := &huma.Schema{Type: "string", Format: "binary"}
+	s.described(uploadPattern, "upload-document", "Store a file of up to 10 MiB; the form names it as a document", s.upload,
+		"201", answerOf("Stored", "application/json", s.schema(v1.Uploaded{})), pathParams("id"),
+		func(op *huma.Operation) {
+			op.RequestBody = &huma.RequestBody{
+				Required:    true,
+				Description: "The file itself with Content-Type and Content-Disposition: attachment; filename=…, or a form with one file",
+				Content: map[string]*huma.MediaType{
+					"application/pdf":     {Schema: binary},
+					"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{"file": binary}}},
+				},
+			}
+		})
+	s.described("GET "+at+"/documents/{sha256}", "get-document", "A document of an application", s.download,
+		"200", answerOf("The file", "application/octet-stream", binary), pathParams("id", "sha256"))
+}
+
+func (s *Server) licenseRoutes() {
+	const at = "/api/v1/licenses/{number}"
+	operation(s, "GET /api/v1/licenses", "search-licenses", "Search the register, in the order of issue", s.searchLicenses)
+	s.described("GET /api/v1/licenses.csv", "search-licenses-csv", "The same search as one table", s.searchCSV,
+		"200", answerOf("The table", "text/csv", &huma.Schema{Type: "string"}),
+		queryParams("number", "bin", "iin", "q", "service", "licensor", "status", "as_of", "known_at"))
+	operation(s, "GET "+at, "get-license", "One license, also as of another day", s.getLicense)
+	operation(s, "GET "+at+"/history", "get-license-history", "What befell a license", s.licenseHistory)
+	operation(s, "POST "+at+"/suspension", "suspend-license", "Suspend a license", s.suspend)
+	operation(s, "POST "+at+"/resumption", "resume-license", "End a suspension", s.resume)
+	operation(s, "POST "+at+"/termination", "terminate-license", "End a license", s.terminate)
+	operation(s, "POST "+at+"/sites", "add-site", "Enter a site of the activity", s.addSite)
+	operation(s, "DELETE "+at+"/sites/{id}", "remove-site", "Take a site off", s.removeSite)
+}
+
+func (s *Server) figureRoutes() {
+	operation(s, "GET /api/v1/deadlines", "list-deadlines", "How procedures keep to their deadlines, by service and channel", s.listDeadlines)
+	operation(s, "GET /api/v1/deadlines/steps", "list-deadline-steps", "The same by step, with durations", s.listDeadlineSteps)
+	operation(s, "GET /api/v1/deadlines/overdue", "list-overdue", "The applications behind their deadline", s.listOverdue)
+	s.described("GET /api/v1/events", "read-events",
+		"Everything that happened, from the first event: a batch of CloudEvents, or with Accept: text/event-stream a stream that goes on", s.events,
+		"200", answerOf("Events", "application/cloudevents-batch+json", &huma.Schema{Type: "array", Items: s.schema(v1.CloudEvent{})}),
+		queryParams("after", "limit"))
+	s.plain("GET /openapi.json", s.serveSpec)
+	s.plain("GET /metrics", s.cfg.Metrics.serve)
+	s.plain("GET /livez", s.livez)
+	s.plain("GET /readyz", s.readyz)
+}

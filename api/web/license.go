@@ -1,0 +1,222 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/ident"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections/history"
+	"github.com/tizilim/tizilim/projections/licenses"
+)
+
+// LicensePage is one license: how it stands on a day, and what befell it.
+type LicensePage struct {
+	Frame
+	Number        string
+	Status        string // token
+	Standing      string // the status in words
+	Facts         []Fact
+	Subactivities []string
+	Sites         []Place
+	Events        []Event
+	AsOf, KnownAt string // as typed
+	Shown         []string
+	Self          string // address of the present state
+	Today         string
+}
+
+// Fact is a line about the license; URL leads to another license.
+type Fact struct {
+	Name  string
+	Value Wording
+	URL   string
+}
+
+// Place is a place of the activity.
+type Place struct{ Kind, Name, Address string }
+
+// Event is a line of the history.
+type Event struct {
+	At   string // for machines
+	When string
+	What string
+	Who  string
+	More []Fact
+}
+
+func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
+	number, in := r.PathValue("number"), r.URL.Query()
+	asOf, known, err := moments(in, s.Now())
+	if err != nil {
+		return err
+	}
+	l, err := s.Licenses.AsOf(r.Context(), number, asOf, known)
+	if err != nil {
+		return err
+	}
+	entries, err := s.History.Of(r.Context(), domain.Stream{Category: domain.LicenseCategory, ID: number})
+	if err != nil {
+		return err
+	}
+	f := s.frame(r, "search")
+	page := LicensePage{
+		Frame: f, Number: l.Number, Status: string(l.Status), Standing: f.T("license-status." + string(l.Status)),
+		Facts: facts(f, l), Subactivities: l.Subactivities, Self: (&url.URL{Path: r.URL.Path}).String(),
+		AsOf: in.Get("as_of"), KnownAt: in.Get("known_at"), Today: string(calendar.DayOf(s.Now())),
+	}
+	page.Title = f.T("license.title."+kind(l), "number", l.Number)
+	for _, site := range l.Sites {
+		page.Sites = append(page.Sites, Place{f.T("site-kind." + site.Kind), site.Name, site.Address})
+	}
+	if page.AsOf != "" {
+		page.Shown = append(page.Shown, f.T("license.as-of-shown", "day", f.Day(page.AsOf)))
+	}
+	if page.KnownAt != "" {
+		page.Shown = append(page.Shown, f.T("license.known-at-shown", "day", f.Day(page.KnownAt)))
+	}
+	if page.Events, err = s.events(f, entries, known); err != nil {
+		return err
+	}
+	return s.render(w, r, "license", http.StatusOK, page)
+}
+
+func kind(l licenses.License) string {
+	if l.Kind == "permit" {
+		return "permit"
+	}
+	return "license"
+}
+
+// moments reads the days of as-of from the address. What the register knew on a day is what it knew at
+// the end of it.
+func moments(in url.Values, now time.Time) (asOf string, known time.Time, err error) {
+	asOf = string(calendar.DayOf(now))
+	if text := in.Get("as_of"); text != "" {
+		day, err := calendar.ParseDay(text)
+		if err != nil {
+			return "", known, invalidDay()
+		}
+		asOf = string(day)
+	}
+	if text := in.Get("known_at"); text != "" {
+		day, err := calendar.ParseDay(text)
+		if err != nil {
+			return "", known, invalidDay()
+		}
+		known = day.End().Add(-time.Microsecond)
+	}
+	return asOf, known, nil
+}
+
+// facts are the lines about the license that it has something for.
+func facts(f Frame, l licenses.License) []Fact {
+	id, idKind := masked(l.Licensee.ID)
+	list := []Fact{
+		fact(f, "license.licensee", l.Licensee.Name),
+		fact(f, "license."+string(idKind), id),
+	}
+	if idKind == ident.BIN && l.Licensee.Address != "" { // a natural person's address is not public
+		list = append(list, fact(f, "license.address", l.Licensee.Address))
+	}
+	list = append(list,
+		Fact{Name: f.T("license.activity"), Value: f.wording(l.Activity)},
+		Fact{Name: f.T("license.licensor"), Value: f.wording(l.LicensorTitle)},
+		fact(f, "license.issued-on", f.Day(l.IssuedOn)),
+	)
+	if l.FirstIssuedOn != l.IssuedOn {
+		list = append(list, fact(f, "license.first-issued-on", f.Day(l.FirstIssuedOn)))
+	}
+	end := f.T("license.no-end")
+	if l.ValidUntil != "" {
+		end = f.Day(l.ValidUntil)
+	}
+	list = append(list, fact(f, "license.valid-until", end))
+	if l.Copies > 0 {
+		list = append(list, fact(f, "license.copies", f.Count("count.copies", l.Copies)))
+	}
+	return append(list, standing(f, l)...)
+}
+
+// standing are the lines about what befell the license.
+func standing(f Frame, l licenses.License) (list []Fact) {
+	if l.Predecessor != "" {
+		list = append(list, link(f, "license.predecessor", l.Predecessor))
+	}
+	if l.Successor != "" {
+		list = append(list, link(f, "license.successor", l.Successor))
+	}
+	if p := l.Suspension; p != nil && l.Status == license.StatusSuspended {
+		list = append(list, span(f, p), fact(f, "license.suspension-reason", p.Reason))
+	}
+	if e := l.End; e != nil {
+		list = append(list, fact(f, "license.ended-on", f.Day(e.On)),
+			fact(f, "license.ended-ground", f.T("termination-ground."+string(e.Ground))))
+	}
+	return list
+}
+
+func fact(f Frame, key, value string) Fact { return Fact{Name: f.T(key), Value: Wording{Text: value}} }
+
+func link(f Frame, key, number string) Fact {
+	return Fact{Name: f.T(key), Value: Wording{Text: number}, URL: "/licenses/" + url.PathEscape(number)}
+}
+
+func span(f Frame, p *license.Suspended) Fact {
+	return fact(f, "license.suspension", f.T("license.suspension-span", "from", f.Day(p.From), "until", f.Day(p.Until)))
+}
+
+// events are the lines of the history as far as it was known, the newest first.
+func (s *Site) events(f Frame, entries []history.Entry, known time.Time) ([]Event, error) {
+	var list []Event
+	for i := len(entries) - 1; i >= 0; i-- {
+		e := entries[i]
+		if !known.IsZero() && e.Time.After(known) {
+			continue
+		}
+		p, err := license.Decode(e.Event)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Event{
+			At: e.Time.Format(time.RFC3339), When: s.Texts.Moment(f.Lang, e.Time, calendar.Zone),
+			What: f.T("event." + e.Type), Who: s.who(f, e.Actor), More: more(f, p),
+		})
+	}
+	return list, nil
+}
+
+// who is the role and the organization of whoever did something, never the person.
+func (s *Site) who(f Frame, a domain.Actor) string {
+	role := f.T("role." + string(a.Role))
+	for _, service := range s.Catalog.Services() {
+		if a.Organization != "" && service.Licensor.Slug == a.Organization {
+			return role + ", " + f.wording(service.Licensor.Title).Text
+		}
+	}
+	return role
+}
+
+// more is what a line of the history says besides, and may say to everybody.
+func more(f Frame, p domain.Payload) []Fact {
+	switch e := p.(type) {
+	case license.Issued:
+		if e.Predecessor != "" {
+			return []Fact{link(f, "license.predecessor", e.Predecessor)}
+		}
+	case license.Reissued:
+		return []Fact{link(f, "license.successor", e.Successor), fact(f, "license.suspension-reason", f.T("reason."+e.Reason))}
+	case license.Suspended:
+		return []Fact{span(f, &e), fact(f, "license.suspension-reason", e.Reason)}
+	case license.Resumed:
+		return []Fact{fact(f, "license.resumed-on", f.Day(e.On))}
+	case license.Terminated:
+		return []Fact{fact(f, "license.ended-on", f.Day(e.On)), fact(f, "license.ended-ground", f.T("termination-ground."+string(e.Ground)))}
+	case license.SiteAdded:
+		return []Fact{fact(f, "site-column.address", e.Site.Address)}
+	}
+	return nil
+}

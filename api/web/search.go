@@ -1,0 +1,189 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/ident"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/licenses"
+)
+
+// SearchPage is the search of the register with its results.
+type SearchPage struct {
+	Frame
+	Query    string
+	Mistake  string // what is wrong with the query
+	Services []Option
+	Statuses []Option
+	Searched bool // something was asked for
+	Rows     []Row
+	Found    string // how many are on the page
+	Next     string // address of the next page
+	CSV      string // address of the table
+}
+
+// Option is a choice of a form.
+type Option struct {
+	Value    string
+	Text     string
+	Selected bool
+}
+
+// Row is one license in a list.
+type Row struct {
+	Number   string
+	URL      string
+	Licensee string
+	ID       string // masked where it is a natural person's
+	Activity Wording
+	Licensor Wording
+	IssuedOn string
+	Status   string // token
+	Standing string // the status in words
+}
+
+// pageSize is how many licenses a page of results shows.
+const pageSize = 20
+
+func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
+	in := r.URL.Query()
+	f := s.frame(r, "search")
+	page := SearchPage{
+		Frame: f, Query: tidy(in.Get("q")), Services: s.services(f, in.Get("service")), Statuses: statuses(f, in.Get("status")),
+	}
+	page.Title = f.T("search.title")
+	page.Searched = page.Query != "" || in.Get("service") != "" || in.Get("status") != ""
+	q := licenses.Query{
+		Service: in.Get("service"), Status: license.Status(in.Get("status")), Cursor: in.Get("cursor"), Limit: pageSize,
+		Today: string(calendar.DayOf(s.Now())),
+	}
+	status := http.StatusOK
+	if err := interpret(&q, page.Query); err != nil {
+		var rejection *domain.Rejection
+		if !errors.As(err, &rejection) {
+			return err
+		}
+		page.Mistake = f.T("problem." + rejection.Code + ".detail")
+		return s.render(w, r, "search", http.StatusUnprocessableEntity, page)
+	}
+	found, err := s.Licenses.Search(r.Context(), q)
+	if errors.Is(err, domain.ErrInvalid) && q.Cursor == "" { // a query without a word in it
+		page.Mistake = f.T("search.none-hint")
+		return s.render(w, r, "search", http.StatusUnprocessableEntity, page)
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range found.Licenses {
+		page.Rows = append(page.Rows, row(f, l))
+	}
+	page.Found = f.Count("count.found", len(page.Rows))
+	if found.Next != "" {
+		page.Next = "/?" + with(in, "cursor", found.Next)
+	}
+	page.CSV = "/api/v1/licenses.csv?" + csvQuery(q)
+	return s.render(w, r, "search", status, page)
+}
+
+var (
+	identifierLike = regexp.MustCompile(`^[0-9][0-9 -]{10,16}[0-9]$`)
+	numberLike     = regexp.MustCompile(`^([0-9]{8}|[Kk][Zz][0-9]{2}[A-Za-z]{3}[0-9]{8})$`)
+)
+
+// interpret finds out what somebody searches by: twelve digits are an IIN or BIN, eight digits or KZ…
+// a number, all else words.
+func interpret(q *licenses.Query, text string) error {
+	switch compact := strings.NewReplacer(" ", "", "-", "").Replace(text); {
+	case text == "":
+	case identifierLike.MatchString(text) && len(compact) >= 11:
+		id, err := ident.Parse(text)
+		if err != nil {
+			return err
+		}
+		q.ID = id.String()
+	case numberLike.MatchString(compact):
+		q.Number = strings.ToUpper(compact)
+	default:
+		q.Text = text
+	}
+	return nil
+}
+
+func row(f Frame, l licenses.License) Row {
+	id, _ := masked(l.Licensee.ID)
+	return Row{
+		Number: l.Number, URL: "/licenses/" + url.PathEscape(l.Number), Licensee: l.Licensee.Name, ID: id,
+		Activity: f.wording(l.Activity), Licensor: f.wording(l.LicensorTitle), IssuedOn: f.Day(l.IssuedOn),
+		Status: string(l.Status), Standing: f.T("license-status." + string(l.Status)),
+	}
+}
+
+// masked is an identifier as the public may see it, and its kind; what cannot be read is hidden.
+func masked(number string) (string, ident.Kind) {
+	id, err := ident.Parse(number)
+	if err != nil {
+		return "…", ident.IIN
+	}
+	return id.Mask(), id.Kind()
+}
+
+func (s *Site) services(f Frame, chosen string) []Option {
+	options := []Option{{Value: "", Text: f.T("search.any-service"), Selected: chosen == ""}}
+	for _, service := range s.Catalog.Services() {
+		options = append(options, Option{service.Slug, f.wording(service.Title).Text, service.Slug == chosen})
+	}
+	return options
+}
+
+func statuses(f Frame, chosen string) []Option {
+	options := []Option{{Value: "", Text: f.T("search.any-status"), Selected: chosen == ""}}
+	for _, status := range []license.Status{license.StatusActive, license.StatusSuspended, license.StatusReissued, license.StatusTerminated, license.StatusExpired} {
+		options = append(options, Option{string(status), f.T("license-status." + string(status)), string(status) == chosen})
+	}
+	return options
+}
+
+func channels(f Frame, chosen string) []Option {
+	options := []Option{{Value: "", Text: f.T("deadlines.any-channel"), Selected: chosen == ""}}
+	for _, c := range []regulation.Channel{regulation.Portal, regulation.Office, regulation.Center} {
+		options = append(options, Option{string(c), f.T("channel." + string(c)), string(c) == chosen})
+	}
+	return options
+}
+
+// with is the query with one value set.
+func with(in url.Values, name, value string) string {
+	out := url.Values{}
+	for k, v := range in {
+		if k != "lang" {
+			out[k] = v
+		}
+	}
+	out.Set(name, value)
+	return out.Encode()
+}
+
+// csvQuery asks the API for the same search.
+func csvQuery(q licenses.Query) string {
+	out := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			out.Set(name, value)
+		}
+	}
+	set("number", q.Number)
+	set("q", q.Text)
+	set("service", q.Service)
+	set("status", string(q.Status))
+	if id, err := ident.Parse(q.ID); err == nil {
+		set(string(id.Kind()), id.String())
+	}
+	return out.Encode()
+}

@@ -1,0 +1,190 @@
+// Package web is the registry's pages: one site in Kazakh, Russian and English for anybody who looks a
+// license up or asks how procedures keep to their deadlines. Pages are made on the server and need no
+// script; everything they load is embedded.
+//
+// Each page is a struct (SearchPage, LicensePage, DeadlinePage, ErrorPage) with all that is shown
+// already in words, and a template of the same stem in templates/. A natural person's IIN is masked,
+// and no page names who did something: the history says role and organization.
+//
+// Handlers return their errors; the server that owns the routes turns them into Error.
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tizilim/tizilim/api/i18n"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/history"
+	"github.com/tizilim/tizilim/projections/licenses"
+)
+
+// Config is what the pages are made of.
+type Config struct {
+	Texts     *i18n.Texts
+	Catalog   *regulation.Catalog
+	Licenses  *licenses.Model
+	Deadlines *deadlines.Model
+	History   *history.Model
+	Now       func() time.Time
+}
+
+// Site is the pages.
+type Site struct {
+	Config
+	templates map[string]*template.Template // by stem
+	files     map[string]file               // what pages load, by name
+}
+
+// Page is a route of the site.
+type Page struct {
+	Pattern string
+	Handler func(w http.ResponseWriter, r *http.Request) error
+}
+
+//go:embed templates/*.tmpl
+var templates embed.FS
+
+// stems are the pages, by the stem of their template.
+var stems = []string{"search", "license", "deadline", "error"}
+
+// New makes the site.
+func New(config Config) (*Site, error) {
+	s := &Site{Config: config, templates: map[string]*template.Template{}}
+	for _, stem := range stems {
+		t, err := template.New("layout.tmpl").Option("missingkey=error").ParseFS(templates, "templates/layout.tmpl", "templates/"+stem+".tmpl")
+		if err != nil {
+			return nil, fmt.Errorf("page %s: %w", stem, err)
+		}
+		s.templates[stem] = t
+	}
+	var err error
+	s.files, err = loadStatic()
+	return s, err
+}
+
+// Pages are the routes of the site.
+func (s *Site) Pages() []Page {
+	return []Page{
+		{"GET /{$}", s.search},
+		{"GET /licenses/{number}", s.license},
+		{"GET /deadlines", s.deadlines},
+		{"GET /static/{file}", s.static},
+	}
+}
+
+// languageCookie remembers the language that somebody chose.
+const languageCookie = "lang"
+
+// Language is the language to answer in: the one of ?lang=, the one remembered, or what the browser
+// asks for.
+func (s *Site) Language(r *http.Request) string {
+	if lang := r.URL.Query().Get("lang"); i18n.Known(lang) {
+		return lang
+	}
+	if c, err := r.Cookie(languageCookie); err == nil && i18n.Known(c.Value) {
+		return c.Value
+	}
+	return s.Texts.Choose(r.Header.Get("Accept-Language"))
+}
+
+// remember keeps the language of ?lang= for the next page.
+func remember(w http.ResponseWriter, r *http.Request, lang string) {
+	if r.URL.Query().Get("lang") == lang {
+		http.SetCookie(w, &http.Cookie{
+			Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+	}
+}
+
+// Frame is what every page has around its own content.
+type Frame struct {
+	Lang     string
+	Title    string
+	Nav      string // stem of the page in the navigation
+	Switches []Switch
+
+	site *Site
+}
+
+// Switch leads to the same page in a language.
+type Switch struct {
+	Lang    string
+	Name    string
+	URL     string
+	Current bool
+}
+
+// frame makes the frame of a page, but for its title.
+func (s *Site) frame(r *http.Request, nav string) Frame {
+	f := Frame{Lang: s.Language(r), Nav: nav, site: s}
+	for _, l := range i18n.Languages {
+		query := r.URL.Query()
+		query.Set("lang", l)
+		f.Switches = append(f.Switches, Switch{
+			Lang: l, Name: s.Texts.Text(l, "language.name"), Current: l == f.Lang,
+			URL: (&url.URL{Path: r.URL.Path, RawQuery: query.Encode()}).String(),
+		})
+	}
+	return f
+}
+
+// T is a text of the page's language; params are name, value pairs.
+func (f Frame) T(key string, params ...string) string {
+	return f.site.Texts.Text(f.Lang, key, params...)
+}
+
+// Count is a text for n things.
+func (f Frame) Count(key string, n int) string { return f.site.Texts.Count(f.Lang, key, n) }
+
+// Day writes a day in the page's language.
+func (f Frame) Day(day string) string { return f.site.Texts.Day(f.Lang, day) }
+
+// wording is a text of an act in the page's language, in another one where it has none.
+func (f Frame) wording(t regulation.Text) Wording {
+	for _, lang := range []string{f.Lang, "ru", "kk", "en"} {
+		if t[lang] != "" {
+			return Wording{Text: t[lang], Lang: lang, Other: lang != f.Lang}
+		}
+	}
+	return Wording{}
+}
+
+// Wording is a text with its language, which a page has to say where it is not the page's own.
+type Wording struct {
+	Text  string
+	Lang  string
+	Other bool
+}
+
+// render writes a page. It is made as a whole first: half a page is never sent.
+func (s *Site) render(w http.ResponseWriter, r *http.Request, stem string, status int, page any) error {
+	var out bytes.Buffer
+	if err := s.templates[stem].ExecuteTemplate(&out, "layout.tmpl", page); err != nil {
+		return fmt.Errorf("page %s: %w", stem, err)
+	}
+	lang := s.Language(r)
+	remember(w, r, lang)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", lang)
+	w.Header().Set("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// tidy is what somebody typed, without the spaces around and between.
+func tidy(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// invalidDay refuses a day in a page's address that is none.
+func invalidDay() error {
+	return domain.Reject("day-invalid", "a day in the address is not a day")
+}
