@@ -75,7 +75,7 @@ func wireProcedure(p *regulation.Procedure) v1.Procedure {
 	for _, item := range p.Text {
 		out.Text = append(out.Text, v1.Item{Kind: item.Kind, Number: item.Number, Wording: v1.Text(item.Wording)})
 	}
-	var concern []string
+	concern := slices.Concat(p.Service.Discrepancies, p.Discrepancies)
 	for _, step := range p.Steps {
 		out.Steps = append(out.Steps, wireStep(step))
 		concern = append(concern, step.Discrepancies...)

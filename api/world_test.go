@@ -1,0 +1,378 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/adapters/blobstore"
+	"github.com/tizilim/tizilim/adapters/memstore"
+	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/applications"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/history"
+	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/reactor"
+)
+
+// The people of the tests. The identifiers are synthetic.
+const (
+	company  = "120540001238" // BIN
+	person   = "850312300121" // IIN
+	stranger = "991141000451" // BIN
+	operator = "990101450026" // IIN
+	clerk    = "000229550014" // IIN of an officer
+	unknown  = "130550000998" // BIN that the state registers do not have
+)
+
+// accounts are one account of each kind, and a foreign one where it matters. The token is the id with
+// "-token" behind it.
+var accounts = []api.Account{
+	account("company", domain.RoleApplicant, "", company),
+	account("person", domain.RoleApplicant, "", person),
+	account("stranger", domain.RoleApplicant, "", stranger),
+	account("unknown", domain.RoleApplicant, "", unknown),
+	account("officer", domain.RoleOfficer, "trade-committee", clerk),
+	account("head", domain.RoleHead, "trade-committee", ""),
+	account("other-officer", domain.RoleOfficer, "bailiff-committee", ""),
+	account("other-head", domain.RoleHead, "bailiff-committee", ""),
+	account("operator", domain.RoleOperator, "center-1", operator),
+	account("other-operator", domain.RoleOperator, "center-2", ""),
+	account("auditor", domain.RoleAuditor, "", ""),
+	account("admin", domain.RoleAdmin, "", ""),
+}
+
+func account(id string, role domain.Role, organization, identifier string) api.Account {
+	return api.Account{
+		Token: id + "-token", Identifier: identifier,
+		Actor: domain.Actor{ID: id, Name: "Name of " + id, Role: role, Organization: organization},
+	}
+}
+
+var rules = sync.OnceValue(func() application.Rules {
+	catalog, err := regulation.Load()
+	if err != nil {
+		panic(err)
+	}
+	days, err := calendar.Load()
+	if err != nil {
+		panic(err)
+	}
+	return application.Rules{Catalog: catalog, Calendar: days, Hours: calendar.DefaultHours}
+})
+
+// world is a whole registry on a real loopback socket, over the memory store.
+type world struct {
+	t       testing.TB
+	url     string
+	server  *api.Server
+	store   *memstore.Store
+	keys    *signature.Demo
+	outside *outside
+	clock   *clock
+	sick    atomic.Pointer[error] // what the store says of its health
+	blind   atomic.Bool           // the verifier does not answer
+	logged  *logged
+	cancel  func() // stops the reactor
+	follow  *projections.Follower
+}
+
+// noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
+var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
+
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) now() time.Time       { return time.UnixMicro(c.at.Load()).UTC() }
+func (c *clock) pass(d time.Duration) { c.at.Add(d.Microseconds()) }
+func (c *clock) set(t time.Time)      { c.at.Store(t.UnixMicro()) }
+
+// outside is the state registers and the payment gateway.
+type outside struct{ down atomic.Bool }
+
+func (o *outside) Find(_ context.Context, id string) (reactor.Person, error) {
+	if o.down.Load() {
+		return reactor.Person{}, fmt.Errorf("registers: %w", domain.ErrUnavailable)
+	}
+	return reactor.Person{Found: id != unknown, Name: "Жарық " + id[:4], Address: "Алматы, Абай даңғылы, 1", Source: "test"}, nil
+}
+
+func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
+	if o.down.Load() {
+		return reactor.Receipt{}, fmt.Errorf("gateway: %w", domain.ErrUnavailable)
+	}
+	return reactor.Receipt{Order: "order-" + order.Application, Amount: 4_325_000, Currency: "KZT", URL: "http://pay.test/" + order.Application}, nil
+}
+
+// logged keeps what the server logs.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// newWorld starts a registry. It ends with the test.
+func newWorld(t testing.TB, options ...func(*api.Config)) *world {
+	t.Helper()
+	w := &world{t: t, store: memstore.New(), outside: &outside{}, clock: &clock{}, logged: &logged{}}
+	w.clock.set(noon)
+	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	dir := t.TempDir()
+	w.keys = must(signature.Open(t.TempDir(), w.clock.now))
+	cfg := api.Config{
+		Store: w.store, Log: w.store, Rules: rules(), Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
+		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
+		History: must(history.Open(dir)), Blobs: must(blobstore.Open(t.TempDir())), Verifier: verifier{w},
+		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
+	}
+	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
+	var follower *projections.Follower
+	cfg.Reactor = reactor.New(reactor.Config{
+		Store: w.store, Rules: rules(), Waiting: waiting, Registers: w.outside, Payments: w.outside, Now: w.clock.now, Logger: log,
+		Numbering: &reactor.Numbering{
+			Store: w.store, Assigned: assigned, Now: w.clock.now,
+			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },
+		},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	follower = projections.Start(ctx, w.store, log, assigned, waiting, cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History)
+	cfg.Follower, w.follow = follower, follower
+	running, stopReactor := context.WithCancel(ctx)
+	var worker sync.WaitGroup
+	worker.Go(func() { cfg.Reactor.Run(running) })
+	w.cancel = func() { stopReactor(); worker.Wait() }
+	for _, option := range options {
+		option(&cfg)
+	}
+	w.server = must(api.New(cfg))
+	front := httptest.NewServer(w.server)
+	w.url = front.URL
+	t.Cleanup(func() {
+		w.server.Close()
+		front.Close()
+		w.cancel()
+		cancel()
+		follower.Stop()
+		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, assigned, waiting} {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return w
+}
+
+func (w *world) healthy(context.Context) error {
+	if err := w.sick.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// verifier is the demonstration's signatures behind the port, as cmd wires them.
+type verifier struct{ w *world }
+
+func (v verifier) Verify(ctx context.Context, signed, sig []byte) (api.Verdict, error) {
+	if v.w.blind.Load() {
+		return api.Verdict{}, fmt.Errorf("verifier: %w", domain.ErrUnavailable)
+	}
+	d, err := v.w.keys.Verify(ctx, signed, sig)
+	return api.Verdict{Valid: d.Valid, Subject: d.Subject, Serial: d.Serial, Digest: d.Digest, Method: d.Method, Reason: string(d.Reason)}, err
+}
+
+// notice reads the notices of the tests' gateway.
+func notice(_ context.Context, h http.Header, body []byte) (api.PaymentNotice, error) {
+	var n api.PaymentNotice
+	if h.Get("Seal") != "genuine" {
+		return n, fmt.Errorf("seal: %w", domain.ErrForbidden)
+	}
+	if err := json.Unmarshal(body, &n); err != nil {
+		return n, fmt.Errorf("notice: %w", domain.ErrInvalid)
+	}
+	return n, nil
+}
+
+// reply is an answer that was read to its end.
+type reply struct {
+	t      testing.TB
+	status int
+	header http.Header
+	body   string
+	what   string
+}
+
+// call sends a request as an account, "" for the public. Writes get a new idempotency key unless
+// header, a list of name, value pairs, has one.
+func (w *world) call(who, method, path string, body any, header ...string) *reply {
+	w.t.Helper()
+	var content io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		content = strings.NewReader(b)
+	case []byte:
+		content = bytes.NewReader(b)
+	default:
+		content = bytes.NewReader(must(json.Marshal(b)))
+	}
+	r := must(http.NewRequest(method, w.url+path, content))
+	if content != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if who != "" {
+		r.Header.Set("Authorization", "Bearer "+who+"-token")
+	}
+	if method != http.MethodGet {
+		r.Header.Set("Idempotency-Key", uuid.NewString())
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Del(header[i])
+		if header[i+1] != "" {
+			r.Header.Set(header[i], header[i+1])
+		}
+	}
+	res, err := http.DefaultTransport.RoundTrip(r) // no redirects followed
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return &reply{w.t, res.StatusCode, res.Header, string(text), who + ": " + method + " " + path}
+}
+
+// want fails the test unless the answer has the status and, for a problem, the code.
+func (r *reply) want(status int, code ...string) *reply {
+	r.t.Helper()
+	if r.status != status {
+		r.t.Fatalf("%s: status %d, want %d %v\n%s", r.what, r.status, status, code, r.body)
+	}
+	if len(code) > 0 {
+		p := decode[v1.Problem](r)
+		if p.Code != code[0] || p.Status != status || p.Title == "" || p.Detail == "" || strings.HasPrefix(p.Title, "problem.") {
+			r.t.Fatalf("%s: problem %+v, want code %q", r.what, p, code[0])
+		}
+		if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+			r.t.Fatalf("%s: content type %q", r.what, got)
+		}
+	}
+	return r
+}
+
+func decode[T any](r *reply) T {
+	r.t.Helper()
+	var v T
+	dec := json.NewDecoder(strings.NewReader(r.body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		r.t.Fatalf("%s: %v in %s", r.what, err, r.body)
+	}
+	return v
+}
+
+func app(r *reply) v1.Application { r.t.Helper(); return decode[v1.Application](r) }
+
+// open opens an application for a new license.
+func (w *world) open(who, service, channel, applicant string) v1.Application {
+	w.t.Helper()
+	return app(w.call(who, "POST", "/api/v1/applications", v1.Opening{
+		Service: service, Channel: channel, Request: "issue", Applicant: v1.Applicant{ID: applicant},
+	}).want(201))
+}
+
+func at(id, rest string) string { return "/api/v1/applications/" + id + rest }
+
+// form is a filled-in form.
+func form(name string) v1.Filing {
+	return v1.Filing{Form: v1.Form{Name: name, Address: "Астана, Мәңгілік ел, 8", Subactivities: []string{"экспорт"}}}
+}
+
+func (w *world) file(who, id string) v1.Application {
+	w.t.Helper()
+	return app(w.call(who, "PUT", at(id, "/form"), form("ТОО «Жарық Әлем»")).want(200))
+}
+
+// pay lets the gateway tell that the open order was paid.
+func (w *world) pay(a v1.Application) v1.Application {
+	w.t.Helper()
+	if a.Payment == nil {
+		w.t.Fatalf("no payment order: %+v", a)
+	}
+	w.call("", "POST", "/api/v1/payments/callback", api.PaymentNotice{
+		Application: a.ID, Order: a.Payment.Order, Reference: "ref-" + a.ID, Amount: a.Payment.Amount, Currency: a.Payment.Currency, Paid: true,
+	}, "Seal", "genuine").want(200)
+	return app(w.call("auditor", "GET", at(a.ID, ""), nil).want(200))
+}
+
+// sign signs what is to be signed with the key of the identifier.
+func (w *world) sign(who, id, identifier string) *reply {
+	w.t.Helper()
+	content := w.call(who, "GET", at(id, "/signature"), nil).want(200)
+	envelope := must(w.keys.Sign(identifier, []byte(content.body)))
+	return w.call(who, "POST", at(id, "/signature"), v1.Signing{Signature: base64.StdEncoding.EncodeToString(envelope)})
+}
+
+// examined brings an application of a service through the portal to the licensor.
+func (w *world) examined(who, service, applicant string) v1.Application {
+	w.t.Helper()
+	a := w.file(who, w.open(who, service, "portal", applicant).ID)
+	if a.Step != nil && a.Step.Action == "pay" {
+		a = w.pay(a)
+	}
+	a = app(w.sign(who, a.ID, applicant).want(200))
+	if a.Status != "examined" {
+		w.t.Fatalf("after signing: %+v", a)
+	}
+	return a
+}
+
+// issued brings an application to its license.
+func (w *world) issued(who, service, applicant, officer string) v1.Application {
+	w.t.Helper()
+	a := w.examined(who, service, applicant)
+	a = app(w.call(officer, "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "17-л"}).want(200))
+	if a.Status != "completed" || a.Result == "" {
+		w.t.Fatalf("after the approval: %+v", a)
+	}
+	return a
+}
