@@ -1,79 +1,192 @@
 package projections
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"time"
 
-	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"
 
 	"github.com/tizilim/tizilim/domain"
 )
 
-// RecordColumns are the columns that hold a record without its stream and version, for the models
-// that keep whole events; InsertRecord and ScanRecord write and read them in this order.
-const RecordColumns = `position, id, type, schema, time, actor, name, role, organization, channel,
-	correlation, causation, fingerprint, regulation, data`
+// RecordTables are the tables of Records. A record's key is its stream's number and its version, so
+// that a stream lies together; head is everything of it but data.
+const RecordTables = `
+	CREATE TABLE IF NOT EXISTS streams (
+		id INTEGER PRIMARY KEY, category TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+		UNIQUE (name, category));
+	CREATE TABLE IF NOT EXISTS records (
+		key INTEGER PRIMARY KEY, position INTEGER NOT NULL, head BLOB NOT NULL, data BLOB NOT NULL);`
 
-// RecordTypes declares them.
-const RecordTypes = `position INTEGER NOT NULL, id BLOB NOT NULL, type TEXT NOT NULL, schema INTEGER NOT NULL,
-	time INTEGER NOT NULL, actor TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL, organization TEXT NOT NULL,
-	channel TEXT NOT NULL, correlation BLOB NOT NULL, causation BLOB NOT NULL, fingerprint TEXT NOT NULL,
-	regulation TEXT NOT NULL, data BLOB NOT NULL`
+// recordBits of a record's key are its version.
+const recordBits = 24
 
-// RecordValues are the placeholders for them.
-const RecordValues = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+// Records keep whole events by stream, for the models that need them: all of them, also those that
+// nobody understands. It is used inside Update only.
+type Records struct {
+	streams map[domain.Stream]*stream // written lately
+	changed []*stream
+	buf     []byte
+}
 
-// InsertRecord runs an insert whose first value is key, which are followed by RecordValues and then
-// by the other values.
-func InsertRecord(conn *sqlite.Conn, query string, r domain.Record, key any, others ...any) error {
-	stmt, err := conn.Prepare(query)
+// stream is a stream's number and head version.
+type stream struct {
+	id      int64
+	version uint64
+	changed bool
+}
+
+// keptStreams is how many streams are remembered.
+const keptStreams = 100_000
+
+// Put adds a record. One whose version does not follow the stream's is domain.ErrDamaged.
+func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
+	s, err := b.stream(conn, r.Stream)
 	if err != nil {
 		return err
 	}
-	bind(stmt, 1, key)
-	stmt.BindInt64(2, int64(r.Position))
-	stmt.BindBytes(3, r.ID[:])
-	stmt.BindText(4, r.Type)
-	stmt.BindInt64(5, int64(r.Schema))
-	stmt.BindInt64(6, r.Time.UnixMicro())
-	stmt.BindText(7, r.Actor.ID)
-	stmt.BindText(8, r.Actor.Name)
-	stmt.BindText(9, string(r.Actor.Role))
-	stmt.BindText(10, r.Actor.Organization)
-	stmt.BindText(11, r.Actor.Channel)
-	stmt.BindBytes(12, r.Correlation[:])
-	stmt.BindBytes(13, r.Causation[:])
-	stmt.BindText(14, r.Fingerprint)
-	stmt.BindText(15, r.Regulation)
-	stmt.BindBytes(16, r.Data)
-	for i, v := range others {
-		bind(stmt, 17+i, v)
+	if r.Version != s.version+1 || r.Version >= 1<<recordBits {
+		return fmt.Errorf("version %d follows version %d: %w", r.Version, s.version, domain.ErrDamaged)
 	}
-	if _, err = stmt.Step(); err != nil {
-		_ = stmt.Reset() // says the same again
-		return err
+	if s.id == 0 {
+		if err := Exec(conn, "INSERT INTO streams (category, name, version) VALUES (?, ?, 0)", r.Stream.Category, r.Stream.ID); err != nil {
+			return err
+		}
+		s.id = conn.LastInsertRowID()
 	}
-	return stmt.Reset()
+	s.version = r.Version
+	if !s.changed {
+		s.changed = true
+		b.changed = append(b.changed, s)
+	}
+	b.buf = appendHead(b.buf[:0], r.Event)
+	return Exec(conn, "INSERT INTO records VALUES (?, ?, ?, ?)", s.id<<recordBits|int64(r.Version), r.Position, b.buf, []byte(r.Data))
 }
 
-// ScanRecord reads the columns from col on.
-func ScanRecord(stmt *sqlite.Stmt, col int, stream domain.Stream, version uint64) domain.Record {
-	return domain.Record{
-		Stream: stream, Version: version, Position: domain.Position(stmt.ColumnInt64(col)),
-		Event: domain.Event{
-			ID: scanUUID(stmt, col+1), Type: stmt.ColumnText(col + 2), Schema: stmt.ColumnInt(col + 3), Time: Time(stmt, col+4),
-			Actor: domain.Actor{
-				ID: stmt.ColumnText(col + 5), Name: stmt.ColumnText(col + 6), Role: domain.Role(stmt.ColumnText(col + 7)),
-				Organization: stmt.ColumnText(col + 8), Channel: stmt.ColumnText(col + 9),
-			},
-			Correlation: scanUUID(stmt, col+10), Causation: scanUUID(stmt, col+11),
-			Fingerprint: stmt.ColumnText(col + 12), Regulation: stmt.ColumnText(col + 13),
-			Data: json.RawMessage(Bytes(stmt, col+14)),
-		},
+func (b *Records) stream(conn *sqlite.Conn, name domain.Stream) (*stream, error) {
+	if s, ok := b.streams[name]; ok {
+		return s, nil
+	}
+	s, err := findStream(conn, name)
+	if err != nil {
+		return nil, err
+	}
+	if b.streams == nil {
+		b.streams = map[domain.Stream]*stream{}
+	}
+	b.streams[name] = &s
+	return &s, nil
+}
+
+func findStream(conn *sqlite.Conn, name domain.Stream) (s stream, err error) {
+	err = Query(conn, "SELECT id, version FROM streams WHERE name = ? AND category = ?", func(stmt *sqlite.Stmt) error {
+		s.id, s.version = stmt.ColumnInt64(0), uint64(stmt.ColumnInt64(1))
+		return nil
+	}, name.ID, name.Category)
+	return s, err
+}
+
+// Flush ends a transaction's records.
+func (b *Records) Flush(conn *sqlite.Conn) error {
+	for _, s := range b.changed {
+		s.changed = false
+		if err := Exec(conn, "UPDATE streams SET version = ? WHERE id = ?", s.version, s.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Done is told how the transaction ended.
+func (b *Records) Done(err error) {
+	b.changed = b.changed[:0]
+	if err != nil || len(b.streams) > keptStreams {
+		clear(b.streams)
 	}
 }
 
-func scanUUID(stmt *sqlite.Stmt, col int) (id uuid.UUID) {
-	stmt.ColumnBytes(col, id[:])
-	return id
+// StreamVersion is the version of the stream, 0 where it has no records.
+func StreamVersion(conn *sqlite.Conn, name domain.Stream) (uint64, error) {
+	s, err := findStream(conn, name)
+	return s.version, err
+}
+
+// ReadRecords reads up to limit records of the stream from version from on, and the stream's version.
+// A record that is missing is domain.ErrDamaged; those before it are returned too.
+func ReadRecords(conn *sqlite.Conn, name domain.Stream, from uint64, limit int) (records []domain.Record, version uint64, err error) {
+	s, err := findStream(conn, name)
+	if err != nil || s.version < from {
+		return nil, s.version, err
+	}
+	want := min(s.version-from+1, uint64(limit))
+	records = make([]domain.Record, 0, want)
+	next := from
+	err = Query(conn, "SELECT key, position, head, data FROM records WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
+		if v := uint64(stmt.ColumnInt64(0) & (1<<recordBits - 1)); v != next {
+			return fmt.Errorf("version %d follows version %d: %w", v, next-1, domain.ErrDamaged)
+		}
+		r := domain.Record{Stream: name, Version: next, Position: domain.Position(stmt.ColumnInt64(1))}
+		if err := readHead(Bytes(stmt, 2), &r.Event); err != nil {
+			return fmt.Errorf("version %d: %w", next, err)
+		}
+		r.Data = json.RawMessage(Bytes(stmt, 3))
+		records = append(records, r)
+		next++
+		return nil
+	}, s.id<<recordBits|int64(from), s.id<<recordBits|int64(s.version), int64(want))
+	if err == nil && uint64(len(records)) < want {
+		err = fmt.Errorf("version %d is missing: %w", next, domain.ErrDamaged)
+	}
+	return records, s.version, err
+}
+
+// appendHead writes an event but for its data: the ids, the numbers, and then the texts, each after
+// its length.
+func appendHead(b []byte, e domain.Event) []byte {
+	b = append(b, e.ID[:]...)
+	b = append(b, e.Correlation[:]...)
+	b = append(b, e.Causation[:]...)
+	b = binary.AppendVarint(b, e.Time.UnixMicro())
+	b = binary.AppendUvarint(b, uint64(e.Schema))
+	for _, s := range [...]string{
+		e.Type, e.Actor.ID, e.Actor.Name, string(e.Actor.Role), e.Actor.Organization, e.Actor.Channel, e.Fingerprint, e.Regulation,
+	} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	return b
+}
+
+func readHead(b []byte, e *domain.Event) error {
+	bad := fmt.Errorf("stored event: %w", domain.ErrDamaged)
+	if len(b) < 48 {
+		return bad
+	}
+	copy(e.ID[:], b)
+	copy(e.Correlation[:], b[16:])
+	copy(e.Causation[:], b[32:])
+	micros, n := binary.Varint(b[48:])
+	if n <= 0 {
+		return bad
+	}
+	b = b[48+n:]
+	schema, n := binary.Uvarint(b)
+	if n <= 0 {
+		return bad
+	}
+	b = b[n:]
+	e.Time, e.Schema = time.UnixMicro(micros).UTC(), int(schema)
+	var role string
+	for _, s := range [...]*string{
+		&e.Type, &e.Actor.ID, &e.Actor.Name, &role, &e.Actor.Organization, &e.Actor.Channel, &e.Fingerprint, &e.Regulation,
+	} {
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n) {
+			return bad
+		}
+		*s, b = string(b[n:n+int(size)]), b[n+int(size):]
+	}
+	e.Actor.Role = domain.Role(role)
+	return nil
 }

@@ -21,8 +21,11 @@ import (
 type kind struct {
 	service, channel, licensor, request string
 	step                                int
-	action                              string
+	action, calendar                    string
 }
+
+// exit is how a visit ended: the branch taken, and the role and organization of who took it.
+type exit struct{ branch, role, org string }
 
 // form is a type and schema of event.
 type form struct {
@@ -46,10 +49,8 @@ type visit struct {
 	step          int
 	entered       time.Time
 	due           time.Time
-	calendar      string
 	left          time.Time
-	branch        string
-	role, org     string
+	exit          any  // its number, nil while open
 	fresh, queued bool // not in the file yet; among the batch's changes
 }
 
@@ -73,6 +74,7 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	err := m.Update(ctx, commits, b.record, b.flush)
 	if err != nil {
 		clear(m.kinds)
+		clear(m.exits)
 	}
 	if err != nil || len(m.lately) > keep {
 		clear(m.lately)
@@ -152,10 +154,10 @@ func (b *batch) entry(id string) (*entry, error) {
 		return nil, fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
 	}
 	b.lately[id] = e
-	return e, projections.Query(b.conn, `SELECT v.key, v.kind, k.step, v.entered, v.due, v.calendar FROM visits v JOIN kinds k USING (kind)
+	return e, projections.Query(b.conn, `SELECT v.key, v.kind, k.step, v.entered, v.due FROM visits v JOIN kinds k USING (kind)
 		WHERE v.key = ? AND v.left IS NULL`, func(s *sqlite.Stmt) error {
 		e.open = &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
-			entered: projections.Time(s, 3), due: projections.Time(s, 4), calendar: s.ColumnText(5)}
+			entered: projections.Time(s, 3), due: projections.Time(s, 4)}
 		return nil
 	}, e.row<<versionBits|e.visits)
 }
@@ -171,7 +173,9 @@ func (b *batch) move(e *entry, r domain.Record, p application.Progress) error {
 			passed = slices.Delete(slices.Clone(p.Completes), done, done+1)
 		}
 		if done >= 0 || p.Ends || p.Enters != nil {
-			b.leave(v, r, branch(r, p, done >= 0))
+			if err := b.leave(v, r, branch(r, p, done >= 0)); err != nil {
+				return err
+			}
 			e.open = nil
 		}
 	}
@@ -180,7 +184,9 @@ func (b *batch) move(e *entry, r domain.Record, p application.Progress) error {
 		if err != nil {
 			return err
 		}
-		b.leave(v, r, branch(r, p, true))
+		if err := b.leave(v, r, branch(r, p, true)); err != nil {
+			return err
+		}
 	}
 	if p.Enters == nil {
 		return nil
@@ -200,7 +206,7 @@ func branch(r domain.Record, p application.Progress, completed bool) string {
 
 func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*visit, error) {
 	k := e.kind
-	k.step, k.action = entered.Step, string(entered.Action)
+	k.step, k.action, k.calendar = entered.Step, string(entered.Action), entered.Calendar
 	id, err := b.kindID(k)
 	if err != nil {
 		return nil, err
@@ -212,7 +218,7 @@ func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*vis
 	if e.visits == e.stored+1 {
 		b.entries = append(b.entries, e)
 	}
-	v := &visit{key: e.row<<versionBits | e.visits, kind: id, step: entered.Step, entered: at, calendar: entered.Calendar, fresh: true}
+	v := &visit{key: e.row<<versionBits | e.visits, kind: id, step: entered.Step, entered: at, fresh: true}
 	if entered.Due != nil {
 		v.due = *entered.Due
 	}
@@ -220,8 +226,12 @@ func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*vis
 	return v, nil
 }
 
-func (b *batch) leave(v *visit, r domain.Record, branch string) {
-	v.left, v.branch, v.role, v.org = r.Time, branch, string(r.Actor.Role), r.Actor.Organization
+func (b *batch) leave(v *visit, r domain.Record, branch string) error {
+	id, err := b.exitID(exit{branch, string(r.Actor.Role), r.Actor.Organization})
+	if err != nil {
+		return err
+	}
+	v.left, v.exit = r.Time, id
 	b.queue(v)
 	t, ok := b.tallies[v.kind]
 	if !ok {
@@ -229,6 +239,7 @@ func (b *batch) leave(v *visit, r domain.Record, branch string) {
 		b.tallies[v.kind] = t
 	}
 	t.add(v)
+	return nil
 }
 
 func (b *batch) queue(v *visit) {
@@ -239,19 +250,30 @@ func (b *batch) queue(v *visit) {
 }
 
 func (b *batch) kindID(k kind) (int64, error) {
-	if id, ok := b.kinds[k]; ok {
+	return number(b.conn, b.kinds, k, "INSERT OR IGNORE INTO kinds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+		`SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ? AND request = ? AND step = ? AND action = ? AND calendar = ?`,
+		k.service, k.channel, k.licensor, k.request, k.step, k.action, k.calendar)
+}
+
+func (b *batch) exitID(e exit) (int64, error) {
+	return number(b.conn, b.exits, e, "INSERT OR IGNORE INTO exits VALUES (NULL, ?, ?, ?)",
+		`SELECT exit FROM exits WHERE branch = ? AND role = ? AND org = ?`, e.branch, e.role, e.org)
+}
+
+// number is the row of something of which there are few; it is inserted where it is missing.
+func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, find string, values ...any) (id int64, err error) {
+	if id, ok := known[key]; ok {
 		return id, nil
 	}
-	values := []any{k.service, k.channel, k.licensor, k.request, k.step, k.action}
-	if err := projections.Exec(b.conn, "INSERT OR IGNORE INTO kinds VALUES (NULL, ?, ?, ?, ?, ?, ?)", values...); err != nil {
+	if err := projections.Exec(conn, insert, values...); err != nil {
 		return 0, err
 	}
-	err := projections.Query(b.conn, `SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ?
-		AND request = ? AND step = ? AND action = ?`, func(s *sqlite.Stmt) error {
-		b.kinds[k] = s.ColumnInt64(0)
+	err = projections.Query(conn, find, func(s *sqlite.Stmt) error {
+		id = s.ColumnInt64(0)
 		return nil
 	}, values...)
-	return b.kinds[k], err
+	known[key] = id
+	return id, err
 }
 
 func (b *batch) flush(conn *sqlite.Conn) error {
@@ -278,10 +300,9 @@ func (v *visit) store(conn *sqlite.Conn) error {
 	fresh := v.fresh
 	v.fresh, v.queued = false, false
 	if fresh {
-		return projections.Exec(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			v.key, v.kind, v.entered, v.due, v.calendar, v.left, v.branch, v.role, v.org)
+		return projections.Exec(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?)", v.key, v.kind, v.entered, v.due, v.left, v.exit)
 	}
-	return projections.Exec(conn, "UPDATE visits SET left = ?, branch = ?, role = ?, org = ? WHERE key = ?", v.left, v.branch, v.role, v.org, v.key)
+	return projections.Exec(conn, "UPDATE visits SET left = ?, exit = ? WHERE key = ?", v.left, v.exit, v.key)
 }
 
 // tally counts visits of one kind that are over.

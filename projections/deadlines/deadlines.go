@@ -14,7 +14,7 @@ import (
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Kinds are what visits are counted by. A visit's key is its application's row and its place among
+// Kinds are what visits are counted by, exits how they end. A visit's key is its application's row and its place among
 // the visits of that application, so that those lie together in order. Times are microseconds.
 // Tallies count the visits that are over, by kind, because those never change any more: metrics are
 // asked for all the time.
@@ -23,14 +23,15 @@ var schema = projections.Schema{
 	Tables: `
 		CREATE TABLE IF NOT EXISTS kinds (
 			kind INTEGER PRIMARY KEY, service TEXT NOT NULL, channel TEXT NOT NULL, licensor TEXT NOT NULL,
-			request TEXT NOT NULL, step INTEGER NOT NULL, action TEXT NOT NULL,
-			UNIQUE (service, channel, licensor, request, step, action));
+			request TEXT NOT NULL, step INTEGER NOT NULL, action TEXT NOT NULL, calendar TEXT NOT NULL,
+			UNIQUE (service, channel, licensor, request, step, action, calendar));
+		CREATE TABLE IF NOT EXISTS exits (
+			exit INTEGER PRIMARY KEY, branch TEXT NOT NULL, role TEXT NOT NULL, org TEXT NOT NULL, UNIQUE (branch, role, org));
 		CREATE TABLE IF NOT EXISTS applications (
 			row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, service TEXT NOT NULL, channel TEXT NOT NULL,
 			licensor TEXT NOT NULL, request TEXT NOT NULL, visits INTEGER NOT NULL);
 		CREATE TABLE IF NOT EXISTS visits (
-			key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entered INTEGER NOT NULL, due INTEGER,
-			calendar TEXT NOT NULL, left INTEGER, branch TEXT NOT NULL, role TEXT NOT NULL, org TEXT NOT NULL);
+			key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entered INTEGER NOT NULL, due INTEGER, left INTEGER, exit INTEGER);
 		CREATE TABLE IF NOT EXISTS tallies (
 			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, total INTEGER NOT NULL` + bucketColumns() + `);`,
 	Indexes: `
@@ -62,6 +63,7 @@ type Model struct {
 	*projections.File
 	// Used by Apply only:
 	kinds  map[kind]int64
+	exits  map[exit]int64
 	lately map[string]*entry // applications changed lately, by id
 	known  map[form]bool     // events that can be decoded
 }
@@ -72,7 +74,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, kinds: map[kind]int64{}, lately: map[string]*entry{}, known: map[form]bool{}}, nil
+	return &Model{File: f, kinds: map[kind]int64{}, exits: map[exit]int64{}, lately: map[string]*entry{}, known: map[form]bool{}}, nil
 }
 
 // Outcome is how a visit stands to its deadline.

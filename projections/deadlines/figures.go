@@ -82,8 +82,8 @@ func (m *Model) Steps(ctx context.Context, f Filter, now time.Time) ([]Figure, e
 func kindsOf(conn *sqlite.Conn, f Filter) (map[int64]kind, error) {
 	kinds := map[int64]kind{}
 	w := f.kinds()
-	err := projections.Query(conn, "SELECT kind, service, channel, licensor, request, step, action FROM kinds k"+w.SQL(), func(s *sqlite.Stmt) error {
-		kinds[s.ColumnInt64(0)] = kind{s.ColumnText(1), s.ColumnText(2), s.ColumnText(3), s.ColumnText(4), s.ColumnInt(5), s.ColumnText(6)}
+	err := projections.Query(conn, "SELECT kind, service, channel, licensor, step, action FROM kinds k"+w.SQL(), func(s *sqlite.Stmt) error {
+		kinds[s.ColumnInt64(0)] = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), step: s.ColumnInt(4), action: s.ColumnText(5)}
 		return nil
 	}, w.Args()...)
 	return kinds, err
@@ -173,7 +173,6 @@ func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
 		}
 		of := func(id int64) *Tally {
 			k := kinds[id]
-			k.request = ""
 			t, ok := tallies[k]
 			if !ok {
 				t = &Tally{Service: k.service, Channel: k.channel, Licensor: k.licensor, Step: k.step, Action: k.action, AtMost: make([]int64, len(Buckets))}

@@ -61,9 +61,14 @@ type Page struct {
 	Next   string
 }
 
-const selectVisits = `SELECT v.key, a.id, k.service, k.channel, k.licensor, k.request, k.step, k.action,
-	v.entered, v.due, v.calendar, v.left, v.branch, v.role, v.org
-	FROM visits v JOIN kinds k ON k.kind = v.kind JOIN applications a ON a.row = v.key >> 16`
+const (
+	visitColumns = `SELECT v.key, a.id, k.service, k.channel, k.licensor, k.request, k.step, k.action,
+		v.entered, v.due, k.calendar, v.left, x.branch, x.role, x.org `
+	selectVisits = visitColumns + `FROM visits v JOIN kinds k ON k.kind = v.kind JOIN applications a ON a.row = v.key >> 16
+		LEFT JOIN exits x ON x.exit = v.exit`
+	selectVisitsOf = visitColumns + `FROM applications a JOIN visits v ON v.key BETWEEN a.row << 16 AND (a.row + 1 << 16) - 1
+		JOIN kinds k ON k.kind = v.kind LEFT JOIN exits x ON x.exit = v.exit WHERE a.id = ? ORDER BY v.key`
+)
 
 func scan(s *sqlite.Stmt, now time.Time) Visit {
 	v := Visit{
@@ -81,10 +86,7 @@ func scan(s *sqlite.Stmt, now time.Time) Visit {
 func (m *Model) Visits(ctx context.Context, applicationID string, now time.Time) (visits []Visit, err error) {
 	times := map[int]int{}
 	err = m.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, `SELECT v.key, a.id, k.service, k.channel, k.licensor, k.request, k.step, k.action,
-			v.entered, v.due, v.calendar, v.left, v.branch, v.role, v.org FROM applications a
-			JOIN visits v ON v.key BETWEEN a.row << 16 AND (a.row + 1 << 16) - 1 JOIN kinds k ON k.kind = v.kind
-			WHERE a.id = ? ORDER BY v.key`, func(s *sqlite.Stmt) error {
+		return projections.Query(conn, selectVisitsOf, func(s *sqlite.Stmt) error {
 			v := scan(s, now)
 			times[v.Step]++
 			v.Nth = times[v.Step]

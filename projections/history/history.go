@@ -17,26 +17,25 @@ import (
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Entries are numbered in the order of the log. Licenses are as their events link them.
+// Licenses are as their events link them.
 var schema = projections.Schema{
 	Name: "history", Number: 1,
-	Tables: `
-		CREATE TABLE IF NOT EXISTS entries (row INTEGER PRIMARY KEY, ` + projections.RecordTypes + `,
-			category TEXT NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL);
+	Tables: projections.RecordTables + `
 		CREATE TABLE IF NOT EXISTS licenses (
 			number TEXT PRIMARY KEY, issued_on TEXT NOT NULL, reason TEXT NOT NULL, predecessor TEXT NOT NULL,
 			successor TEXT NOT NULL, application TEXT NOT NULL) WITHOUT ROWID;
 		CREATE TABLE IF NOT EXISTS duplicates (
 			number TEXT NOT NULL, copy INTEGER NOT NULL, application TEXT NOT NULL, PRIMARY KEY (number, copy, application)) WITHOUT ROWID;`,
-	Indexes: `
-		CREATE UNIQUE INDEX IF NOT EXISTS entries_stream ON entries (stream, category, version);`,
 }
 
 // Kind is the model for a rebuild.
 var Kind = projections.NewKind(schema, Open)
 
 // Model is the read model. Its methods may be called by many goroutines at once.
-type Model struct{ *projections.File }
+type Model struct {
+	*projections.File
+	records projections.Records // used by Apply only
+}
 
 // Entry is one event of a history.
 type Entry struct {
@@ -63,23 +62,22 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{f}, nil
+	return &Model{File: f}, nil
 }
-
-const insertEntry = "INSERT INTO entries (row, " + projections.RecordColumns + ", category, stream, version) VALUES (?, " +
-	projections.RecordValues + ", ?, ?, ?)"
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	return m.Update(ctx, commits, func(conn *sqlite.Conn, r domain.Record) error {
-		if err := projections.InsertRecord(conn, insertEntry, r, nil, r.Stream.Category, r.Stream.ID, r.Version); err != nil {
+	err := m.Update(ctx, commits, func(conn *sqlite.Conn, r domain.Record) error {
+		if err := m.records.Put(conn, r); err != nil {
 			return err
 		}
 		if r.Stream.Category == domain.LicenseCategory {
 			return link(conn, r)
 		}
 		return nil
-	}, nil)
+	}, m.records.Flush)
+	m.records.Done(err)
+	return err
 }
 
 // link notes how a license is linked to others and to applications.
@@ -100,24 +98,29 @@ func link(conn *sqlite.Conn, r domain.Record) error {
 }
 
 // Of is the history of a stream in order, domain.ErrNotFound where it has no events.
-func (m *Model) Of(ctx context.Context, s domain.Stream) (entries []Entry, err error) {
-	err = m.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, "SELECT version, "+projections.RecordColumns+` FROM entries
-			WHERE stream = ? AND category = ? ORDER BY version`, func(stmt *sqlite.Stmt) error {
-			e := Entry{Record: projections.ScanRecord(stmt, 1, s, uint64(stmt.ColumnInt64(0)))}
-			if s.Category == domain.ApplicationCategory {
-				if err := json.Unmarshal(e.Data, &e.Progress); err != nil {
-					return fmt.Errorf("%s version %d: %w: %w", s, e.Version, domain.ErrDamaged, err)
-				}
-			}
-			entries = append(entries, e)
-			return nil
-		}, s.ID, s.Category)
+func (m *Model) Of(ctx context.Context, s domain.Stream) ([]Entry, error) {
+	var records []domain.Record
+	err := m.View(ctx, func(conn *sqlite.Conn) (err error) {
+		records, _, err = projections.ReadRecords(conn, s, 1, 1<<30)
+		return err
 	})
-	if err == nil && len(entries) == 0 {
-		err = fmt.Errorf("history of %s: %w", s, domain.ErrNotFound)
+	if err == nil && len(records) == 0 {
+		err = domain.ErrNotFound
 	}
-	return entries, err
+	if err != nil {
+		return nil, fmt.Errorf("history of %s: %w", s, err)
+	}
+	entries := make([]Entry, len(records))
+	for i, r := range records {
+		entries[i].Record = r
+		if s.Category != domain.ApplicationCategory {
+			continue
+		}
+		if err := json.Unmarshal(r.Data, &entries[i].Progress); err != nil {
+			return nil, fmt.Errorf("history of %s: version %d: %w: %w", s, r.Version, domain.ErrDamaged, err)
+		}
+	}
+	return entries, nil
 }
 
 // Lineage is the license with all that it was reissued from and as, the first one first;
