@@ -25,6 +25,7 @@ import (
 const (
 	childDir   = "TIZILIM_CRASH_CHILD"  // the store's directory, which also makes a process the child
 	childRound = "TIZILIM_CRASH_ROUND"  // makes the names of streams and events of a round its own
+	childHangs = "TIZILIM_CRASH_HANGS"  // lets the child never flush
 	rounds     = "TIZILIM_CRASH_ROUNDS" // how many crashes a test makes; 3 by default
 	writers    = 64
 )
@@ -63,7 +64,17 @@ func (a attempt) events() []domain.Event {
 // writeForEver is the child: many writers, each a line before and after every append.
 func writeForEver(dir, round string, out io.Writer) error {
 	ctx := context.Background()
-	s, err := jetstream.Open(ctx, jetstream.Config{Dir: dir, MinFree: 1})
+	config := jetstream.Config{Dir: dir, MinFree: 1}
+	if os.Getenv(childHangs) != "" {
+		config = config.WithStep(func(name string) error {
+			if name == "flush" {
+				fmt.Fprintln(out, "hangs")
+				select {}
+			}
+			return nil
+		})
+	}
+	s, err := jetstream.Open(ctx, config)
 	if err != nil {
 		return err
 	}

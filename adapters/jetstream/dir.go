@@ -58,6 +58,8 @@ func makeDirs(dir string) error {
 	}
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
+	} else if err == nil {
+		return fmt.Errorf("%s is a file: %w", dir, domain.ErrInvalid)
 	}
 	if err := makeDirs(filepath.Dir(dir)); err != nil {
 		return err

@@ -7,10 +7,18 @@ import (
 	"iter"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tizilim/tizilim/domain"
+)
+
+const (
+	fetchCommits = 2000    // in one request of a follower
+	fetchBytes   = 8 << 20 // well below what makes the server cut a connection off
+	// silence is how long a durable commit may be on its way before a follower looks into it.
+	silence = time.Second
+	// retries is how often a follower starts anew for one and the same commit.
+	retries = 3
 )
 
 // Follow implements domain.Log. Commits that are published but not flushed yet are held back.
@@ -34,76 +42,138 @@ func (s *Store) Follow(ctx context.Context, after domain.Position) iter.Seq2[dom
 	}
 }
 
+// follow passes on commits until yield has had enough, or until what it returns.
 func (s *Store) follow(ctx context.Context, after domain.Position, yield func(domain.Commit) bool) error {
 	if end := s.durable.position(); after > end {
 		return fmt.Errorf("the log ends at position %d: %w", end, domain.ErrDamaged)
 	}
-	consumer, err := s.engine.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(after) + 1,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Hour,
-	})
-	if err != nil {
-		return s.unavailable(err)
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(1000, 8<<20), jetstream.WithMessagesErrOnMissingHeartbeat(true))
-	if err != nil {
-		return s.unavailable(err)
-	}
-	defer s.engine.drop(consumer)
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for at := after; ; at++ {
-		m, err := s.next(messages, at+1)
-		if err != nil || !s.durable.wait(ctx, at+1) {
+	r := &reader{store: s, next: after + 1}
+	defer r.close()
+	for {
+		m, err := r.message(ctx)
+		if err != nil {
 			return err
 		}
-		commit, err := decode(uint64(at+1), m.Subject(), m.Data())
+		if !s.durable.wait(ctx, r.next-1) {
+			return ctx.Err()
+		}
+		commit, err := decode(uint64(r.next-1), m.Subject(), m.Data())
 		if err != nil || !yield(commit) {
 			return err
 		}
 	}
 }
 
-// next takes the message at a position. The server skips what it cannot read, and sends nothing
-// where that was the last, so the position is compared and silence is looked into.
-func (s *Store) next(messages jetstream.MessagesContext, position domain.Position) (jetstream.Msg, error) {
+// reader takes messages from the server in the order of the log. The server leaves out what it
+// cannot read, and sends nothing where that is the last, so each position is compared, and silence
+// is looked into.
+type reader struct {
+	store    *Store
+	next     domain.Position // to come
+	consumer jetstream.Consumer
+	batch    jetstream.MessageBatch // the present request; nil between two
+	tries    int                    // starts for the next position
+}
+
+func (r *reader) message(ctx context.Context) (jetstream.Msg, error) {
 	for {
-		m, err := messages.Next(jetstream.NextMaxWait(requestTime))
-		switch {
-		case errors.Is(err, nats.ErrTimeout):
-			if s.durable.position() < position {
+		m, err := r.receive(ctx)
+		if err == nil {
+			var meta *jetstream.MsgMetadata
+			if meta, err = m.Metadata(); err == nil && meta.Sequence.Stream == uint64(r.next) {
+				r.next, r.tries = r.next+1, 0
+				return m, nil
+			}
+			if err == nil {
+				err = errSilent
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := r.again(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+var errSilent = errors.New("a durable commit does not come")
+
+// receive gives the next message that the server sends, errSilent where it should send one.
+func (r *reader) receive(ctx context.Context) (jetstream.Msg, error) {
+	for {
+		if err := r.fetch(ctx); err != nil {
+			return nil, err
+		}
+		messages := r.batch.Messages()
+		var m jetstream.Msg
+		select {
+		case m = <-messages:
+		default:
+			patience := time.NewTimer(silence)
+			select {
+			case m = <-messages:
+				patience.Stop()
+			case <-patience.C:
+				if r.store.durable.position() >= r.next {
+					return nil, errSilent
+				}
 				continue
 			}
-			return nil, s.missing(position)
-		case err != nil:
-			return nil, s.unavailable(err)
 		}
-		meta, err := m.Metadata()
+		if m != nil {
+			return m, nil
+		}
+		err := r.batch.Error()
+		if r.batch = nil; err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fetch sees to it that a request is on its way. It ends with ctx.
+func (r *reader) fetch(ctx context.Context) (err error) {
+	if r.consumer == nil {
+		r.consumer, err = r.store.engine.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next),
+			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Hour,
+		})
 		if err != nil {
-			return nil, s.unavailable(err)
+			return err
 		}
-		if meta.Sequence.Stream != uint64(position) {
-			return nil, s.missing(position)
-		}
-		return m, nil
 	}
+	if r.batch == nil {
+		r.batch, err = r.consumer.Fetch(fetchCommits, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchContext(ctx))
+	}
+	return err
 }
 
-// missing says why a durable commit did not come: it cannot be read, or the server stalls.
-func (s *Store) missing(position domain.Position) error {
-	ctx, cancel := context.WithTimeout(s.ctx, requestTime)
-	defer cancel()
-	_, err := s.engine.log.GetMsg(ctx, uint64(position))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return fmt.Errorf("position %d is missing: %w", position, domain.ErrDamaged)
+// again finds out why the next commit did not come: it is damage where the server cannot read it,
+// and otherwise a message that was lost on the way, for which the reader starts anew.
+func (r *reader) again(ctx context.Context, cause error) error {
+	if r.store.durable.position() >= r.next {
+		_, err := r.store.engine.log.GetMsg(ctx, uint64(r.next))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return fmt.Errorf("position %d is missing: %w", r.next, domain.ErrDamaged)
+		}
+		if err != nil {
+			return r.store.unavailable(err)
+		}
 	}
-	return s.unavailable(fmt.Errorf("position %d did not come: %w", position, err))
+	if r.tries++; r.tries > retries {
+		return r.store.unavailable(fmt.Errorf("position %d does not come: %w", r.next, cause))
+	}
+	r.close()
+	return nil
 }
 
-// drop removes a consumer whose reader is gone.
-func (e *engine) drop(c jetstream.Consumer) {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
-	defer cancel()
-	// Where this fails the server forgets the consumer by itself, after an hour or with the process.
-	_ = e.log.DeleteConsumer(ctx, c.CachedInfo().Name)
+// close removes the consumer. Where that fails the server forgets it by itself, after an hour or
+// with the process.
+func (r *reader) close() {
+	if r.consumer != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+		defer cancel()
+		_ = r.store.engine.log.DeleteConsumer(ctx, r.consumer.CachedInfo().Name)
+	}
+	r.consumer, r.batch = nil, nil
 }

@@ -27,6 +27,7 @@ const (
 // engine is the NATS server inside this process, with the connections to it. Writing has its own:
 // what readers have asked for must not stand before a publish or its acknowledgement.
 type engine struct {
+	logger *slog.Logger
 	server *server.Server
 	write  *nats.Conn
 	read   *nats.Conn
@@ -49,7 +50,7 @@ func startEngine(dir string, syncAlways bool, logger *slog.Logger) (*engine, err
 	}
 	srv.SetLoggerV2(serverLog{logger}, false, false, false)
 	srv.Start()
-	e := &engine{server: srv}
+	e := &engine{server: srv, logger: logger}
 	if !srv.ReadyForConnections(serverStart) || !srv.JetStreamEnabled() {
 		e.stop()
 		return nil, fmt.Errorf("NATS server in %s did not start: %w", dir, domain.ErrUnavailable)
@@ -62,17 +63,24 @@ func startEngine(dir string, syncAlways bool, logger *slog.Logger) (*engine, err
 }
 
 func (e *engine) connect() (err error) {
-	if e.write, err = nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect()); err != nil {
-		return fmt.Errorf("connect to the NATS server in this process: %w", err)
+	for _, to := range []struct {
+		conn **nats.Conn
+		js   *jetstream.JetStream
+	}{{&e.write, &e.writer}, {&e.read, &e.reader}} {
+		// The connection does not leave the process: where it breaks, the server is broken.
+		*to.conn, err = nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect(), nats.ErrorHandler(e.warn))
+		if err == nil {
+			*to.js, err = jetstream.New(*to.conn)
+		}
+		if err != nil {
+			return fmt.Errorf("connect to the NATS server in this process: %w", err)
+		}
 	}
-	if e.read, err = nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect()); err != nil {
-		return fmt.Errorf("connect to the NATS server in this process: %w", err)
-	}
-	if e.writer, err = jetstream.New(e.write); err != nil {
-		return err
-	}
-	e.reader, err = jetstream.New(e.read)
-	return err
+	return nil
+}
+
+func (e *engine) warn(_ *nats.Conn, _ *nats.Subscription, err error) {
+	e.logger.Warn("event store: connection to the NATS server", "error", err)
 }
 
 func (e *engine) stop() {
