@@ -111,5 +111,6 @@ func (g greeting) Table() (string, error) {
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", a.ID, a.Role, whose, a.Token)
 	}
-	return text.String(), w.Flush()
+	err := w.Flush()
+	return text.String(), err
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/memstore"
 	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
@@ -263,5 +266,58 @@ func each(t *testing.T, store *memstore.Store, record func(domain.Record)) {
 		if c.Position == head {
 			return
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the beginning of the sample world's log to ../testdata")
+
+// TestWriteBeginning writes the log that the tests of the command line start from. What was written
+// once has to be readable for ever, so it is written anew only when somebody asks for it.
+func TestWriteBeginning(t *testing.T) {
+	if !*update {
+		t.Log("kept as it is; -update writes it anew")
+		return
+	}
+	store, beginning := memstore.New(), memstore.New()
+	f := newFixture(t, store)
+	if err := f.seeder.Seed(t.Context(), f.plan[:330]); err != nil {
+		t.Fatal(err)
+	}
+	var head domain.Position
+	delivered := 0
+	each(t, store, func(rec domain.Record) {
+		if rec.Type == "result-delivered" && head == 0 {
+			if delivered++; delivered == 3 {
+				head = rec.Position
+			}
+		}
+	})
+	if head == 0 {
+		t.Fatal("too little was seeded")
+	}
+	for c, err := range store.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := make([]domain.Event, len(c.Records))
+		for i, rec := range c.Records {
+			events[i] = rec.Event
+		}
+		if _, err := beginning.Append(t.Context(), c.Stream, c.Records[0].Version-1, events); err != nil {
+			t.Fatal(err)
+		}
+		if c.Position == head {
+			break
+		}
+	}
+	file, err := os.Create("../testdata/events.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archive.Write(t.Context(), beginning, file); err != nil {
+		t.Error(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
 	}
 }
