@@ -150,11 +150,8 @@ func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseRepl
 	if err != nil {
 		return nil, err
 	}
-	if asOf == "" {
-		asOf = string(calendar.DayOf(s.cfg.Now()))
-	}
 	position := s.cfg.Licenses.Position()
-	l, err := s.cfg.Licenses.AsOf(ctx, in.Number, asOf, known)
+	l, err := s.cfg.Licenses.AsOf(ctx, in.Number, s.orToday(asOf), known)
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +231,7 @@ func (s *Server) terminate(ctx context.Context, in *byNumberTerminate) (*license
 	})
 }
 
+// orToday is the day, today where none is given.
 func (s *Server) orToday(day string) string {
 	if day == "" {
 		return string(calendar.DayOf(s.cfg.Now()))

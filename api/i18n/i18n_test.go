@@ -200,3 +200,15 @@ func literal(e ast.Expr) (string, bool) {
 	s, err := strconv.Unquote(lit.Value)
 	return s, err == nil
 }
+
+func TestSpan(t *testing.T) {
+	texts := load(t)
+	for d, want := range map[time.Duration]string{
+		0: "0\u00a0s", 90 * time.Second: "90\u00a0s", 10 * time.Minute: "10\u00a0min",
+		5 * time.Hour: "5\u00a0h", 15 * 24 * time.Hour: "15\u00a0d",
+	} {
+		if got := texts.Span("en", d); got != want {
+			t.Errorf("Span(%s) = %q, want %q", d, got, want)
+		}
+	}
+}

@@ -23,17 +23,20 @@ func (t *Texts) Moment(lang string, at time.Time, place *time.Location) string {
 	return t.Text(lang, "date.at", "date", t.Day(lang, at.Format(time.DateOnly)), "time", at.Format("15:04"))
 }
 
-// Span writes a duration in its largest fitting unit, rounded to the nearest: whoever reads a table of
-// deadlines compares seconds with seconds and days with days.
+// Span writes a duration in its largest fitting unit, shortened and rounded to the nearest: whoever reads
+// a table of deadlines compares seconds with seconds and days with days.
 func (t *Texts) Span(lang string, d time.Duration) string {
+	const day = 24 * time.Hour
+	in := func(key string, unit time.Duration) string {
+		return t.Text(lang, key, "n", Number(int(d.Round(unit)/unit)))
+	}
 	switch {
 	case d < 2*time.Minute:
-		return t.Count(lang, "count.seconds", int(d.Round(time.Second)/time.Second))
+		return in("short.seconds", time.Second)
 	case d < 2*time.Hour:
-		return t.Count(lang, "count.minutes", int(d.Round(time.Minute)/time.Minute))
-	case d < 48*time.Hour:
-		return t.Count(lang, "count.hours", int(d.Round(time.Hour)/time.Hour))
+		return in("short.minutes", time.Minute)
+	case d < 2*day:
+		return in("short.hours", time.Hour)
 	}
-	const day = 24 * time.Hour
-	return t.Count(lang, "count.days", int(d.Round(day)/day))
+	return in("short.days", day)
 }

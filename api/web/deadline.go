@@ -41,6 +41,7 @@ type Step struct {
 	Overdue  string
 	// IsLate and IsOverdue mark the figures that want attention.
 	IsLate, IsOverdue bool
+	IsLong            bool // the deadline differs by kind of request
 	Median, P90, Max  string
 }
 
@@ -91,6 +92,7 @@ func (s *Site) step(f Frame, figure deadlines.Figure) Step {
 	}
 	if step := s.regulated(figure); step != nil {
 		out.Action, out.Deadline = f.T("action."+string(step.Action)), term(f, step.Deadline)
+		out.IsLong = len(step.Deadline.ByRequest) > 0
 	}
 	return out
 }
