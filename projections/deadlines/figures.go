@@ -214,7 +214,7 @@ func closed(conn *sqlite.Conn, of func(int64) *Tally) error {
 }
 
 func open(conn *sqlite.Conn, now time.Time, of func(int64) *Tally) error {
-	return projections.Query(conn, "SELECT kind, count(*), ifnull(sum(due < ?), 0) FROM visits WHERE left IS NULL GROUP BY kind", func(s *sqlite.Stmt) error {
+	return projections.Query(conn, "SELECT kind, count(*), ifnull(sum(due < ?), 0) FROM visits INDEXED BY visits_open WHERE left IS NULL GROUP BY kind", func(s *sqlite.Stmt) error {
 		t, overdue := of(s.ColumnInt64(0)), s.ColumnInt64(2)
 		t.Open += s.ColumnInt64(1) - overdue
 		t.Overdue += overdue

@@ -47,7 +47,8 @@ var schema = projections.Schema{
 		CREATE INDEX IF NOT EXISTS licenses_service ON licenses (service, row);
 		CREATE INDEX IF NOT EXISTS licenses_licensor ON licenses (licensor, row);
 		CREATE INDEX IF NOT EXISTS licenses_standing ON licenses (service, licensor, status, valid_until,
-			suspended_from, suspended_until, resumed_on, ended_on, effective, recorded);`,
+			suspended_from, suspended_until, resumed_on, ended_on, effective);
+		CREATE INDEX IF NOT EXISTS licenses_effective ON licenses (effective);`,
 	Fill:  `INSERT INTO text (text) VALUES ('rebuild');`,
 	Check: `INSERT INTO text (text, rank) VALUES ('integrity-check', 1);`,
 }

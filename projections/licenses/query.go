@@ -83,7 +83,10 @@ func (m *Model) AsOf(ctx context.Context, number, day string, known time.Time) (
 	if err == nil && !l.Exists {
 		err = fmt.Errorf("license %q: %w", number, domain.ErrNotFound)
 	}
-	return l, err
+	if err != nil {
+		return License{}, err
+	}
+	return l, nil
 }
 
 // load reads the license in the row at the moment.
@@ -117,6 +120,16 @@ func (m *Model) Versions(ctx context.Context, number string) (all []License, err
 	return all, err
 }
 
+// countByStatus groups as the index licenses_standing is ordered, so that nothing large is sorted; the
+// few licenses of which something is in effect only later are looked at one by one.
+const countByStatus = `
+	SELECT service, licensor, standing, sum(n) FROM (
+		SELECT service, licensor, ` + statusOn + ` AS standing, count(*) AS n FROM licenses WHERE effective <= :day
+			GROUP BY service, licensor, status, valid_until, suspended_from, suspended_until, resumed_on, ended_on
+		UNION ALL
+		SELECT service, licensor, ` + statusAsOf + `, 1 FROM licenses WHERE effective > :day)
+	WHERE standing IS NOT NULL GROUP BY service, licensor, standing ORDER BY service, licensor, standing`
+
 // Count is how many licenses of a service and licensor have a status.
 type Count struct {
 	Service  string
@@ -132,8 +145,7 @@ func (m *Model) CountByStatus(ctx context.Context, today string) (counts []Count
 		return nil, err
 	}
 	err = m.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, `SELECT service, licensor, `+statusAsOf+` AS standing, count(*) FROM licenses
-			GROUP BY service, licensor, standing HAVING standing IS NOT NULL ORDER BY service, licensor, standing`,
+		return projections.Query(conn, countByStatus,
 			func(stmt *sqlite.Stmt) error {
 				counts = append(counts, Count{stmt.ColumnText(0), stmt.ColumnText(1), license.Status(stmt.ColumnText(2)), stmt.ColumnInt(3)})
 				return nil
