@@ -1,38 +1,20 @@
 package domain
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// storedCommit is the one JSON form of a commit: what every store keeps as one message and what an
-// export carries. The position is not in it; the store gives it.
-type storedCommit struct {
-	Stream Stream `json:"stream"`
-	// Version is the version of the first event; the others follow it.
-	Version uint64  `json:"version"`
-	Events  []Event `json:"events"`
-}
-
-// EncodeCommit makes the stored form of a commit: JSON without white space, the same bytes for the
-// same commit for ever. A commit that could not be read back is refused as ErrInvalid, one beyond
-// MaxCommitBytes as ErrTooLarge.
+// EncodeCommit makes the stored form of a commit, which every store keeps as one message and an
+// export carries as one line (commit_form.go). The position is not in it; the store gives it. A
+// commit that could not be read back unchanged is ErrInvalid, one beyond MaxCommitBytes ErrTooLarge.
 func EncodeCommit(c Commit) ([]byte, error) {
-	s := storedCommit{Stream: c.Stream, Events: make([]Event, len(c.Records))}
-	for i, r := range c.Records {
-		s.Events[i] = r.Event
-	}
-	if len(c.Records) > 0 {
-		s.Version = c.Records[0].Version
-	}
-	if err := s.check(); err != nil {
+	if err := checkCommit(c); err != nil {
 		return nil, fmt.Errorf("commit to %s: %w: %w", c.Stream, ErrInvalid, err)
 	}
-	data, err := s.encode()
+	data, err := writeCommit(c)
 	if err != nil {
 		return nil, fmt.Errorf("commit to %s: %w: %w", c.Stream, ErrInvalid, err)
 	}
@@ -45,67 +27,44 @@ func EncodeCommit(c Commit) ([]byte, error) {
 // DecodeCommit reads a commit back from its stored form. Anything but the very bytes EncodeCommit
 // makes is ErrDamaged: another spelling of the same JSON was not written by this registry.
 func DecodeCommit(position Position, data []byte) (Commit, error) {
-	var s storedCommit
-	err := json.Unmarshal(data, &s)
+	c, err := readCommit(data)
 	if err == nil {
-		err = s.check()
-	}
-	if err == nil {
-		err = s.same(data)
+		err = checkCommit(c)
 	}
 	if err != nil {
 		return Commit{}, fmt.Errorf("commit at position %d: %w: %w", position, ErrDamaged, err)
 	}
-	return NewCommit(s.Stream, s.Version-1, position, s.Events), nil
+	c.Position = position
+	for i := range c.Records {
+		c.Records[i].Position = position
+	}
+	return c, nil
 }
 
-// check finds what cannot be stored and read back unchanged.
-func (s storedCommit) check() error {
-	if _, err := NewStream(s.Stream.Category, s.Stream.ID); err != nil {
+// checkCommit finds what cannot be stored and read back unchanged.
+func checkCommit(c Commit) error {
+	if _, err := NewStream(c.Stream.Category, c.Stream.ID); err != nil {
 		return err
 	}
-	if len(s.Events) == 0 {
+	if len(c.Records) == 0 {
 		return fmt.Errorf("no events")
 	}
-	if s.Version == 0 || s.Version+uint64(len(s.Events)) < s.Version {
-		return fmt.Errorf("first version %d", s.Version)
+	if first := c.Records[0].Version; first == 0 || first+uint64(len(c.Records)) < first {
+		return fmt.Errorf("first version %d", first)
 	}
-	seen := make(map[uuid.UUID]bool, len(s.Events))
-	for i, e := range s.Events {
+	seen := make(map[uuid.UUID]bool, len(c.Records))
+	for i, r := range c.Records {
 		switch {
-		case e.ID == uuid.Nil || seen[e.ID]:
-			return fmt.Errorf("event %d: id %s is empty or repeated", i, e.ID)
-		case e.Type == "" || e.Schema < 1:
-			return fmt.Errorf("event %d: type %q schema %d", i, e.Type, e.Schema)
-		case e.Time.IsZero() || e.Time.Location() != time.UTC || e.Time.Nanosecond()%1000 != 0:
-			return fmt.Errorf("event %d: time %s is not UTC in whole microseconds", i, e.Time)
-		case len(e.Data) == 0:
+		case r.ID == uuid.Nil || seen[r.ID]:
+			return fmt.Errorf("event %d: id %s is empty or repeated", i, r.ID)
+		case r.Type == "" || r.Schema < 1:
+			return fmt.Errorf("event %d: type %q schema %d", i, r.Type, r.Schema)
+		case r.Time.IsZero() || r.Time.Location() != time.UTC || r.Time.Nanosecond()%1000 != 0 || r.Time.Year() > 9999:
+			return fmt.Errorf("event %d: time %s is not UTC in whole microseconds", i, r.Time)
+		case len(r.Data) == 0:
 			return fmt.Errorf("event %d: no data", i)
 		}
-		seen[e.ID] = true
-	}
-	return nil
-}
-
-func (s storedCommit) encode() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // data keeps the bytes its payload was encoded to
-	if err := enc.Encode(s); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// same compares with the bytes that were read, which also finds unknown and repeated fields, other
-// letter case and white space: all that a JSON decoder forgives.
-func (s storedCommit) same(data []byte) error {
-	want, err := s.encode()
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(want, data) {
-		return fmt.Errorf("not the form this registry writes")
+		seen[r.ID] = true
 	}
 	return nil
 }
