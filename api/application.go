@@ -56,6 +56,9 @@ func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Openin
 	if err != nil {
 		return nil, domain.Reject("service-unknown", "no such service", "service", b.Service)
 	}
+	if _, err := service.Procedure(regulation.Channel(b.Channel)); err != nil {
+		return nil, domain.Reject("channel-unknown", "the service is not given through this channel", "channel", b.Channel)
+	}
 	applicant, err := ident.Parse(b.Applicant.ID)
 	if err != nil {
 		return nil, err

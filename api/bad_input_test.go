@@ -1,0 +1,282 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+)
+
+const opening = `{"service":"commodity-broker-license","channel":"portal","request":"issue","applicant":{"id":"120540001238"}}`
+
+// TestBadInput sends what is wrong and wants a stable code for each, and nothing stored.
+func TestBadInput(t *testing.T) {
+	w := newWorld(t)
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	before := must(w.store.Head(t.Context()))
+	change := func(from, to string) string { return strings.Replace(opening, from, to, 1) }
+	tests := []struct {
+		name, who, method, path string
+		body                    any
+		status                  int
+		code                    string
+		header                  []string
+	}{
+		{"malformed JSON", "company", "POST", "/api/v1/applications", `{"service":`, 400, "json-malformed", nil},
+		{"two JSON values", "company", "POST", "/api/v1/applications", opening + "{}", 400, "json-malformed", nil},
+		{"not UTF-8", "company", "POST", "/api/v1/applications", change("broker", "\xff"), 400, "json-malformed", nil},
+		{"no body", "company", "POST", "/api/v1/applications", nil, 400, "body-required", nil},
+		{"an array", "company", "POST", "/api/v1/applications", "[]", 422, "form-invalid", nil},
+		{"null", "company", "POST", "/api/v1/applications", "null", 422, "form-invalid", nil},
+		{"unknown field", "company", "POST", "/api/v1/applications", change(`"request"`, `"x":1,"request"`), 422, "form-invalid", nil},
+		{"unknown field inside", "company", "POST", "/api/v1/applications", change(`{"id"`, `{"name":"x","id"`), 422, "form-invalid", nil},
+		{"field missing", "company", "POST", "/api/v1/applications", change(`"request":"issue",`, ""), 422, "form-invalid", nil},
+		{"wrong type", "company", "POST", "/api/v1/applications", change(`"120540001238"`, "120540001238"), 422, "form-invalid", nil},
+		{"number too large", "company", "POST", at(a.ID, "/rating"), `{"quality":1e99,"availability":1}`, 422, "form-invalid", nil},
+		{"unknown request", "company", "POST", "/api/v1/applications", change("issue", "grant"), 422, "form-invalid", nil},
+		{"unknown service", "company", "POST", "/api/v1/applications", change("commodity-broker", "lottery"), 422, "service-unknown", nil},
+		{"unknown channel", "company", "POST", "/api/v1/applications", change("portal", "fax"), 422, "channel-unknown", nil},
+		{"another's channel", "company", "POST", "/api/v1/applications", change("portal", "office"), 403, "channel-not-yours", nil},
+		{"channel not offered", "operator", "POST", "/api/v1/applications", change("portal", "center"), 422, "channel-unknown", nil},
+		{"request not offered", "company", "POST", "/api/v1/applications", strings.Replace(change("issue", "duplicate"), "commodity-broker-license", "import-permit", 1), 422, "request-not-offered", nil},
+		{"check digit", "company", "POST", "/api/v1/applications", change("120540001238", "120540001239"), 422, "identifier-check-digit", nil},
+		{"not twelve digits", "company", "POST", "/api/v1/applications", change("120540001238", "1205400"), 422, "identifier-form", nil},
+		{"full-width digit", "company", "POST", "/api/v1/applications", change("120540001238", "１20540001238"), 422, "identifier-form", nil},
+		{"IIN where a BIN is due", "person", "POST", "/api/v1/applications", change("120540001238", person), 422, "applicant-kind", nil},
+		{"somebody else", "company", "POST", "/api/v1/applications", change("120540001238", stranger), 403, "applicant-other", nil},
+		{"license with an issue", "company", "POST", "/api/v1/applications", change(`"request"`, `"license":"26000001","request"`), 422, "license-not-expected", nil},
+		{"reissue without license", "company", "POST", "/api/v1/applications", change("issue", "reissue"), 422, "license-required", nil},
+		{"duplicate of nothing", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"license":"26000001","request":"duplicate"`), 422, "license-unknown", nil},
+		{"license number as a path", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"license":"../x","request":"duplicate"`), 422, "license-unknown", nil},
+		{"body too large", "company", "POST", "/api/v1/applications", strings.Repeat(" ", 300<<10), 413, "too-large", nil},
+		{"form data", "company", "POST", "/api/v1/applications", opening, 415, "media-type-unsupported", []string{"Content-Type", "application/x-www-form-urlencoded"}},
+		{"no key", "company", "POST", "/api/v1/applications", opening, 400, "idempotency-key-required", []string{"Idempotency-Key", ""}},
+		{"key with a space", "company", "POST", "/api/v1/applications", opening, 400, "idempotency-key-invalid", []string{"Idempotency-Key", "a b"}},
+		{"key too long", "company", "POST", "/api/v1/applications", opening, 400, "idempotency-key-invalid", []string{"Idempotency-Key", strings.Repeat("k", 201)}},
+		{"wrong version", "company", "PUT", at(a.ID, "/form"), form("x"), 412, "version-mismatch", []string{"If-Match", `"7"`}},
+		{"no version", "company", "PUT", at(a.ID, "/form"), form("x"), 400, "if-match-invalid", []string{"If-Match", "seven"}},
+		{"weak version", "company", "PUT", at(a.ID, "/form"), form("x"), 400, "if-match-invalid", []string{"If-Match", `W/"1"`}},
+		{"document not uploaded", "company", "PUT", at(a.ID, "/form"), v1.Filing{Form: v1.Form{Name: "x"}, Documents: []v1.Attached{{Name: "x", SHA256: strings.Repeat("0", 64)}}}, 422, "document-unknown", nil},
+		{"digest that is a path", "company", "PUT", at(a.ID, "/form"), v1.Filing{Form: v1.Form{Name: "x"}, Documents: []v1.Attached{{Name: "x", SHA256: "../../../../etc/passwd"}}}, 422, "form-invalid", nil},
+		{"signing before the form", "company", "POST", at(a.ID, "/signature"), v1.Signing{Signature: "e30="}, 409, "step-out-of-order", nil},
+		{"content before the form", "company", "GET", at(a.ID, "/signature"), nil, 409, "form-required", nil},
+		{"deciding too early", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}, 409, "step-out-of-order", nil},
+		{"registering too early", "officer", "POST", at(a.ID, "/registration"), nil, 409, "step-out-of-order", nil},
+		{"delivery of nothing", "company", "POST", at(a.ID, "/delivery"), v1.Delivery{To: "cabinet"}, 409, "no-result", nil},
+		{"rating too early", "company", "POST", at(a.ID, "/rating"), v1.Rating{Quality: 3, Availability: 3}, 409, "not-finished", nil},
+		{"paying too early", "company", "POST", at(a.ID, "/payment"), nil, 409, "payment-not-open", nil},
+		{"no such application", "company", "GET", at(uuid.NewString(), ""), nil, 404, "not-found", nil},
+		{"an id that is none", "company", "GET", at("1", ""), nil, 404, "not-found", nil},
+		{"an id in braces", "company", "GET", at("%7B"+a.ID[:34]+"%7D", ""), nil, 404, "not-found", nil},
+		{"no such license", "", "GET", "/api/v1/licenses/99999999", nil, 404, "not-found", nil},
+		{"no such service", "", "GET", "/api/v1/services/lottery", nil, 404, "service-unknown", nil},
+		{"no such procedure", "", "GET", "/api/v1/services/commodity-broker-license/procedures/fax", nil, 404, "channel-unknown", nil},
+		{"no such address", "", "GET", "/api/v1/nothing", nil, 404, "not-found", nil},
+		{"no such method", "", "PATCH", "/api/v1/services", nil, 405, "method-not-allowed", nil},
+		{"unknown parameter", "", "GET", "/api/v1/licenses?page=2", nil, 422, "parameter-invalid", nil},
+		{"unknown status", "", "GET", "/api/v1/licenses?status=good", nil, 422, "parameter-invalid", nil},
+		{"limit", "", "GET", "/api/v1/licenses?limit=100000", nil, 422, "parameter-invalid", nil},
+		{"limit that is no number", "", "GET", "/api/v1/licenses?limit=x", nil, 422, "parameter-invalid", nil},
+		{"cursor", "", "GET", "/api/v1/licenses?cursor=!", nil, 400, "cursor-invalid", nil},
+		{"cursor of applications", "auditor", "GET", "/api/v1/applications?cursor=%00", nil, 400, "cursor-invalid", nil},
+		{"BIN with a mistake", "", "GET", "/api/v1/licenses?bin=120540001239", nil, 422, "identifier-check-digit", nil},
+		{"IIN as BIN", "", "GET", "/api/v1/licenses?bin=" + person, nil, 422, "identifier-kind", nil},
+		{"words without a letter", "", "GET", "/api/v1/licenses?q=%22%2A", nil, 400, "parameter-invalid", nil},
+		{"as of no day", "", "GET", "/api/v1/licenses?as_of=2026-02-30", nil, 400, "day-invalid", nil},
+		{"known at no day", "", "GET", "/api/v1/licenses/26000001?known_at=yesterday", nil, 400, "day-invalid", nil},
+		{"csv with an unknown parameter", "", "GET", "/api/v1/licenses.csv?x=1", nil, 422, "parameter-invalid", nil},
+		{"csv with an unknown status", "", "GET", "/api/v1/licenses.csv?status=x", nil, 422, "parameter-invalid", nil},
+		{"deadlines from no day", "", "GET", "/api/v1/deadlines?from=x", nil, 400, "day-invalid", nil},
+		{"deadlines of another licensor", "officer", "GET", "/api/v1/deadlines/overdue?licensor=bailiff-committee", nil, 403, "forbidden", nil},
+		{"events after nothing", "auditor", "GET", "/api/v1/events?after=x", nil, 400, "position-invalid", nil},
+		{"events limit", "auditor", "GET", "/api/v1/events?limit=0", nil, 422, "parameter-invalid", nil},
+		{"events parameter", "auditor", "GET", "/api/v1/events?from=0", nil, 422, "parameter-invalid", nil},
+		{"position that is none", "", "GET", "/api/v1/services", nil, 400, "position-invalid", []string{"Tizilim-Position", "-1"}},
+		{"notice without a seal", "", "POST", "/api/v1/payments/callback", `{"Paid":true}`, 403, "payment-notice-invalid", nil},
+		{"notice of nothing", "", "POST", "/api/v1/payments/callback", `{`, 400, "payment-notice-invalid", []string{"Seal", "genuine"}},
+		{"notice of no application", "", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: uuid.NewString(), Paid: true}, 404, "not-found", []string{"Seal", "genuine"}},
+		{"notice of an id that is none", "", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: "../x", Paid: true}, 400, "request-invalid", []string{"Seal", "genuine"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := w.call(tt.who, tt.method, tt.path, tt.body, tt.header...)
+			r.t = t
+			r.want(tt.status, tt.code)
+			if tt.status == http.StatusMethodNotAllowed && r.header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("Allow: %q", r.header.Get("Allow"))
+			}
+		})
+	}
+	if after := must(w.store.Head(t.Context())); after != before {
+		t.Errorf("refused requests moved the log from %d to %d", before, after)
+	}
+	if w.logged.String() != "" {
+		t.Errorf("refusals were logged:\n%s", w.logged)
+	}
+}
+
+func TestFieldsAtFaultAreNamed(t *testing.T) {
+	w := newWorld(t)
+	r := w.call("company", "POST", "/api/v1/applications", strings.Replace(opening, `{"id"`, `{"name":"x","id"`, 1)).want(422)
+	p := decode[v1.Problem](r)
+	if len(p.Errors) != 1 || p.Errors[0].Location != "body.applicant.name" {
+		t.Errorf("errors %+v", p.Errors)
+	}
+}
+
+func TestProblemsAreTranslated(t *testing.T) {
+	w := newWorld(t)
+	for language, want := range map[string][2]string{
+		"":                        {"en", "The check digit does not fit the other digits. Compare the number with the document."},
+		"ru-RU,ru;q=0.9,en;q=0.8": {"ru", "Контрольная цифра не соответствует остальным. Сверьте номер с документом."},
+		"kk":                      {"kk", "Бақылау цифры қалған цифрларға сәйкес келмейді. Нөмірді құжатпен салыстырыңыз."},
+	} {
+		r := w.call("", "GET", "/api/v1/licenses?bin=120540001239", nil, "Accept-Language", language).want(422)
+		if p := decode[v1.Problem](r); p.Detail != want[1] || r.header.Get("Content-Language") != want[0] {
+			t.Errorf("%q: %q in %q", language, p.Detail, r.header.Get("Content-Language"))
+		}
+	}
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	r := w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}, "Accept-Language", "kk").want(409)
+	if p := decode[v1.Problem](r); !strings.Contains(p.Detail, "Сұрау салуды толтыру") {
+		t.Errorf("the step is not named in Kazakh: %q", p.Detail)
+	}
+}
+
+// TestUnavailable: a dead store is 503, acknowledges nothing, turns readiness off, and the same
+// request succeeds later.
+func TestUnavailable(t *testing.T) {
+	w := newWorld(t)
+	key := []string{"Idempotency-Key", "once"}
+	down := errors.New("disk full")
+	w.sick.Store(&down)
+	w.store.BeforeAppend = func(domain.Commit) error { return errors.Join(domain.ErrUnavailable, down) }
+	r := w.call("company", "POST", "/api/v1/applications", opening, key...).want(503, "unavailable")
+	if r.header.Get("Retry-After") == "" || strings.Contains(r.body, "disk") {
+		t.Errorf("answer %v %s", r.header, r.body)
+	}
+	if !strings.Contains(w.logged.String(), "disk full") {
+		t.Errorf("the cause was not logged: %s", w.logged)
+	}
+	w.call("", "GET", "/livez", nil).want(200)
+	if h := decode[v1.Health](w.call("", "GET", "/readyz", nil).want(503)); h.Status != "unavailable" || len(h.Reasons) != 1 {
+		t.Errorf("readyz %+v", h)
+	}
+	w.sick.Store(nil)
+	w.store.BeforeAppend = nil
+	w.call("company", "POST", "/api/v1/applications", opening, key...).want(201)
+	w.call("", "GET", "/readyz", nil).want(200)
+}
+
+// TestInternal: an error nobody foresaw is a 500 that says nothing outside, and everything to the log
+// but the address.
+func TestInternal(t *testing.T) {
+	w := newWorld(t)
+	w.store.BeforeAppend = func(domain.Commit) error { return errors.New("a secret of ours") }
+	r := w.call("company", "POST", "/api/v1/applications", opening).want(500, "internal")
+	if strings.Contains(r.body, "secret") || !strings.Contains(w.logged.String(), "a secret of ours") {
+		t.Errorf("answer %s, log %s", r.body, w.logged)
+	}
+	w.store.BeforeAppend = func(domain.Commit) error { panic("a bug of ours") }
+	w.call("company", "POST", "/api/v1/applications", opening).want(500, "internal")
+	if !strings.Contains(w.logged.String(), "a bug of ours") || strings.Contains(w.logged.String(), company) {
+		t.Errorf("log %s", w.logged)
+	}
+}
+
+// TestLostAcknowledgment: the events are stored and the answer is an error; the same request again is
+// the first one's outcome.
+func TestLostAcknowledgment(t *testing.T) {
+	w := newWorld(t)
+	w.store.AfterAppend = func(domain.Commit) error { return domain.ErrUnavailable }
+	w.call("company", "POST", "/api/v1/applications", opening, "Idempotency-Key", "k").want(503, "unavailable")
+	head := must(w.store.Head(t.Context()))
+	w.store.AfterAppend = nil
+	w.call("company", "POST", "/api/v1/applications", opening, "Idempotency-Key", "k").want(201)
+	if again := must(w.store.Head(t.Context())); again != head {
+		t.Errorf("the repetition moved the log from %d to %d", head, again)
+	}
+}
+
+func TestIdempotency(t *testing.T) {
+	w := newWorld(t)
+	first := w.call("company", "POST", "/api/v1/applications", opening, "Idempotency-Key", "k").want(201)
+	again := w.call("company", "POST", "/api/v1/applications", opening, "Idempotency-Key", "k").want(201)
+	if first.body != again.body || first.header.Get("Location") != again.header.Get("Location") {
+		t.Errorf("repetition:\n%s\n%s", first.body, again.body)
+	}
+	other := strings.Replace(opening, "broker", "dealer", 1)
+	w.call("company", "POST", "/api/v1/applications", other, "Idempotency-Key", "k").want(422, "idempotency-key-reused")
+	id := app(first).ID
+	w.call("company", "PUT", at(id, "/form"), form("Бір"), "Idempotency-Key", "k").want(200) // another resource, another command
+	w.call("company", "PUT", at(id, "/form"), form("Бір"), "Idempotency-Key", "k").want(200)
+	w.call("company", "PUT", at(id, "/form"), form("Екі"), "Idempotency-Key", "k").want(422, "idempotency-key-reused")
+	w.call("company", "PUT", at(id, "/form"), form("Екі")).want(409, "step-out-of-order")
+	if a := app(w.call("company", "GET", at(id, ""), nil).want(200)); a.Form.Name != "Бір" {
+		t.Errorf("form %+v", a.Form)
+	}
+}
+
+func TestVersionsAndPositions(t *testing.T) {
+	w := newWorld(t)
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	r := w.call("company", "PUT", at(a.ID, "/form"), form("x"), "If-Match", `"1"`).want(200)
+	version := app(r).Version
+	if r.header.Get("ETag") != `"`+strconv.FormatUint(version, 10)+`"` {
+		t.Errorf("ETag %s of version %d", r.header.Get("ETag"), version)
+	}
+	position := must(strconv.ParseUint(r.header.Get("Tizilim-Position"), 10, 64))
+	w.call("company", "GET", "/api/v1/applications", nil, "Tizilim-Position", strconv.FormatUint(position, 10)).want(200)
+	w.call("company", "POST", at(a.ID, "/withdrawal"), v1.Withdrawal{}, "If-Match", r.header.Get("ETag")).want(200)
+	w.call("company", "POST", at(a.ID, "/withdrawal"), v1.Withdrawal{Reason: "x"}, "If-Match", "*").want(200)
+
+	short := newWorld(t, func(c *api.Config) { c.Wait = time.Millisecond })
+	short.call("", "GET", "/api/v1/licenses", nil, "Tizilim-Position", "999").want(503, "not-yet-visible")
+}
+
+// TestBeingRecorded: a write that is durable and cannot be read in time is accepted, never refused.
+func TestBeingRecorded(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Wait = time.Nanosecond })
+	r := w.call("company", "POST", "/api/v1/applications", opening).want(202)
+	a := app(r)
+	if a.Status != "being-recorded" || a.ID == "" || a.Version != 1 || r.header.Get("Tizilim-Position") == "0" || r.header.Get("Location") == "" {
+		t.Errorf("answer %+v %v", a, r.header)
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	w := newWorld(t)
+	post := func(id string, signature []byte) *reply {
+		return w.call("company", "POST", at(id, "/signature"), v1.Signing{Signature: base64.StdEncoding.EncodeToString(signature)})
+	}
+	paid := func() string {
+		return w.pay(w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)).ID
+	}
+	id := paid()
+	w.call("company", "POST", at(id, "/signature"), v1.Signing{Signature: "%%%"}).want(422, "signature-malformed")
+	post(id, []byte("no envelope")).want(422, "signature-malformed")
+	w.blind.Store(true)
+	w.sign("company", id, company).want(503, "unavailable")
+	w.blind.Store(false)
+	if a := app(w.call("company", "GET", at(id, ""), nil)); a.Status != "in-progress" {
+		t.Fatalf("what could not be judged changed the application: %+v", a)
+	}
+	if a := app(post(id, must(w.keys.Sign(company, []byte("other bytes")))).want(200)); a.Status != "refused" || a.Refusal.Stage != "signature" {
+		t.Errorf("an invalid signature left %+v", a)
+	}
+	if a := app(w.sign("company", paid(), stranger).want(200)); a.Status != "refused" || a.Refusal.Text != "certificate-of-another" {
+		t.Errorf("another's certificate left %+v", a)
+	}
+	if a := app(w.sign("company", paid(), company).want(200)); a.Status != "examined" || a.SignedBy != company {
+		t.Errorf("signed: %+v", a)
+	}
+}
