@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
@@ -45,7 +44,7 @@ func (s *Server) applicationHistory(ctx context.Context, in *ByID) (*historyRepl
 }
 
 func (s *Server) licenseHistory(ctx context.Context, in *ByNumber) (*historyReply, error) {
-	l, err := s.cfg.Licenses.AsOf(ctx, in.Number, s.orToday(""), time.Time{})
+	l, err := s.present(ctx, in.Number)
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,12 @@ func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseRepl
 		return nil, err
 	}
 	position := s.cfg.Licenses.Position()
-	l, err := s.cfg.Licenses.AsOf(ctx, in.Number, s.orToday(asOf), known)
+	var l licenses.License
+	if asOf == "" && known.IsZero() {
+		l, err = s.present(ctx, in.Number)
+	} else {
+		l, err = s.cfg.Licenses.AsOf(ctx, in.Number, s.orToday(asOf), known)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +164,14 @@ func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseRepl
 		Status: http.StatusOK, ETag: etag(l.Version), Position: positionText(position),
 		Body: wireLicense(l, visitOf(ctx).caller),
 	}, nil
+}
+
+// present is the license with all that is recorded of it, also what is in effect from a later day, and
+// its status today. Its version is the one that the next change has to name.
+func (s *Server) present(ctx context.Context, number string) (licenses.License, error) {
+	state, err := s.loadLicense(ctx, number)
+	day := s.orToday("")
+	return licenses.License{State: state, Status: state.On(day), Day: day}, err
 }
 
 // loadLicense is the license as its events say now.
@@ -276,7 +289,7 @@ func wireLicense(l licenses.License, c caller) v1.License {
 	for _, site := range l.Sites {
 		out.Sites = append(out.Sites, v1.Site(site))
 	}
-	if p := l.Suspension; p != nil && l.Status == license.StatusSuspended {
+	if p := l.Suspension; p != nil && ahead(l) {
 		out.Suspension = &v1.Suspension{From: p.From, Until: p.Until, Reason: p.Reason, Order: p.Order}
 	}
 	if e := l.End; e != nil {
@@ -286,6 +299,12 @@ func wireLicense(l licenses.License, c caller) v1.License {
 		out.Application = l.Issued.Application
 	}
 	return out
+}
+
+// ahead reports whether the license is suspended, or will be.
+func ahead(l licenses.License) bool {
+	open := l.Status == license.StatusActive || l.Status == license.StatusSuspended
+	return open && l.Day <= l.Suspension.Until && (l.Resumption == nil || l.Day < l.Resumption.On)
 }
 
 func wireLicensee(l license.Licensee, knows bool) *v1.Licensee {

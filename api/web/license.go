@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -50,11 +52,11 @@ type Event struct {
 
 func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	number, in := r.PathValue("number"), r.URL.Query()
-	asOf, known, err := moments(in, s.Now())
+	asOf, known, err := moments(in)
 	if err != nil {
 		return err
 	}
-	l, err := s.Licenses.AsOf(r.Context(), number, asOf, known)
+	l, err := s.find(r.Context(), number, asOf, known)
 	if err != nil {
 		return err
 	}
@@ -84,6 +86,21 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, "license", http.StatusOK, page)
 }
 
+// find is the license at a moment; with none given, it has also what is recorded for a later day.
+func (s *Site) find(ctx context.Context, number, asOf string, known time.Time) (licenses.License, error) {
+	today := string(calendar.DayOf(s.Now()))
+	if asOf != "" || !known.IsZero() {
+		return s.Licenses.AsOf(ctx, number, cmp.Or(asOf, today), known)
+	}
+	all, err := s.Licenses.Versions(ctx, number)
+	if err != nil {
+		return licenses.License{}, err
+	}
+	l := all[len(all)-1]
+	l.Day, l.Status = today, l.State.On(today)
+	return l, nil
+}
+
 func kind(l licenses.License) string {
 	if l.Kind == "permit" {
 		return "permit"
@@ -93,8 +110,7 @@ func kind(l licenses.License) string {
 
 // moments reads the days of as-of from the address. What the register knew on a day is what it knew at
 // the end of it.
-func moments(in url.Values, now time.Time) (asOf string, known time.Time, err error) {
-	asOf = string(calendar.DayOf(now))
+func moments(in url.Values) (asOf string, known time.Time, err error) {
 	if text := in.Get("as_of"); text != "" {
 		day, err := calendar.ParseDay(text)
 		if err != nil {
@@ -149,7 +165,7 @@ func standing(f Frame, l licenses.License) (list []Fact) {
 	if l.Successor != "" {
 		list = append(list, link(f, "license.successor", l.Successor))
 	}
-	if p := l.Suspension; p != nil && l.Status == license.StatusSuspended {
+	if p := l.Suspension; p != nil && ahead(l) {
 		list = append(list, span(f, p), fact(f, "license.suspension-reason", p.Reason))
 	}
 	if e := l.End; e != nil {
@@ -157,6 +173,12 @@ func standing(f Frame, l licenses.License) (list []Fact) {
 			fact(f, "license.ended-ground", f.T("termination-ground."+string(e.Ground))))
 	}
 	return list
+}
+
+// ahead reports whether the license is suspended, or will be.
+func ahead(l licenses.License) bool {
+	open := l.Status == license.StatusActive || l.Status == license.StatusSuspended
+	return open && l.Day <= l.Suspension.Until && (l.Resumption == nil || l.Day < l.Resumption.On)
 }
 
 func fact(f Frame, key, value string) Fact { return Fact{Name: f.T(key), Value: Wording{Text: value}} }

@@ -1,0 +1,541 @@
+package api_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+func TestServices(t *testing.T) {
+	w := newWorld(t)
+	services := decode[v1.Services](w.call("", "GET", "/api/v1/services", nil).want(200)).Items
+	procedures := 0
+	for _, s := range services {
+		one := decode[v1.Service](w.call("", "GET", "/api/v1/services/"+s.Slug, nil).want(200))
+		if diff := cmp.Diff(s, one); diff != "" {
+			t.Errorf("%s alone differs:\n%s", s.Slug, diff)
+		}
+		for _, channel := range s.Channels {
+			p := decode[v1.Procedure](w.call("", "GET", "/api/v1/services/"+s.Slug+"/procedures/"+channel, nil).want(200))
+			if len(p.Steps) < 5 || len(p.Text) == 0 || p.Act != s.Act.ID {
+				t.Errorf("%s through %s: %d steps, %d items, act %q", s.Slug, channel, len(p.Steps), len(p.Text), p.Act)
+			}
+			procedures++
+		}
+	}
+	if len(services) != 14 || procedures != 29 {
+		t.Errorf("%d services in %d procedures", len(services), procedures)
+	}
+}
+
+// TestEveryProcedure leads an application through each of the 29 procedures to its license, over HTTP.
+func TestEveryProcedure(t *testing.T) {
+	entrants := map[regulation.Channel]string{regulation.Portal: "company", regulation.Office: "officer", regulation.Center: "operator"}
+	for _, service := range rules().Catalog.Services() {
+		for _, p := range service.Procedures {
+			t.Run(service.Slug+"/"+string(p.Channel), func(t *testing.T) {
+				applicant, who := company, entrants[p.Channel]
+				if !slices.Contains(service.Applicants, "bin") {
+					applicant = person
+				}
+				if p.Channel == regulation.Portal && applicant == person {
+					who = "person"
+				}
+				v := newWorld(t, func(c *api.Config) { c.Accounts = accountsOf(service.Licensor.Slug) })
+				v.lead(t, who, service.Slug, string(p.Channel), applicant)
+			})
+		}
+	}
+}
+
+// accountsOf are the accounts with the officers of a licensor.
+func accountsOf(licensor string) []api.Account {
+	list := slices.Clone(accounts)
+	for i, a := range list {
+		if a.Actor.Organization == "trade-committee" {
+			list[i].Actor.Organization = licensor
+		}
+	}
+	return list
+}
+
+// lead does whatever the application waits for, whoever has to.
+func (w *world) lead(t *testing.T, who, service, channel, applicant string) v1.Application {
+	t.Helper()
+	w.t = t
+	a := w.open(who, service, channel, applicant)
+	for range 12 {
+		if a.Status == "completed" {
+			if l := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+a.Result, nil).want(200)); l.Status != "active" {
+				t.Errorf("license %+v", l)
+			}
+			w.call(who, "POST", at(a.ID, "/delivery"), v1.Delivery{To: map[string]string{"portal": "cabinet", "office": "hand", "center": "center"}[channel]}).want(200)
+			w.call(who, "POST", at(a.ID, "/rating"), v1.Rating{Quality: 3, Availability: 2}).want(200)
+			return a
+		}
+		if a.Step == nil {
+			t.Fatalf("stuck: %+v", a)
+		}
+		w.clock.pass(time.Second)
+		switch action := regulation.Action(a.Step.Action); action {
+		case regulation.FillForm, regulation.AttachDocuments:
+			a = w.file(who, a.ID)
+		case regulation.AttachAndSign:
+			w.file(who, a.ID)
+			a = app(w.sign(who, a.ID, operator).want(200))
+		case regulation.Pay:
+			p := decode[v1.Payment](w.call(who, "POST", at(a.ID, "/payment"), nil).want(200))
+			if p.URL == "" || p.Amount == 0 || p.Paid {
+				t.Errorf("payment %+v", p)
+			}
+			a = w.pay(a)
+		case regulation.ChooseCertificate:
+			a = app(w.sign(who, a.ID, applicant).want(200))
+		case regulation.Send, regulation.Register:
+			a = app(w.call("officer", "POST", at(a.ID, "/registration"), nil).want(200))
+		case regulation.IssueResult, regulation.IssueOrRefuse:
+			a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "5", Signatory: "Басшы Б."}).want(200))
+		default:
+			t.Fatalf("waits for %s: %+v", action, a)
+		}
+	}
+	t.Fatalf("too many steps: %+v", a)
+	return a
+}
+
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	a := w.examined("company", "commodity-broker-license", company)
+	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "whim", Text: "x"}).want(422, "ground-unknown")
+	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified"}).want(422, "reasons-required")
+	a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "Талаптарға сай емес"}).want(200))
+	if a.Status != "refused" || a.Refusal.Stage != "decision" || a.Refusal.Signatory != "Name of head" || a.Step != nil {
+		t.Errorf("refused: %+v", a)
+	}
+	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(409)
+
+	b := w.file("unknown", w.open("unknown", "commodity-broker-license", "portal", unknown).ID)
+	if b.Status != "refused" || b.Refusal.Ground != "not-in-registers" {
+		t.Errorf("unknown applicant: %+v", b)
+	}
+	c := w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)
+	w.call("", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: c.ID, Order: c.Payment.Order, Text: "declined"}, "Seal", "genuine").want(200)
+	if c = app(w.call("company", "GET", at(c.ID, ""), nil)); c.Status != "refused" || c.Refusal.Stage != "payment" {
+		t.Errorf("unpaid: %+v", c)
+	}
+	d := w.open("company", "commodity-broker-license", "portal", company)
+	if d = app(w.call("company", "POST", at(d.ID, "/withdrawal"), v1.Withdrawal{Reason: "ойландым"}).want(200)); d.Status != "withdrawn" {
+		t.Errorf("withdrawn: %+v", d)
+	}
+}
+
+// TestGatewaysDown: what waits for a gateway waits, and nobody can hurry it.
+func TestGatewaysDown(t *testing.T) {
+	w := newWorld(t)
+	w.outside.down.Store(true)
+	a := w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)
+	if a.Step == nil || a.Step.Action != "query-registers" || a.Step.Role != "system" {
+		t.Fatalf("waits for %+v", a.Step)
+	}
+	w.call("company", "POST", at(a.ID, "/payment"), nil).want(409, "payment-not-open")
+}
+
+func TestReissueAndDuplicate(t *testing.T) {
+	w := newWorld(t)
+	old := w.issued("company", "commodity-broker-license", company, "officer").Result
+	w.clock.set(noon.AddDate(0, 0, 7))
+	opening := v1.Opening{Service: "commodity-broker-license", Channel: "portal", Request: "reissue", Applicant: v1.Applicant{ID: company}, License: old}
+	w.call("company", "POST", "/api/v1/applications", opening).want(422, "reason-required")
+	opening.Reason = "name"
+	again := opening
+	again.Applicant.ID = stranger
+	w.call("stranger", "POST", "/api/v1/applications", again).want(422, "license-unknown")
+	a := app(w.call("company", "POST", "/api/v1/applications", opening).want(201))
+	a = w.pay(w.file("company", a.ID))
+	w.sign("company", a.ID, company).want(200)
+	a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200))
+	before := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+old, nil).want(200))
+	after := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+a.Result, nil).want(200))
+	if before.Status != "reissued" || before.Successor != after.Number || after.Predecessor != old ||
+		after.FirstIssuedOn != "2026-11-24" || after.IssuedOn != "2026-12-01" {
+		t.Errorf("reissued:\n%+v\n%+v", before, after)
+	}
+	if then := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+old+"?as_of=2026-11-25&known_at=2026-11-25", nil).want(200)); then.Status != "active" {
+		t.Errorf("as of the day after: %+v", then)
+	}
+	opening.License, opening.Request, opening.Reason = after.Number, "duplicate", ""
+	b := app(w.call("company", "POST", "/api/v1/applications", opening).want(201))
+	b = w.pay(w.file("company", b.ID))
+	w.sign("company", b.ID, company).want(200)
+	if b = app(w.call("head", "POST", at(b.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)); b.Result != after.Number {
+		t.Errorf("duplicate: %+v", b)
+	}
+	if l := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+after.Number, nil)); l.Copies != 1 {
+		t.Errorf("copies: %+v", l)
+	}
+}
+
+func TestWhatBefallsALicense(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	path := "/api/v1/licenses/" + number
+	suspend := v1.Suspend{From: "2026-11-25", Until: "2026-12-24", Reason: "тексеру", Order: "3"}
+	w.call("head", "POST", path+"/suspension", v1.Suspend{From: "2026-11-25", Until: "2027-12-24", Reason: "x"}).want(422, "suspension-too-long")
+	l := decode[v1.License](w.call("head", "POST", path+"/suspension", suspend, "If-Match", `"1"`).want(200))
+	if l.Status != "active" || l.Version != 2 || l.Suspension == nil { // from tomorrow on
+		t.Errorf("suspended from tomorrow: %+v", l)
+	}
+	w.clock.pass(24 * time.Hour)
+	if l = decode[v1.License](w.call("", "GET", path, nil)); l.Status != "suspended" || l.Suspension == nil || l.Suspension.Until != "2026-12-24" {
+		t.Errorf("suspended: %+v", l)
+	}
+	if l = decode[v1.License](w.call("officer", "POST", path+"/resumption", v1.Resume{Reason: "жойылды"}).want(200)); l.Status != "active" {
+		t.Errorf("resumed: %+v", l)
+	}
+	key := []string{"Idempotency-Key", "site"}
+	l = decode[v1.License](w.call("officer", "POST", path+"/sites", v1.NewSite{Kind: "branch", Name: "Филиал", Address: "Алматы"}, key...).want(200))
+	again := decode[v1.License](w.call("officer", "POST", path+"/sites", v1.NewSite{Kind: "branch", Name: "Филиал", Address: "Алматы"}, key...).want(200))
+	if len(l.Sites) != 1 || cmp.Diff(l, again) != "" {
+		t.Fatalf("site: %+v", l.Sites)
+	}
+	if l = decode[v1.License](w.call("officer", "DELETE", path+"/sites/"+l.Sites[0].ID+"?reason=x", nil).want(200)); len(l.Sites) != 0 {
+		t.Errorf("site removed: %+v", l.Sites)
+	}
+	w.call("officer", "DELETE", path+"/sites/none", nil).want(422, "site-unknown")
+	if l = decode[v1.License](w.call("head", "POST", path+"/termination", v1.Terminate{Ground: "own-request", Order: "9"}).want(200)); l.Status != "terminated" || l.Termination.On != "2026-11-25" {
+		t.Errorf("terminated: %+v", l)
+	}
+	suspend.Reason = "another"
+	w.call("head", "POST", path+"/suspension", suspend).want(409, "license-not-active")
+}
+
+func TestWhoSeesWhatOfALicense(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("person", "import-export-license", person, "officer").Result
+	for who, want := range map[string]string{
+		"": "**********21", "stranger": "**********21", "other-officer": "**********21", "operator": "**********21",
+		"person": person, "officer": person, "head": person, "auditor": person,
+	} {
+		one := decode[v1.License](w.call(who, "GET", "/api/v1/licenses/"+number, nil).want(200))
+		list := decode[v1.Licenses](w.call(who, "GET", "/api/v1/licenses?iin="+person, nil).want(200))
+		table := w.call(who, "GET", "/api/v1/licenses.csv?iin="+person, nil).want(200)
+		if one.Licensee.ID != want || len(list.Items) != 1 || list.Items[0].Licensee.ID != want || strings.Contains(table.body, person) != (want == person) {
+			t.Errorf("%q sees %q, want %q; list %+v", who, one.Licensee.ID, want, list.Items)
+		}
+		if (one.Application != "") != (want == person) || (one.Licensee.Address != "") != (want == person) {
+			t.Errorf("%q sees application %q, address %q", who, one.Application, one.Licensee.Address)
+		}
+		history := w.call(who, "GET", "/api/v1/licenses/"+number+"/history", nil).want(200)
+		if strings.Contains(history.body, person) != (want == person) {
+			t.Errorf("%q sees the history %s", who, history.body)
+		}
+	}
+}
+
+func TestHistoryNamesNobodyToApplicants(t *testing.T) {
+	w := newWorld(t)
+	a := w.issued("company", "commodity-broker-license", company, "officer")
+	names := func(who string) (own, others bool) {
+		for _, e := range decode[v1.History](w.call(who, "GET", at(a.ID, "/history"), nil).want(200)).Items {
+			own = own || e.Actor.Name == "Name of company"
+			others = others || e.Actor.Name == "Name of officer"
+		}
+		return own, others
+	}
+	if own, others := names("company"); !own || others {
+		t.Errorf("the applicant reads own %t, others %t", own, others)
+	}
+	if own, others := names("auditor"); !own || !others {
+		t.Errorf("the auditor reads own %t, others %t", own, others)
+	}
+}
+
+func TestDocuments(t *testing.T) {
+	w := newWorld(t)
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	post := func(content string, header ...string) *reply { return w.upload("company", a.ID, content, header...) }
+	post(strings.Repeat("x", 10<<20+1)).want(413, "too-large")
+	post("").want(422, "file-empty")
+	post("<script>", "Content-Type", "text/html").want(415, "file-type-unsupported")
+	post("x", "Content-Type", "").want(415, "file-type-unsupported")
+	post("x", "Content-Disposition", "").want(400, "file-name-invalid")
+	post("x", "Content-Disposition", `attachment; filename="../x"`).want(400, "file-name-invalid")
+	post("x", "Idempotency-Key", "").want(400, "idempotency-key-required")
+	full := decode[v1.Uploaded](post(strings.Repeat("x", 10<<20)).want(201))
+	if full.Size != 10<<20 {
+		t.Errorf("size %d", full.Size)
+	}
+	up := decode[v1.Uploaded](post("%PDF-1.7 жарғы").want(201))
+	if up.Name != "жарғы.pdf" || up.MediaType != "application/pdf" {
+		t.Errorf("uploaded %+v", up)
+	}
+	multipart := "--b\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.7 жарғы\r\n--b--\r\n"
+	if same := decode[v1.Uploaded](post(multipart, "Content-Type", "multipart/form-data; boundary=b").want(201)); same.SHA256 != up.SHA256 {
+		t.Errorf("multipart %+v", same)
+	}
+	post("--b\r\n", "Content-Type", "multipart/form-data; boundary=b").want(400)
+	w.call("company", "GET", at(a.ID, "/documents/"+up.SHA256), nil).want(404, "not-found") // not the application's before the form names it
+	filing := form("x")
+	filing.Documents = []v1.Attached{{Name: "жарғы.pdf", SHA256: up.SHA256, Paper: true}}
+	a = app(w.call("company", "PUT", at(a.ID, "/form"), filing).want(200))
+	if diff := cmp.Diff([]v1.Document{{Name: "жарғы.pdf", MediaType: "application/pdf", Size: int64(len("%PDF-1.7 жарғы")), SHA256: up.SHA256, Paper: true}}, a.Documents); diff != "" {
+		t.Error(diff)
+	}
+	got := w.call("officer", "GET", at(a.ID, "/documents/"+up.SHA256), nil).want(200)
+	if got.body != "%PDF-1.7 жарғы" || !strings.HasPrefix(got.header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("download %q %v", got.body, got.header)
+	}
+	w.call("stranger", "GET", at(a.ID, "/documents/"+up.SHA256), nil).want(404, "not-found")
+}
+
+func TestSearchAndCSV(t *testing.T) {
+	w := newWorld(t)
+	var numbers []string
+	for range 3 {
+		numbers = append(numbers, w.issued("company", "commodity-broker-license", company, "officer").Result)
+	}
+	var got []string
+	for next := ""; ; {
+		page := decode[v1.Licenses](w.call("", "GET", "/api/v1/licenses?limit=2&bin="+company+"&cursor="+next, nil).want(200))
+		for _, l := range page.Items {
+			got = append(got, l.Number)
+		}
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(numbers, got); diff != "" {
+		t.Errorf("pages:\n%s", diff)
+	}
+	for query, want := range map[string]int{
+		"number=" + numbers[1]: 1, "q=%D0%B6%D0%B0%D1%80%D1%8B%D2%9B": 3, "q=nothing": 0, "status=active&service=commodity-broker-license": 3,
+		"status=expired": 0, "licensor=trade-committee": 3, "as_of=2026-11-23": 0, "known_at=2026-11-24T06:59:59Z": 0, "bin=1205-4000%201238": 3,
+	} {
+		if page := decode[v1.Licenses](w.call("", "GET", "/api/v1/licenses?"+query, nil).want(200)); len(page.Items) != want {
+			t.Errorf("%s finds %d, want %d", query, len(page.Items), want)
+		}
+	}
+	r := w.call("", "GET", "/api/v1/licenses.csv?bin="+company, nil, "Accept-Language", "kk").want(200)
+	if !strings.HasPrefix(r.body, "\ufeff") || r.header.Get("Content-Type") != "text/csv; charset=utf-8" {
+		t.Errorf("csv begins %q, type %q", r.body[:3], r.header.Get("Content-Type"))
+	}
+	rows := must(csv.NewReader(strings.NewReader(strings.TrimPrefix(r.body, "\ufeff"))).ReadAll())
+	if len(rows) != 4 || rows[1][0] != numbers[0] || rows[1][6] != "ТОО «Жарық Әлем»" {
+		t.Errorf("csv %q", rows)
+	}
+}
+
+func TestSafeCell(t *testing.T) {
+	for cell, want := range map[string]string{
+		"": "", "ТОО": "ТОО", "26000001": "26000001", "=1+1": "'=1+1", "+7 701": "'+7 701", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)",
+		"\t=1": "'\t=1", "  =1": "'  =1", "\r=1": "'\r=1", "a=b": "a=b",
+	} {
+		if got := api.SafeCell(cell); got != want {
+			t.Errorf("SafeCell(%q) = %q, want %q", cell, got, want)
+		}
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	w := newWorld(t)
+	w.open("company", "commodity-broker-license", "portal", company)
+	w.clock.pass(3 * time.Hour)
+	steps := decode[v1.DeadlineSteps](w.call("", "GET", "/api/v1/deadlines/steps?service=commodity-broker-license&channel=portal", nil).want(200)).Items
+	if len(steps) != 2 || steps[0].Action != "authorize" || steps[0].OnTime != 1 || steps[1].Action != "fill-form" || steps[1].Overdue != 1 {
+		t.Errorf("steps %+v", steps)
+	}
+	sums := decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?from=2026-11-24&to=2026-11-24", nil).want(200)).Items
+	if len(sums) != 1 || sums[0].Visits != 2 || sums[0].Overdue != 1 || sums[0].OnTime != 1 {
+		t.Errorf("summary %+v", sums)
+	}
+	if sums = decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?to=2026-11-23", nil).want(200)).Items; len(sums) != 0 {
+		t.Errorf("summary of another day %+v", sums)
+	}
+	for who, want := range map[string]int{"officer": 1, "other-officer": 0, "auditor": 1} {
+		if late := decode[v1.Overdue](w.call(who, "GET", "/api/v1/deadlines/overdue", nil).want(200)).Items; len(late) != want {
+			t.Errorf("%s sees %+v", who, late)
+		}
+	}
+	if list := decode[v1.Applications](w.call("officer", "GET", "/api/v1/applications?overdue=true&role=applicant", nil).want(200)).Items; len(list) != 1 {
+		t.Errorf("overdue applications %+v", list)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	w := newWorld(t)
+	a := w.examined("company", "commodity-broker-license", company)
+	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
+	if len(all) < 9 || all[0].Type != "application-opened" || all[0].Subject != a.ID || all[0].SpecVersion != "1.0" || all[0].Sequence != "1.0" {
+		t.Fatalf("events %+v", all)
+	}
+	var paged []v1.CloudEvent
+	after := ""
+	for range len(all) + 1 { // one by one, also within a commit of several events
+		batch := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1&after="+after, nil).want(200))
+		if len(batch) == 0 {
+			break
+		}
+		paged = append(paged, batch...)
+		after = batch[0].Sequence
+	}
+	if diff := cmp.Diff(all, paged); diff != "" {
+		t.Errorf("one by one:\n%s", diff)
+	}
+	if rest := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?after=999", nil).want(200)); len(rest) != 0 {
+		t.Errorf("after the end: %+v", rest)
+	}
+}
+
+// feed reads server-sent events until told to stop.
+func (w *world) feed(t *testing.T, after string) (next func() v1.CloudEvent, body io.Closer) {
+	t.Helper()
+	r := must(http.NewRequest("GET", w.url+"/api/v1/events", nil))
+	r.Header.Set("Authorization", "Bearer auditor-token")
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Last-Event-ID", after)
+	res := must(http.DefaultClient.Do(r))
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("feed: %d %v", res.StatusCode, res.Header)
+	}
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		buf, text := make([]byte, 1<<16), ""
+		for {
+			n, err := res.Body.Read(buf)
+			text += string(buf[:n])
+			for {
+				line, rest, ok := strings.Cut(text, "\n")
+				if !ok {
+					break
+				}
+				text = rest
+				lines <- line
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return func() v1.CloudEvent {
+		for line := range lines {
+			if data, ok := strings.CutPrefix(line, "data: "); ok {
+				var e v1.CloudEvent
+				if err := json.Unmarshal([]byte(data), &e); err != nil {
+					t.Fatal(err)
+				}
+				return e
+			}
+		}
+		return v1.CloudEvent{}
+	}, res.Body
+}
+
+func TestFeed(t *testing.T) {
+	w := newWorld(t)
+	a := w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)
+	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events", nil).want(200))
+	next, body := w.feed(t, "")
+	for _, want := range all { // what is there
+		if diff := cmp.Diff(want, next()); diff != "" {
+			t.Errorf("feed:\n%s", diff)
+		}
+	}
+	w.pay(a) // what comes
+	paid := next()
+	if paid.Type != "application-paid" {
+		t.Errorf("feed goes on with %+v", paid)
+	}
+	if err := body.Close(); err != nil {
+		t.Error(err)
+	}
+	again, _ := w.feed(t, all[len(all)-1].Sequence) // and once more from where one was
+	if e := again(); e.Sequence != paid.Sequence {
+		t.Errorf("resumed with %+v, want %s", e, paid.Sequence)
+	}
+	w.server.Close()
+	if e := again(); e.ID != "" {
+		t.Errorf("after shutdown came %+v", e)
+	}
+}
+
+// TestConcurrentApprovals: many decisions at once make numbers without gaps or repeats.
+func TestConcurrentApprovals(t *testing.T) {
+	w := newWorld(t)
+	const n = 8
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = w.examined("company", "commodity-broker-license", company).ID
+	}
+	results := make([]string, n)
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() {
+			results[i] = app(w.call("head", "POST", at(id, "/decision"), v1.Decision{Decision: "approve"}).want(200)).Result
+		})
+	}
+	all.Wait()
+	slices.Sort(results)
+	for i, number := range results {
+		if want := "2600000" + string(rune('1'+i)); number != want {
+			t.Errorf("number %s, want %s", number, want)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	w := newWorld(t)
+	w.issued("company", "commodity-broker-license", company, "officer")
+	w.open("company", "commodity-dealer-license", "portal", company)
+	w.clock.pass(time.Hour)
+	text := w.call("", "GET", "/metrics", nil).want(200).body
+	for _, want := range []string{
+		`tizilim_licenses{licensor="trade-committee",service="commodity-broker-license",status="active"} 1`,
+		`tizilim_steps_open{action="fill-form",channel="portal",licensor="trade-committee",overdue="true",service="commodity-dealer-license",step="3"} 1`,
+		`tizilim_step_visits_total{action="pay",channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-broker-license"`,
+		`tizilim_step_duration_seconds_bucket{`,
+		`tizilim_projection_lag_commits{projection="licenses"} 0`,
+		`tizilim_projection_healthy{projection="deadlines"} 1`,
+		`tizilim_store_healthy 1`,
+		`tizilim_append_duration_seconds_count 0`,
+		`tizilim_http_request_duration_seconds_count{code="201",method="POST",route="POST /api/v1/applications"} 2`,
+		`go_goroutines`, `process_open_fds`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(text, "error") {
+		t.Errorf("metrics:\n%s", text)
+	}
+	r := must(http.NewRequest("GET", w.url+"/metrics", nil))
+	r.Header.Set("Accept", "application/openmetrics-text")
+	if res := must(http.DefaultClient.Do(r)); res.StatusCode != 200 {
+		t.Errorf("open metrics: %d", res.StatusCode)
+	}
+}
+
+// TestReadiness: a projection that stopped turns readiness off and says so, and reads go on.
+func TestReadiness(t *testing.T) {
+	w := newWorld(t)
+	w.call("", "GET", "/readyz", nil).want(200)
+	w.follow.Stop()
+	h := decode[v1.Health](w.call("", "GET", "/readyz", nil).want(503))
+	if len(h.Reasons) == 0 || !strings.Contains(h.Reasons[0], "projection") {
+		t.Errorf("readyz %+v", h)
+	}
+	w.call("", "GET", "/api/v1/licenses", nil).want(200)
+	w.call("company", "POST", "/api/v1/applications", opening).want(202)
+}
