@@ -22,13 +22,18 @@ const (
 type request struct {
 	stored
 	expected uint64
-	err      error      // why it is not stored
-	done     chan error // takes the first answer; the caller may be gone
+	err      error       // why it is not stored; the committer's, then the flusher's
+	done     chan answer // takes the first answer; the caller may be gone
+}
+
+type answer struct {
+	position domain.Position
+	err      error
 }
 
 func (r *request) answer(err error) {
 	select {
-	case r.done <- err:
+	case r.done <- answer{r.position, err}:
 	default: // answered before, when its outcome was not known
 	}
 }

@@ -179,10 +179,9 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected uint6
 	}
 	r := &request{
 		stored:   stored{stream: stream, version: expected + uint64(len(events)), data: data},
-		expected: expected, done: make(chan error, 1),
+		expected: expected, done: make(chan answer, 1),
 	}
-	err = s.submit(ctx, r)
-	position := r.position
+	position, err := s.submit(ctx, r)
 	if errors.Is(err, domain.ErrConflict) {
 		position, err = s.repeated(ctx, r, events, err)
 	}
@@ -195,27 +194,31 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected uint6
 	return position, nil
 }
 
-// submit hands a request to the committer and waits for its answer.
-func (s *Store) submit(ctx context.Context, r *request) error {
+// submit hands a request to the committer and waits for its answer. Where the caller stops waiting
+// the request goes on without it.
+func (s *Store) submit(ctx context.Context, r *request) (domain.Position, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+	}
 	select {
 	case s.queue <- r:
 	case <-s.stopped:
-		return errClosed
+		return 0, errClosed
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", domain.ErrUnavailable, context.Cause(ctx))
+		return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, ctx.Err())
 	}
 	select {
-	case err := <-r.done:
-		return err
+	case a := <-r.done:
+		return a.position, a.err
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", domain.ErrUnavailable, context.Cause(ctx))
+		return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, ctx.Err())
 	case <-s.stopped:
 	}
 	select {
-	case err := <-r.done:
-		return err
+	case a := <-r.done: // the last group is answered before the store has stopped
+		return a.position, a.err
 	default:
-		return errClosed
+		return 0, errClosed
 	}
 }
 
