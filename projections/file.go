@@ -251,7 +251,8 @@ func (f *File) Retire() error {
 	return nil
 }
 
-// Close waits for the running transaction and queries to end. It may be called twice.
+// Close waits for the running transaction, ends running queries, and leaves the file without a WAL. It
+// may be called twice.
 func (f *File) Close() error {
 	f.writing.Lock()
 	defer f.writing.Unlock()

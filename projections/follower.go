@@ -57,6 +57,8 @@ type Status struct {
 }
 
 // Start begins to feed the projections from the log, each from its own position, and returns at once.
+// The follower runs until Stop, also when ctx has ended: whatever is being shut down may still wait
+// for what it wrote.
 func Start(ctx context.Context, log domain.Log, logger *slog.Logger, ps ...Projection) *Follower {
 	return start(ctx, log, logger, liveBatch, ps)
 }

@@ -49,27 +49,32 @@ func (k Kind) Open(dir string, options ...Option) (Model, error) { return k.open
 // checks them, and puts each in the old one's place by one rename. Until then the old ones are
 // untouched; what an interrupted rebuild leaves is removed by the next one, and by Open.
 //
-// The models must not be open anywhere: domain.ErrUnavailable where one is.
+// The models must not be open anywhere: domain.ErrUnavailable where one is, before anything is done.
 func Rebuild(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, kinds ...Kind) (err error) {
+	for _, k := range kinds {
+		if err := release(filepath.Join(dir, k.schema.file())); err != nil {
+			return fmt.Errorf("rebuild %s: %w", k.Name(), err)
+		}
+	}
 	beside := filepath.Join(dir, rebuildDir)
 	if err := os.RemoveAll(beside); err != nil {
 		return fmt.Errorf("remove what an interrupted rebuild left: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
-	models, err := buildAll(ctx, log, beside, logger, kinds)
-	if err != nil {
+	if err := buildAll(ctx, log, beside, logger, kinds); err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
-	for i, k := range kinds {
+	for _, k := range kinds {
 		if err := put(filepath.Join(beside, k.schema.file()), filepath.Join(dir, k.schema.file())); err != nil {
-			return fmt.Errorf("put %s in place: %w", models[i].Name(), err)
+			return fmt.Errorf("put the rebuilt %s in place: %w", k.Name(), err)
 		}
 	}
 	return nil
 }
 
-// buildAll returns the models at one head of the log, closed and checked.
-func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, kinds []Kind) (models []Model, err error) {
+// buildAll builds the models up to the log's head, and checks and closes them.
+func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, kinds []Kind) (err error) {
+	var models []Model
 	defer func() {
 		for _, m := range models {
 			err = errors.Join(err, m.Close())
@@ -79,19 +84,19 @@ func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logg
 	for _, k := range kinds {
 		m, err := k.open(dir, Bulk())
 		if err != nil {
-			return models, err
+			return err
 		}
 		models, ps = append(models, m), append(ps, m)
 	}
 	if err := feedAll(ctx, log, logger, ps); err != nil {
-		return models, err
+		return err
 	}
 	for _, m := range models {
 		if err := m.Finish(ctx); err != nil {
-			return models, fmt.Errorf("finish %s: %w", m.Name(), err)
+			return fmt.Errorf("finish %s: %w", m.Name(), err)
 		}
 	}
-	return models, nil
+	return nil
 }
 
 // feedAll brings all to the log's head, and once more to what its head was then.

@@ -1,0 +1,370 @@
+package deadlines_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/sample"
+)
+
+var (
+	begin    = time.Date(2026, 3, 2, 4, 0, 0, 0, time.UTC)
+	operator = domain.Actor{ID: "op", Name: "G. O.", Role: domain.RoleOperator, Organization: "center-1", Channel: "center"}
+	officer  = domain.Actor{ID: "of", Role: domain.RoleOfficer, Organization: "committee"}
+)
+
+func open(t *testing.T, commits []domain.Commit) *deadlines.Model {
+	t.Helper()
+	m, err := deadlines.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range commits { // one by one: every visit is read back from the file
+		if err := m.Apply(t.Context(), []domain.Commit{c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+func after(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
+
+func enters(step int, action regulation.Action, due int, completes ...int) application.Progress {
+	p := application.Progress{Completes: completes, Enters: &application.Entered{Step: step, Action: action}}
+	if due > 0 {
+		d := after(due)
+		p.Enters.Due, p.Enters.Calendar = &d, "2026.1"
+	}
+	return p
+}
+
+// opened is an application that waits in step 2, due 100 seconds after the beginning.
+func opened(s *sample.Script, id string) {
+	s.Add(domain.ApplicationCategory, id, begin, operator, application.Opened{
+		Progress: enters(2, regulation.FillForm, 100, 1), Service: "casino-license", Channel: regulation.Center, Request: regulation.Issue, Licensor: "committee"})
+}
+
+func TestVisitsOfAWholeLife(t *testing.T) {
+	s := &sample.Script{}
+	add := func(seconds int, actor domain.Actor, p ...domain.Payload) {
+		s.Add(domain.ApplicationCategory, "a", after(seconds), actor, p...)
+	}
+	opened(s, "a")
+	add(60, operator, application.Filed{Progress: enters(3, regulation.QueryRegisters, 75, 2)})
+	found := enters(5, regulation.IssueResult, 5000, 3, 4)
+	found.Outcome = regulation.Found
+	add(80, domain.System, application.ApplicantConfirmed{Progress: found})
+	add(90, domain.System, application.PaymentRequested{Order: "o"}) // stays where it is
+	add(4000, officer, application.Refused{Progress: application.Progress{Completes: []int{5, 6}, Outcome: regulation.Refused, Ends: true}})
+	add(5000, operator, application.Delivered{To: "hand"})
+	m := open(t, s.Commits)
+
+	visit := func(step int, action regulation.Action, entered, due, left int, branch regulation.Outcome, by domain.Actor, outcome deadlines.Outcome) deadlines.Visit {
+		v := deadlines.Visit{Application: "a", Service: "casino-license", Channel: "center", Licensor: "committee", Request: "issue",
+			Step: step, Action: string(action), Nth: 1, Entered: after(entered), Left: after(left), Branch: string(branch),
+			Role: string(by.Role), Organization: by.Organization, Outcome: outcome}
+		if due > 0 {
+			v.Due, v.Calendar = after(due), "2026.1"
+		}
+		return v
+	}
+	want := []deadlines.Visit{
+		visit(1, regulation.Authorize, 0, 0, 0, "", operator, deadlines.OnTime),
+		visit(2, regulation.FillForm, 0, 100, 60, "", operator, deadlines.OnTime),
+		visit(3, regulation.QueryRegisters, 60, 75, 80, regulation.Found, domain.System, deadlines.Late),
+		visit(4, "", 80, 0, 80, regulation.Found, domain.System, deadlines.OnTime),
+		visit(5, regulation.IssueResult, 80, 5000, 4000, regulation.Refused, officer, deadlines.OnTime),
+		visit(6, "", 4000, 0, 4000, regulation.Refused, officer, deadlines.OnTime),
+	}
+	got, err := m.Visits(t.Context(), "a", after(9999))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("visits (-want +got):\n%s", diff)
+	}
+	if _, err := m.Visits(t.Context(), "b", begin); !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("an unknown application: %v", err)
+	}
+}
+
+func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		left time.Duration // after the due time; 0 with open set: not left
+		open bool
+		now  time.Duration
+		want deadlines.Outcome
+	}{
+		{"left before", -time.Microsecond, false, time.Hour, deadlines.OnTime},
+		{"left when due", 0, false, time.Hour, deadlines.OnTime},
+		{"left after", time.Microsecond, false, time.Hour, deadlines.Late},
+		{"open before", 0, true, -time.Microsecond, deadlines.Waiting},
+		{"open when due", 0, true, 0, deadlines.Waiting},
+		{"open after", 0, true, time.Microsecond, deadlines.Overdue},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			due := after(100)
+			s := &sample.Script{}
+			opened(s, "a")
+			if !tt.open {
+				s.Add(domain.ApplicationCategory, "a", due.Add(tt.left), operator, application.Filed{Progress: application.Progress{Completes: []int{2}, Ends: true}})
+			}
+			m, now := open(t, s.Commits), due.Add(tt.now)
+			visits, err := m.Visits(t.Context(), "a", now)
+			if err != nil || len(visits) != 2 || visits[1].Outcome != tt.want {
+				t.Errorf("visits: %+v %v", visits, err)
+			}
+			want := deadlines.Figure{Service: "casino-license", Channel: "center", Step: 2, Action: "fill-form", Visits: 1}
+			switch tt.want {
+			case deadlines.OnTime:
+				want.OnTime = 1
+			case deadlines.Late:
+				want.Late = 1
+			case deadlines.Waiting:
+				want.Open = 1
+			case deadlines.Overdue:
+				want.Overdue = 1
+			}
+			if !tt.open {
+				took := 100*time.Second + tt.left
+				want.Median, want.P90, want.P99, want.Max = took, took, took, took
+			}
+			figures, err := m.Steps(t.Context(), deadlines.Filter{Step: 2}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]deadlines.Figure{want}, figures); diff != "" {
+				t.Errorf("figures (-want +got):\n%s", diff)
+			}
+			tallies, err := m.Tallies(t.Context(), now)
+			if err != nil || len(tallies) != 2 {
+				t.Fatal(tallies, err)
+			}
+			if g := tallies[1]; g.OnTime != int64(want.OnTime) || g.Late != int64(want.Late) || g.Open != int64(want.Open) || g.Overdue != int64(want.Overdue) {
+				t.Errorf("tally: %+v", g)
+			}
+			for _, outcome := range []deadlines.Outcome{deadlines.OnTime, deadlines.Late, deadlines.Waiting, deadlines.Overdue} {
+				p, err := m.List(t.Context(), deadlines.Filter{Step: 2, Outcome: outcome}, now, "", 0)
+				if err != nil || (len(p.Visits) == 1) != (outcome == tt.want) {
+					t.Errorf("listed as %s: %d, %v", outcome, len(p.Visits), err)
+				}
+			}
+			p, err := m.Overdue(t.Context(), deadlines.Filter{}, now, "", 0)
+			if err != nil || (len(p.Visits) == 1) != (tt.want == deadlines.Overdue) {
+				t.Errorf("overdue: %d, %v", len(p.Visits), err)
+			}
+		})
+	}
+}
+
+func TestWithdrawnIsAWayOut(t *testing.T) {
+	for seconds, want := range map[int]deadlines.Outcome{100: deadlines.OnTime, 101: deadlines.Late} {
+		s := &sample.Script{}
+		opened(s, "a")
+		s.Add(domain.ApplicationCategory, "a", after(seconds), operator, application.Withdrawn{Progress: application.Progress{Ends: true}})
+		visits, err := open(t, s.Commits).Visits(t.Context(), "a", after(9999))
+		if err != nil || len(visits) != 2 {
+			t.Fatal(visits, err)
+		}
+		if v := visits[1]; v.Branch != deadlines.Withdrawn || v.Outcome != want || !v.Left.Equal(after(seconds)) {
+			t.Errorf("%+v", v)
+		}
+	}
+}
+
+func TestRepeatedVisitsAreCounted(t *testing.T) {
+	s := &sample.Script{}
+	opened(s, "a")
+	s.Add(domain.ApplicationCategory, "a", after(10), operator, application.Filed{Progress: enters(3, regulation.QueryRegisters, 0, 2)})
+	s.Add(domain.ApplicationCategory, "a", after(20), operator, application.Filed{Progress: enters(2, regulation.FillForm, 0, 3)})
+	visits, err := open(t, s.Commits).Visits(t.Context(), "a", after(30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var nth []int
+	for _, v := range visits {
+		nth = append(nth, v.Step*10+v.Nth)
+	}
+	if diff := cmp.Diff([]int{11, 21, 31, 22}, nth); diff != "" {
+		t.Errorf("step and visit (-want +got):\n%s", diff)
+	}
+}
+
+// The figures are counted once more here, from the visits one by one.
+func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
+	m := open(t, nil)
+	if err := m.Apply(t.Context(), sample.Commits(300, 21)); err != nil {
+		t.Fatal(err)
+	}
+	now := sample.Begin.AddDate(0, 5, 0)
+	from, before := sample.Begin.AddDate(0, 1, 0), sample.Begin.AddDate(0, 4, 0)
+	for _, f := range []deadlines.Filter{{}, {Service: "casino-license"}, {Channel: "portal", ByLicensor: true}, {Step: 14, From: from, Before: before}, {Licensor: "akimat", Request: "issue"}} {
+		figures, err := m.Steps(t.Context(), f, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(figuresOf(all(t, m, f, now), f), figures); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", f, diff)
+		}
+	}
+	tallies, err := m.Tallies(t.Context(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var onTime, late, open, overdue, buckets int64
+	for _, g := range tallies {
+		onTime, late, open, overdue = onTime+g.OnTime, late+g.Late, open+g.Open, overdue+g.Overdue
+		if !slices.IsSorted(g.AtMost) || g.AtMost[len(g.AtMost)-1] > g.OnTime+g.Late {
+			t.Errorf("histogram: %+v", g)
+		}
+		buckets += g.AtMost[2]
+	}
+	want := map[deadlines.Outcome]int64{}
+	var short int64
+	for _, v := range all(t, m, deadlines.Filter{}, now) {
+		want[v.Outcome]++
+		if !v.Left.IsZero() && v.Left.Sub(v.Entered) <= deadlines.Buckets[2] {
+			short++
+		}
+	}
+	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short {
+		t.Errorf("tallies %d %d %d %d %d, visits %v %d", onTime, late, open, overdue, buckets, want, short)
+	}
+	if late == 0 || overdue == 0 || open == 0 {
+		t.Error("the sample is too well behaved to test anything")
+	}
+}
+
+// all lists the visits in small pages.
+func all(t *testing.T, m *deadlines.Model, f deadlines.Filter, now time.Time) (visits []deadlines.Visit) {
+	t.Helper()
+	for cursor := ""; ; {
+		p, err := m.List(t.Context(), f, now, cursor, 37)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visits = append(visits, p.Visits...)
+		if cursor = p.Next; cursor == "" {
+			return visits
+		}
+	}
+}
+
+func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure {
+	type key struct {
+		service, channel, licensor string
+		step                       int
+	}
+	sums, took := map[key]*deadlines.Figure{}, map[key][]time.Duration{}
+	for _, v := range visits {
+		k := key{v.Service, v.Channel, v.Licensor, v.Step}
+		if !f.ByLicensor {
+			k.licensor = ""
+		}
+		if sums[k] == nil {
+			sums[k] = &deadlines.Figure{Service: k.service, Channel: k.channel, Licensor: k.licensor, Step: k.step}
+		}
+		g := sums[k]
+		g.Action = max(g.Action, v.Action)
+		g.Visits++
+		switch v.Outcome {
+		case deadlines.OnTime:
+			g.OnTime++
+		case deadlines.Late:
+			g.Late++
+		case deadlines.Waiting:
+			g.Open++
+		case deadlines.Overdue:
+			g.Overdue++
+		}
+		if !v.Left.IsZero() {
+			took[k] = append(took[k], v.Left.Sub(v.Entered))
+		}
+	}
+	var figures []deadlines.Figure
+	for k, g := range sums {
+		if d := took[k]; len(d) > 0 {
+			slices.Sort(d)
+			nearest := func(p float64) time.Duration {
+				for i := range d {
+					if float64(i+1)/float64(len(d)) >= p {
+						return d[i]
+					}
+				}
+				return d[len(d)-1]
+			}
+			g.Median, g.P90, g.P99, g.Max = nearest(.5), nearest(.9), nearest(.99), d[len(d)-1]
+		}
+		figures = append(figures, *g)
+	}
+	slices.SortFunc(figures, func(a, b deadlines.Figure) int {
+		switch {
+		case a.Service != b.Service:
+			return cmpText(a.Service, b.Service)
+		case a.Channel != b.Channel:
+			return cmpText(a.Channel, b.Channel)
+		case a.Step != b.Step:
+			return a.Step - b.Step
+		}
+		return cmpText(a.Licensor, b.Licensor)
+	})
+	return figures
+}
+
+func cmpText(a, b string) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+func TestOverduePagesGoOnWhereTheyEnded(t *testing.T) {
+	s := &sample.Script{}
+	for _, id := range []string{"a", "b", "c", "d", "e"} { // all are due at the same instant
+		opened(s, id)
+	}
+	m := open(t, s.Commits)
+	var got []string
+	for cursor := ""; ; {
+		p, err := m.Overdue(t.Context(), deadlines.Filter{Service: "casino-license"}, after(500), cursor, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range p.Visits {
+			got = append(got, v.Application)
+		}
+		if cursor = p.Next; cursor == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, f := range []func() error{
+		func() error { _, err := m.Overdue(t.Context(), deadlines.Filter{}, begin, "AA", 2); return err },
+		func() error { _, err := m.Overdue(t.Context(), deadlines.Filter{}, begin, "", -1); return err },
+		func() error {
+			_, err := m.List(t.Context(), deadlines.Filter{Outcome: "never"}, begin, "", 0)
+			return err
+		},
+		func() error { _, err := m.List(t.Context(), deadlines.Filter{}, begin, "%", 0); return err },
+	} {
+		if err := f(); !errors.Is(err, domain.ErrInvalid) {
+			t.Errorf("wrong input: %v", err)
+		}
+	}
+}
