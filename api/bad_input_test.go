@@ -34,6 +34,7 @@ func TestBadInput(t *testing.T) {
 		{"malformed JSON", "company", "POST", "/api/v1/applications", `{"service":`, 400, "json-malformed", nil},
 		{"two JSON values", "company", "POST", "/api/v1/applications", opening + "{}", 400, "json-malformed", nil},
 		{"not UTF-8", "company", "POST", "/api/v1/applications", change("broker", "\xff"), 400, "json-malformed", nil},
+		{"control characters", "company", "PUT", at(a.ID, "/form"), `{"form":{"name":"\u0000"}}`, 400, "json-malformed", nil},
 		{"no body", "company", "POST", "/api/v1/applications", nil, 400, "body-required", nil},
 		{"an array", "company", "POST", "/api/v1/applications", "[]", 422, "form-invalid", nil},
 		{"null", "company", "POST", "/api/v1/applications", "null", 422, "form-invalid", nil},

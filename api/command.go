@@ -10,8 +10,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -107,15 +109,50 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, fmt.Errorf("content type %.80q: %w", kind, errMediaType)
 		}
 	}
+	defer hurry(w, bodyTime)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return nil, bodyError(err, maxBody)
 	}
-	if !utf8.Valid(body) {
-		return nil, fail("json-malformed", fmt.Errorf("not UTF-8: %w", domain.ErrInvalid))
+	if !utf8.Valid(body) || controls(body) {
+		return nil, fail("json-malformed", fmt.Errorf("not UTF-8, or control characters: %w", domain.ErrInvalid))
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, nil
+}
+
+// controls reports whether a string in the JSON has an escaped control character other than a tab or
+// the end of a line: no text of ours has any, and what is stored is shown to people.
+func controls(body []byte) bool {
+	for i := 0; i+1 < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		i++
+		switch body[i] {
+		case 'b', 'f':
+			return true
+		case 'u':
+			n, err := strconv.ParseUint(string(body[i+1:min(i+5, len(body))]), 16, 16)
+			if err == nil && n < ' ' && n != '\t' && n != '\n' && n != '\r' {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// How long a client may take to send a body, so that slow ones do not hold connections for ever.
+const (
+	bodyTime   = 30 * time.Second
+	uploadTime = 5 * time.Minute
+)
+
+// hurry bounds the time for reading until the returned function is called.
+func hurry(w http.ResponseWriter, limit time.Duration) func() {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(limit)) // without a deadline it works as well, only slower
+	return func() { _ = c.SetReadDeadline(time.Time{}) }
 }
 
 // bodyError says why a body could not be read: it is too large, or the client broke off.
@@ -124,7 +161,7 @@ func bodyError(err error, limit int64) error {
 	if errors.As(err, &large) || errors.Is(err, domain.ErrTooLarge) {
 		return fail("too-large", fmt.Errorf("body: %w", domain.ErrTooLarge), "limit", strconv.FormatInt(limit, 10))
 	}
-	if errors.Is(err, domain.ErrUnavailable) {
+	if errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("read body: %w: %w", domain.ErrInvalid, err)

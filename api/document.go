@@ -49,6 +49,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	if state.Step == 0 {
 		return domain.Reject("application-closed", "the procedure is over")
 	}
+	defer hurry(w, uploadTime)()
 	// The headers of a multipart body need some room besides the file.
 	r.Body = http.MaxBytesReader(w, r.Body, maxDocument+64<<10)
 	content, name, media, err := file(r)

@@ -135,6 +135,16 @@ func TestRefusals(t *testing.T) {
 	if c = app(w.call("company", "GET", at(c.ID, ""), nil)); c.Status != "refused" || c.Refusal.Stage != "payment" {
 		t.Errorf("unpaid: %+v", c)
 	}
+	late := api.PaymentNotice{Application: c.ID, Order: c.Payment.Order, Reference: "late", Amount: c.Payment.Amount, Currency: "KZT", Paid: true}
+	for range 2 { // the gateway is not to repeat it for ever
+		n := decode[v1.Noticed](w.call("", "POST", "/api/v1/payments/callback", late, "Seal", "genuine").want(200))
+		if n.Status != "not-applied" || n.Code != "application-closed" {
+			t.Errorf("late notice: %+v", n)
+		}
+	}
+	if !strings.Contains(w.logged.String(), "payment notice does not apply") {
+		t.Errorf("nobody learns of the late payment: %s", w.logged)
+	}
 	d := w.open("company", "commodity-broker-license", "portal", company)
 	if d = app(w.call("company", "POST", at(d.ID, "/withdrawal"), v1.Withdrawal{Reason: "ойландым"}).want(200)); d.Status != "withdrawn" {
 		t.Errorf("withdrawn: %+v", d)

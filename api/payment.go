@@ -56,9 +56,11 @@ func wirePayment(s application.State) *v1.Payment {
 }
 
 // paymentCallback takes the gateway's notice. The gateway repeats a notice until it is answered with
-// success, so what was done already, or cannot apply any more, is a success too where repeating it
-// would not help.
+// success, so a notice that a rule refuses is answered with success too: repeating it does not help.
+// Such a payment, of an application withdrawn meanwhile for instance, is for people to return, and
+// the log tells them.
 func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
+	defer hurry(w, bodyTime)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return bodyError(err, maxBody)
@@ -76,15 +78,19 @@ func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 			At: s.cfg.Now(), Order: notice.Order, Reference: notice.Reference, Amount: notice.Amount, Currency: notice.Currency,
 		}
 	}
+	w.Header().Set("Content-Type", "application/json")
 	reply, err := s.doAs(r.Context(), s.noticeMeta(notice), notice.Application, command)
+	var rejection *domain.Rejection
+	if errors.As(err, &rejection) {
+		s.log.Warn("a payment notice does not apply", "application", notice.Application, "order", notice.Order,
+			"paid", notice.Paid, "code", rejection.Code)
+		return json.NewEncoder(w).Encode(v1.Noticed{Status: "not-applied", Code: rejection.Code})
+	}
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(positionHeader, reply.Position)
-	return json.NewEncoder(w).Encode(struct {
-		Status string `json:"status"`
-	}{"recorded"})
+	return json.NewEncoder(w).Encode(v1.Noticed{Status: "recorded"})
 }
 
 // noticeMeta makes the same command of the same notice, however often it comes.

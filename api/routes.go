@@ -45,7 +45,7 @@ func (s *Server) applicationRoutes() {
 	operation(s, "POST "+at+"/rating", "rate-service", "Answer the questionnaire", s.rate)
 	if s.cfg.PaymentNotice != nil {
 		s.described(callback, "notify-payment", "For the payment gateway: its signed notice", s.paymentCallback,
-			"200", &huma.Response{Description: "Recorded"})
+			"200", answerOf("Taken note of", "application/json", s.schema(v1.Noticed{})))
 	}
 }
 

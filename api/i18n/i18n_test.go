@@ -92,10 +92,15 @@ func TestUnknownKeyIsSeen(t *testing.T) {
 // ground and the like must have a text, so that a new one cannot be forgotten.
 func TestDomainHasTexts(t *testing.T) {
 	texts := load(t)
-	found := scan(t, "../../domain", "../../projections")
+	found := scan(t, "../../domain", "../../projections", "..")
 	for key, where := range found {
 		if !texts.Has(key) {
 			t.Errorf("%s: no text %q", where, key)
+		}
+	}
+	for _, key := range texts.Keys() {
+		if strings.HasPrefix(key, "problem.") && found[key] == "" {
+			t.Errorf("text %q belongs to no error", key)
 		}
 	}
 	if len(found) < 120 {
@@ -143,6 +148,12 @@ func scan(t *testing.T, roots ...string) map[string]string {
 
 func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
 	add := func(key string, n ast.Node) { keys[key] = fset.Position(n.Pos()).String() }
+	problem := func(e ast.Expr) {
+		if s, ok := literal(e); ok {
+			add("problem."+s+".title", e)
+			add("problem."+s+".detail", e)
+		}
+	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl: // func (Opened) EventType() (string, int) { return "application-opened", 1 }
@@ -156,12 +167,21 @@ func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
 					return true
 				})
 			}
-		case *ast.CallExpr: // domain.Reject("code", …)
-			if name := callee(n); (name == "Reject") && len(n.Args) > 0 {
-				if s, ok := literal(n.Args[0]); ok {
-					add("problem."+s+".title", n)
-					add("problem."+s+".detail", n)
-				}
+		case *ast.CallExpr: // domain.Reject("code", …), fail("code", …)
+			if name := callee(n); (name == "Reject" || name == "fail" && file.Name.Name == "api") && len(n.Args) > 0 {
+				problem(n.Args[0])
+			}
+		case *ast.KeyValueExpr: // fault{code: "code"}
+			if key, ok := n.Key.(*ast.Ident); ok && key.Name == "code" {
+				problem(n.Value)
+			}
+		case *ast.AssignStmt: // f.code = "code"
+			if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && field.Sel.Name == "code" {
+				problem(n.Rhs[0])
+			}
+		case *ast.CompositeLit: // the error table: {kind, status, "code"}
+			if len(n.Elts) == 3 && n.Type == nil && file.Name.Name == "api" {
+				problem(n.Elts[2])
 			}
 		case *ast.ValueSpec: // const X Type = "token"; const CodeX = "code"
 			for i, v := range n.Values {
@@ -173,8 +193,7 @@ func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
 					add(prefixes[file.Name.Name+"."+id.Name]+s, n)
 				}
 				if strings.HasPrefix(n.Names[i].Name, "Code") {
-					add("problem."+s+".title", n)
-					add("problem."+s+".detail", n)
+					problem(v)
 				}
 			}
 		}

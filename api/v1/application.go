@@ -67,6 +67,12 @@ type Payment struct {
 	Paid     bool   `json:"paid"`
 }
 
+// Noticed answers the payment gateway. A notice that does not apply any more is not to be repeated.
+type Noticed struct {
+	Status string `json:"status" enum:"recorded,not-applied"`
+	Code   string `json:"code,omitempty" doc:"Why it does not apply"`
+}
+
 // Signing brings a signature over the bytes of GET …/signature.
 type Signing struct {
 	Signature string `json:"signature" minLength:"1" maxLength:"100000" doc:"The signature, base64"`
