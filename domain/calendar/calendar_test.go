@@ -121,7 +121,7 @@ func TestEveryExceptionHasItsBasis(t *testing.T) {
 			}
 			named := r.Kind == calendar.MovedOff || r.Kind == calendar.MovedOn ||
 				r.Name["kk"] != "" && r.Name["ru"] != "" && r.Name["en"] != ""
-			if r.Basis == "" || r.RecordedAt == "" || !named {
+			if r.Basis == nil || r.RecordedAt == "" || !named {
 				t.Errorf("%s: %+v: wants a name, a basis and the day it became known", d, r)
 			}
 		}

@@ -82,6 +82,9 @@ func (h Hours) String() string {
 	return clock(h.Opens) + "-" + clock(h.Closes)
 }
 
+// MarshalText writes the hours as ParseHours reads them.
+func (h Hours) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
 func (h Hours) orDefault() Hours {
 	if h == (Hours{}) {
 		return DefaultHours
