@@ -1,0 +1,3 @@
+package diagram
+
+func (c *chart) bpmn() ([]byte, error) { return nil, nil }
