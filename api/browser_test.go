@@ -1,0 +1,158 @@
+package api_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/tizilim/tizilim/api/v1"
+)
+
+// browser starts Chromium. Where there is none the test is skipped, loudly; with
+// TIZILIM_REQUIRE_BROWSER=1 it fails.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		const message = "NO BROWSER: the pages were not tried in a real one; install Chromium"
+		if os.Getenv("TIZILIM_REQUIRE_BROWSER") == "1" {
+			t.Fatal(message)
+		}
+		t.Skip(message)
+	}
+	ctx, end := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+	))
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Log("close the browser:", err)
+		}
+		end()
+	})
+	return ctx
+}
+
+// complaints gathers what the browser says against the pages: blocked styles, failed loads.
+type complaints struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (c *complaints) listen(ctx context.Context) error {
+	return chromedp.Listen(ctx, func(event any) {
+		if e, ok := event.(*log.EventEntryAdded); ok && e.Entry.Level == "error" {
+			c.mu.Lock()
+			c.list = append(c.list, e.Entry.Text+" "+e.Entry.URL)
+			c.mu.Unlock()
+		}
+	})
+}
+
+func TestInBrowser(t *testing.T) {
+	ctx := browser(t)
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	w.issued("person", "import-export-license", person, "officer")
+	w.call("officer", "POST", "/api/v1/licenses/"+number+"/suspension", v1.Suspend{From: "2026-11-24", Until: "2026-12-24", Reason: "тексеру"}).want(200)
+	w.open("company", "commodity-dealer-license", "portal", company)
+	w.clock.pass(time.Hour)
+	var said complaints
+	if err := said.listen(ctx); err != nil {
+		t.Fatal(err)
+	}
+	do := func(steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// By keyboard alone: the first stop is the skip link, and the search works with Enter.
+	do(chromedp.Navigate(w.url+"/?lang=kk"), chromedp.KeyEvent(kb.Tab))
+	if focused := script[string](t, ctx, `document.activeElement.className`); focused != "skip" {
+		t.Errorf("the first stop is %q", focused)
+	}
+	link := chromedp.CSS(`a[href="/licenses/` + number + `"]`)
+	do(chromedp.SendKeys(chromedp.CSS("#q"), "жарық ә"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#q[value]:not([value=''])")),
+		chromedp.WaitVisible(link), chromedp.Click(link), chromedp.WaitVisible(chromedp.CSS("#history")))
+	if title, status := script[string](t, ctx, `document.querySelector("h1").innerText`), script[string](t, ctx, `document.querySelector(".standing").innerText`); title != number+" лицензиясы" || status != "қолданылуы тоқтатыла тұрған" {
+		t.Errorf("title %q, status %q", title, status)
+	}
+	// Another language of the same page, which is remembered.
+	do(chromedp.Click(chromedp.CSS(`.languages a[lang="ru"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="ru"] #history`)),
+		chromedp.Click(chromedp.CSS(`nav.main a[href="/deadlines"]`)), chromedp.WaitVisible(chromedp.CSS(`html[lang="ru"] table.figures`)))
+
+	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/no-such-page"} {
+		for _, lang := range []string{"kk", "ru", "en"} {
+			for _, width := range []int64{320, 390, 1280} {
+				w.look(t, ctx, path, lang, width)
+			}
+		}
+	}
+	for _, c := range said.list {
+		if !strings.Contains(c, "404") && !strings.Contains(c, "422") { // the pages that are errors
+			t.Errorf("the browser complains: %s", c)
+		}
+	}
+}
+
+// look opens a page at a width and checks what is to hold on all of them.
+func (w *world) look(t *testing.T, ctx context.Context, path, lang string, width int64) {
+	t.Helper()
+	sep := "?"
+	if strings.Contains(path, "?") {
+		sep = "&"
+	}
+	err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(w.url+path+sep+"lang="+lang))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := script[bool](t, ctx, `document.documentElement.scrollWidth > innerWidth`)
+	unlabeled := script[[]string](t, ctx, `[...document.querySelectorAll("input,select")].filter(e => e.labels.length != 1).map(e => e.name)`)
+	headless := script[[]string](t, ctx, `[...document.querySelectorAll("th")].filter(e => !e.scope).map(e => e.innerText)`)
+	clipped := script[[]string](t, ctx, `[...document.querySelectorAll("h1,h2,p,td,th,dd,dt,button,label,li")].filter(e => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1).map(e => e.tagName + " " + e.innerText)`)
+	if wide || len(unlabeled)+len(headless)+len(clipped) > 0 {
+		t.Errorf("%s in %s, %d wide: scrolls sideways %t, without label %v, headers without scope %v, clipped %q", path, lang, width, wide, unlabeled, headless, clipped)
+	}
+	if dir := os.Getenv("TIZILIM_SCREENSHOTS"); dir != "" {
+		w.shoot(t, ctx, filepath.Join(dir, strings.NewReplacer("/", "_", "?", "_").Replace(path)+"-"+lang), width)
+	}
+}
+
+// script is what a script in the page says.
+func script[T any](t *testing.T, ctx context.Context, source string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](source))
+	if err != nil {
+		t.Fatalf("%s: %v", source, err)
+	}
+	return v
+}
+
+// shoot keeps a picture of the page, for people to look at.
+func (w *world) shoot(t *testing.T, ctx context.Context, name string, width int64) {
+	t.Helper()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name+"-"+map[bool]string{true: "phone", false: "wide"}[width < 500]+".jpg", picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
