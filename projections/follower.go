@@ -114,6 +114,7 @@ func (f *Follower) firstHead(ctx context.Context) (domain.Position, bool) {
 			f.err = err
 			f.changed.ring()
 			f.mu.Unlock()
+			f.logger.Error("the log has no head: no projection is fed", "err", err)
 			return 0, false
 		}
 	}
