@@ -148,11 +148,11 @@ func script[T any](t *testing.T, ctx context.Context, source string) T {
 // shoot keeps a picture of the page, for people to look at.
 func (w *world) shoot(t *testing.T, ctx context.Context, name string, width int64) {
 	t.Helper()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name+"-"+map[bool]string{true: "phone", false: "wide"}[width < 500]+".jpg", picture, 0o644); err != nil {
+	if err := os.WriteFile(name+"-"+map[bool]string{true: "phone", false: "wide"}[width < 500]+".png", picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,9 +2,6 @@ package api_test
 
 import (
 	"encoding/csv"
-	"encoding/json"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -358,129 +355,6 @@ func TestSafeCell(t *testing.T) {
 	}
 }
 
-func TestDeadlines(t *testing.T) {
-	w := newWorld(t)
-	w.open("company", "commodity-broker-license", "portal", company)
-	w.clock.pass(3 * time.Hour)
-	steps := decode[v1.DeadlineSteps](w.call("", "GET", "/api/v1/deadlines/steps?service=commodity-broker-license&channel=portal", nil).want(200)).Items
-	if len(steps) != 2 || steps[0].Action != "authorize" || steps[0].OnTime != 1 || steps[1].Action != "fill-form" || steps[1].Overdue != 1 {
-		t.Errorf("steps %+v", steps)
-	}
-	sums := decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?from=2026-11-24&to=2026-11-24", nil).want(200)).Items
-	if len(sums) != 1 || sums[0].Visits != 2 || sums[0].Overdue != 1 || sums[0].OnTime != 1 {
-		t.Errorf("summary %+v", sums)
-	}
-	if sums = decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?to=2026-11-23", nil).want(200)).Items; len(sums) != 0 {
-		t.Errorf("summary of another day %+v", sums)
-	}
-	for who, want := range map[string]int{"officer": 1, "other-officer": 0, "auditor": 1} {
-		if late := decode[v1.Overdue](w.call(who, "GET", "/api/v1/deadlines/overdue", nil).want(200)).Items; len(late) != want {
-			t.Errorf("%s sees %+v", who, late)
-		}
-	}
-	if list := decode[v1.Applications](w.call("officer", "GET", "/api/v1/applications?overdue=true&role=applicant", nil).want(200)).Items; len(list) != 1 {
-		t.Errorf("overdue applications %+v", list)
-	}
-}
-
-func TestEvents(t *testing.T) {
-	w := newWorld(t)
-	a := w.examined("company", "commodity-broker-license", company)
-	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
-	if len(all) < 9 || all[0].Type != "application-opened" || all[0].Subject != a.ID || all[0].SpecVersion != "1.0" || all[0].Sequence != "1.0" {
-		t.Fatalf("events %+v", all)
-	}
-	var paged []v1.CloudEvent
-	after := ""
-	for range len(all) + 1 { // one by one, also within a commit of several events
-		batch := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1&after="+after, nil).want(200))
-		if len(batch) == 0 {
-			break
-		}
-		paged = append(paged, batch...)
-		after = batch[0].Sequence
-	}
-	if diff := cmp.Diff(all, paged); diff != "" {
-		t.Errorf("one by one:\n%s", diff)
-	}
-	if rest := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?after=999", nil).want(200)); len(rest) != 0 {
-		t.Errorf("after the end: %+v", rest)
-	}
-}
-
-// feed reads server-sent events until told to stop.
-func (w *world) feed(t *testing.T, after string) (next func() v1.CloudEvent, body io.Closer) {
-	t.Helper()
-	r := must(http.NewRequest("GET", w.url+"/api/v1/events", nil))
-	r.Header.Set("Authorization", "Bearer auditor-token")
-	r.Header.Set("Accept", "text/event-stream")
-	r.Header.Set("Last-Event-ID", after)
-	res := must(http.DefaultClient.Do(r))
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatalf("feed: %d %v", res.StatusCode, res.Header)
-	}
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		buf, text := make([]byte, 1<<16), ""
-		for {
-			n, err := res.Body.Read(buf)
-			text += string(buf[:n])
-			for {
-				line, rest, ok := strings.Cut(text, "\n")
-				if !ok {
-					break
-				}
-				text = rest
-				lines <- line
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return func() v1.CloudEvent {
-		for line := range lines {
-			if data, ok := strings.CutPrefix(line, "data: "); ok {
-				var e v1.CloudEvent
-				if err := json.Unmarshal([]byte(data), &e); err != nil {
-					t.Fatal(err)
-				}
-				return e
-			}
-		}
-		return v1.CloudEvent{}
-	}, res.Body
-}
-
-func TestFeed(t *testing.T) {
-	w := newWorld(t)
-	a := w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)
-	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events", nil).want(200))
-	next, body := w.feed(t, "")
-	for _, want := range all { // what is there
-		if diff := cmp.Diff(want, next()); diff != "" {
-			t.Errorf("feed:\n%s", diff)
-		}
-	}
-	w.pay(a) // what comes
-	paid := next()
-	if paid.Type != "application-paid" {
-		t.Errorf("feed goes on with %+v", paid)
-	}
-	if err := body.Close(); err != nil {
-		t.Error(err)
-	}
-	again, _ := w.feed(t, all[len(all)-1].Sequence) // and once more from where one was
-	if e := again(); e.Sequence != paid.Sequence {
-		t.Errorf("resumed with %+v, want %s", e, paid.Sequence)
-	}
-	w.server.Close()
-	if e := again(); e.ID != "" {
-		t.Errorf("after shutdown came %+v", e)
-	}
-}
-
 // TestConcurrentApprovals: many decisions at once make numbers without gaps or repeats.
 func TestConcurrentApprovals(t *testing.T) {
 	w := newWorld(t)
@@ -503,49 +377,4 @@ func TestConcurrentApprovals(t *testing.T) {
 			t.Errorf("number %s, want %s", number, want)
 		}
 	}
-}
-
-func TestMetrics(t *testing.T) {
-	w := newWorld(t)
-	w.issued("company", "commodity-broker-license", company, "officer")
-	w.open("company", "commodity-dealer-license", "portal", company)
-	w.clock.pass(time.Hour)
-	text := w.call("", "GET", "/metrics", nil).want(200).body
-	for _, want := range []string{
-		`tizilim_licenses{licensor="trade-committee",service="commodity-broker-license",status="active"} 1`,
-		`tizilim_steps_open{action="fill-form",channel="portal",licensor="trade-committee",overdue="true",service="commodity-dealer-license",step="3"} 1`,
-		`tizilim_step_visits_total{action="pay",channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-broker-license"`,
-		`tizilim_step_duration_seconds_bucket{`,
-		`tizilim_projection_lag_commits{projection="licenses"} 0`,
-		`tizilim_projection_healthy{projection="deadlines"} 1`,
-		`tizilim_store_healthy 1`,
-		`tizilim_append_duration_seconds_count 0`,
-		`tizilim_http_request_duration_seconds_count{code="201",method="POST",route="POST /api/v1/applications"} 2`,
-		`go_goroutines`, `process_open_fds`,
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %s", want)
-		}
-	}
-	if strings.Contains(text, "error") {
-		t.Errorf("metrics:\n%s", text)
-	}
-	r := must(http.NewRequest("GET", w.url+"/metrics", nil))
-	r.Header.Set("Accept", "application/openmetrics-text")
-	if res := must(http.DefaultClient.Do(r)); res.StatusCode != 200 {
-		t.Errorf("open metrics: %d", res.StatusCode)
-	}
-}
-
-// TestReadiness: a projection that stopped turns readiness off and says so, and reads go on.
-func TestReadiness(t *testing.T) {
-	w := newWorld(t)
-	w.call("", "GET", "/readyz", nil).want(200)
-	w.follow.Stop()
-	h := decode[v1.Health](w.call("", "GET", "/readyz", nil).want(503))
-	if len(h.Reasons) == 0 || !strings.Contains(h.Reasons[0], "projection") {
-		t.Errorf("readyz %+v", h)
-	}
-	w.call("", "GET", "/api/v1/licenses", nil).want(200)
-	w.call("company", "POST", "/api/v1/applications", opening).want(202)
 }
