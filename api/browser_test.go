@@ -98,9 +98,13 @@ func TestInBrowser(t *testing.T) {
 	do(chromedp.Click(chromedp.CSS(`.languages a[lang="ru"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="ru"] #history`)),
 		chromedp.Click(chromedp.CSS(`nav.main a[href="/deadlines"]`)), chromedp.WaitVisible(chromedp.CSS(`html[lang="ru"] table.figures`)))
 
+	widths := []int64{320, 390, 1280}
+	if testing.Short() {
+		widths = []int64{320}
+	}
 	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/no-such-page"} {
 		for _, lang := range []string{"kk", "ru", "en"} {
-			for _, width := range []int64{320, 390, 1280} {
+			for _, width := range widths {
 				w.look(t, ctx, path, lang, width)
 			}
 		}

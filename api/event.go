@@ -126,45 +126,42 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, after place) error
 	if _, err := fmt.Fprint(w, "retry: 2000\n\n"); err != nil || out.Flush() != nil {
 		return nil
 	}
-	commits, failed := make(chan domain.Commit), make(chan error, 1)
-	go func() {
-		defer close(commits)
-		for c, err := range s.cfg.Log.Follow(ctx, after.start()) {
-			if err != nil {
-				failed <- err
-				return
-			}
-			select {
-			case commits <- c:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	commits, failed := s.follow(ctx, after)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		var err error
 		select {
-		case c, open := <-commits:
-			if !open {
-				select {
-				case err := <-failed:
-					return fmt.Errorf("follow the log: %w", err)
-				default:
-					return nil
-				}
-			}
+		case c := <-commits:
 			err = sendEvents(w, cloudEvents(c, after))
+		case err := <-failed:
+			return err // nil where the log ended because everything ends
 		case <-beat.C:
 			_, err = fmt.Fprint(w, ": still here\n\n")
-		case <-ctx.Done():
-			return nil
 		}
 		if err != nil || out.Flush() != nil {
 			return nil
 		}
 	}
+}
+
+// follow reads the log in the background until ctx ends; failed says why it ended.
+func (s *Server) follow(ctx context.Context, after place) (<-chan domain.Commit, <-chan error) {
+	commits, failed := make(chan domain.Commit), make(chan error, 1)
+	go func() {
+		for c, err := range s.cfg.Log.Follow(ctx, after.start()) {
+			if err != nil {
+				failed <- fmt.Errorf("follow the log: %w", err)
+				return
+			}
+			select {
+			case commits <- c:
+			case <-ctx.Done():
+			}
+		}
+		failed <- nil
+	}()
+	return commits, failed
 }
 
 func sendEvents(w http.ResponseWriter, events []v1.CloudEvent) error {
