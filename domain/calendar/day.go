@@ -85,6 +85,12 @@ func (h Hours) String() string {
 // MarshalText writes the hours as ParseHours reads them.
 func (h Hours) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
+// UnmarshalText reads the hours as ParseHours does.
+func (h *Hours) UnmarshalText(text []byte) (err error) {
+	*h, err = ParseHours(string(text))
+	return err
+}
+
 func (h Hours) orDefault() Hours {
 	if h == (Hours{}) {
 		return DefaultHours

@@ -198,6 +198,13 @@ func TestExplanationTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var again calendar.Explanation
+		if err := json.Unmarshal(data, &again); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(e, &again); diff != "" {
+			t.Errorf("%s is not read back from JSON\n%s", name, diff)
+		}
 		if name == "august-2026" {
 			golden(t, name+".json", append(data, '\n'))
 		}

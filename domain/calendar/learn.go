@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// maxYears is how many years a calendar may cover: as many as the reasons of their days can be numbered.
+const maxYears = 50
+
 // known is what has become known up to a version. Each further version is learned on top.
 type known struct {
 	version       string
@@ -96,6 +99,9 @@ func (k *known) head(src *source) []error {
 		k.first = f.FirstYear
 	}
 	k.version, k.recorded, k.last = f.Version, f.RecordedAt, max(k.last, f.LastYear)
+	if k.last-k.first >= maxYears {
+		refuse("last_year", "covers the years %d to %d: %d at most", k.first, k.last, maxYears)
+	}
 	return problems
 }
 
@@ -280,8 +286,21 @@ func (k *known) note(src *source, c *Calendar) {
 			n, _ := number(change.Day)
 			k.withdrawn[n] = &Withdrawal{
 				Kind: was.Kind, Name: was.Name, Of: was.Of, On: src.file.RecordedAt,
-				Basis: k.acts[src.file.Withdrawn[0].Basis],
+				Basis: k.acts[cause(src.file.Withdrawn, change).Basis],
 			}
 		}
 	}
+}
+
+// cause is the withdrawal that changed the day: the one about it or about the day it came from. A
+// carry-over that was only pushed away has the first one for its cause.
+func cause(all []withdrawal, c Change) withdrawal {
+	for _, w := range all {
+		for _, d := range []Day{c.Day, c.From.Of} {
+			if d != "" && (d == w.DayOff || d == w.Move || string(d[len("2006-"):]) == w.Holiday) {
+				return w
+			}
+		}
+	}
+	return all[0]
 }

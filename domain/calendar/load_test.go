@@ -35,12 +35,13 @@ recorded_at: 2026-02-01
 last_year: 2027
 acts:
   repeal: {kk: күшін жою, ru: отмена, en: a repeal}
+  another: {kk: тағы, ru: другая, en: another}
 moves:
   - {off: 2027-03-10, working: 2027-03-13, basis: decree}
 withdrawn:
   - {holiday: 03-08, after: 2026, basis: repeal}
   - {move: 2026-03-10, basis: repeal}
-  - {day_off: 2026-01-07, basis: repeal}
+  - {day_off: 2026-01-07, basis: another}
 `
 
 func open(texts ...string) (*History, error) {
@@ -75,8 +76,13 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	_, r, err := newest.Working("2026-01-07")
-	if err != nil || r.Withdrawn == nil || r.Withdrawn.Kind != DayOff || r.Withdrawn.On != "2026-02-01" || r.Withdrawn.Basis.ID != "repeal" {
+	if err != nil || r.Withdrawn == nil || r.Withdrawn.Kind != DayOff || r.Withdrawn.On != "2026-02-01" || r.Withdrawn.Basis.ID != "another" {
 		t.Errorf("what was taken back says %+v, %v", r.Withdrawn, err)
+	}
+	for day, want := range map[Day]string{"2026-03-10": "repeal", "2026-03-14": "repeal", "2027-03-08": ""} {
+		if _, r, _ := newest.Working(day); (r.Withdrawn == nil) != (want == "") || want != "" && r.Withdrawn.Basis.ID != want {
+			t.Errorf("%s was taken back: %+v, want by %q", day, r.Withdrawn, want)
+		}
 	}
 	if _, r, _ := old.Working("2026-01-07"); r.RecordedAt != "2026-01-01" || r.Basis.Text["en"] != "a law" {
 		t.Errorf("%+v", r)
@@ -95,6 +101,7 @@ func TestOpenTellsFileLineAndReason(t *testing.T) {
 		{"no day of recording", "1", "recorded_at: 2026-01-01", "recorded_at: soon", `kz-2026-01-01.yaml:2: recorded_at "soon"`},
 		{"a day of recording that the version does not name", "1", "recorded_at: 2026-01-01", "recorded_at: 2026-01-02", `kz-2026-01-01.yaml:1: version "kz-2026-01-01" does not end`},
 		{"years the wrong way round", "1", "last_year: 2026", "last_year: 2025", "kz-2026-01-01.yaml:3: the first version covers the years 2026 to 2025"},
+		{"more years than anyone needs", "1", "last_year: 2026", "last_year: 2076", "kz-2026-01-01.yaml:4: covers the years 2026 to 2076: 50 at most"},
 		{"an act without Russian", "1", "ru: закон, ", "", `kz-2026-01-01.yaml:5: acts: "law" has no text in ru`},
 		{"a name without Kazakh", "1", "kk: көктем, ", "", `kz-2026-01-01.yaml:9: names: "spring" has no text in kk`},
 		{"no rule of carry-over", "1", "carried_over_by: law\n", "", `kz-2026-01-01.yaml: carried_over_by: no act ""`},
@@ -125,15 +132,15 @@ func TestOpenTellsFileLineAndReason(t *testing.T) {
 		{"a year left out", "2", "last_year: 2027", "last_year: 2028", "kz-2026-02-01.yaml:4: opens 2028 where kz-2026-01-01 ends with 2026: the next year is 2027"},
 		{"a year that is there", "2", "last_year: 2027", "last_year: 2026", "kz-2026-02-01.yaml:4: opens 2026 where"},
 		{"an act that is there", "2", "  repeal: ", "  law: {kk: а, ru: б, en: c}\n  repeal: ", `kz-2026-02-01.yaml:5: acts: "law" is there already`},
-		{"a name that is there", "2", "moves:", "names:\n  spring: {kk: а, ru: б, en: c}\nmoves:", `kz-2026-02-01.yaml:7: names: "spring" is there already`},
-		{"a day that an earlier version has otherwise", "2", "moves:", "days_off:\n  - {date: 2026-03-08, name: winter, basis: law}\nmoves:", "kz-2026-02-01.yaml:8: 2026-03-08 is a day-off here and a holiday by kz-2026-01-01.yaml:13"},
-		{"a holiday that an earlier version has", "2", "moves:", "holidays:\n  - {on: 03-08, name: winter, basis: law}\nmoves:", "kz-2026-02-01.yaml:8: 03-08 is a holiday of the same years by kz-2026-01-01.yaml:13"},
-		{"one day moved twice", "2", "withdrawn:", "  - {off: 2027-03-10, working: 2027-03-14, basis: decree}\nwithdrawn:", "kz-2026-02-01.yaml:9: 2027-03-10 cannot be moved off: it is a moved-off already by kz-2026-02-01.yaml:8"},
-		{"two days moved to one", "2", "withdrawn:", "  - {off: 2027-03-11, working: 2027-03-13, basis: decree}\nwithdrawn:", "kz-2026-02-01.yaml:9: 2027-03-13 cannot be worked instead: it is a moved-on already by kz-2026-02-01.yaml:8"},
-		{"taking back what is not there", "2", "day_off: 2026-01-07", "day_off: 2026-01-08", "kz-2026-02-01.yaml:12: 2026-01-08: no earlier version has that"},
-		{"taking back a holiday from no year on", "2", ", after: 2026", "", "kz-2026-02-01.yaml:10: one of holiday with after"},
-		{"taking back two things", "2", "{move: 2026-03-10", "{move: 2026-03-10, day_off: 2026-01-07", "kz-2026-02-01.yaml:11: one of holiday with after"},
-		{"taking back by nothing", "2", "2026-01-07, basis: repeal", "2026-01-07", `kz-2026-02-01.yaml:12: no act ""`},
+		{"a name that is there", "2", "moves:", "names:\n  spring: {kk: а, ru: б, en: c}\nmoves:", `kz-2026-02-01.yaml:8: names: "spring" is there already`},
+		{"a day that an earlier version has otherwise", "2", "moves:", "days_off:\n  - {date: 2026-03-08, name: winter, basis: law}\nmoves:", "kz-2026-02-01.yaml:9: 2026-03-08 is a day-off here and a holiday by kz-2026-01-01.yaml:13"},
+		{"a holiday that an earlier version has", "2", "moves:", "holidays:\n  - {on: 03-08, name: winter, basis: law}\nmoves:", "kz-2026-02-01.yaml:9: 03-08 is a holiday of the same years by kz-2026-01-01.yaml:13"},
+		{"one day moved twice", "2", "withdrawn:", "  - {off: 2027-03-10, working: 2027-03-14, basis: decree}\nwithdrawn:", "kz-2026-02-01.yaml:10: 2027-03-10 cannot be moved off: it is a moved-off already by kz-2026-02-01.yaml:9"},
+		{"two days moved to one", "2", "withdrawn:", "  - {off: 2027-03-11, working: 2027-03-13, basis: decree}\nwithdrawn:", "kz-2026-02-01.yaml:10: 2027-03-13 cannot be worked instead: it is a moved-on already by kz-2026-02-01.yaml:9"},
+		{"taking back what is not there", "2", "day_off: 2026-01-07", "day_off: 2026-01-08", "kz-2026-02-01.yaml:13: 2026-01-08: no earlier version has that"},
+		{"taking back a holiday from no year on", "2", ", after: 2026", "", "kz-2026-02-01.yaml:11: one of holiday with after"},
+		{"taking back two things", "2", "{move: 2026-03-10", "{move: 2026-03-10, day_off: 2026-01-07", "kz-2026-02-01.yaml:12: one of holiday with after"},
+		{"taking back by nothing", "2", "2026-01-07, basis: another", "2026-01-07", `kz-2026-02-01.yaml:13: no act ""`},
 		{"a reason for no confirmation in one language", "2", "last_year: 2027", "unverified: {en: why}", `kz-2026-02-01.yaml:4: unverified: "unverified" has no text in kk`},
 	}
 	for _, tt := range tests {
@@ -207,4 +214,27 @@ moves:
 	if _, err := Open(fstest.MapFS{"kz-2027-01-12.yaml": &fstest.MapFile{Data: []byte(bad)}}); err == nil || !strings.Contains(err.Error(), "kz-2027-01-12.yaml:8: 2027-03-08 cannot be moved off: it is a holiday already by kz-2012-01-01.yaml:") {
 		t.Errorf("%v", err)
 	}
+}
+
+// Whatever stands in a file, it is taken or refused with its place, and nothing breaks.
+func FuzzOpen(f *testing.F) {
+	f.Add(first, second)
+	f.Add(strings.Replace(first, "03-08", "2026-03-08", 1), strings.Replace(second, "withdrawn", "holidays", 1))
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if len(a) > 4096 || len(b) > 4096 {
+			t.Skip()
+		}
+		h, err := open(a, b)
+		if err != nil {
+			if !errors.Is(err, domain.ErrInvalid) {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		for _, c := range h.calendars {
+			if _, err := c.Balance(c.first); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
