@@ -30,6 +30,7 @@ type commands struct {
 	Serve       serveCmd       `cmd:"" help:"Run the registry."`
 	Regulations regulationsCmd `cmd:"" help:"Show the acts, services and procedures as data."`
 	Replay      replayCmd      `cmd:"" help:"Print the history of a license or an application, event by event, with the state after each."`
+	Calendar    calendarCmd    `cmd:"" help:"Show the working days, and count terms on them, day by day, with the reason of each day."`
 	Export      exportCmd      `cmd:"" help:"Write the whole event log as a text file, one commit a line."`
 	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
