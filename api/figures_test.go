@@ -141,6 +141,8 @@ func TestMetrics(t *testing.T) {
 	w.issued("company", "commodity-broker-license", company, "officer")
 	w.open("company", "commodity-dealer-license", "portal", company)
 	w.clock.pass(time.Hour)
+	w.call("", "GET", "/wp-login.php", nil).want(404)
+	w.call("", "BREW", "/", nil).want(405)
 	text := w.call("", "GET", "/metrics", nil).want(200).body
 	for _, want := range []string{
 		`tizilim_licenses{licensor="trade-committee",service="commodity-broker-license",status="active"} 1`,
@@ -152,6 +154,8 @@ func TestMetrics(t *testing.T) {
 		`tizilim_store_healthy 1`,
 		`tizilim_append_duration_seconds_count 0`,
 		`tizilim_http_request_duration_seconds_count{code="201",method="POST",route="POST /api/v1/applications"} 2`,
+		`tizilim_http_request_duration_seconds_count{code="404",method="other",route="none"} 1`,
+		`tizilim_http_request_duration_seconds_count{code="405",method="other",route="none"} 1`,
 		`go_goroutines`, `process_open_fds`,
 	} {
 		if !strings.Contains(text, want) {

@@ -82,6 +82,9 @@ func TestPages(t *testing.T) {
 			t.Errorf("the public page tells %q", secret)
 		}
 	}
+	if strings.Contains(license, "Name of") { // an officer suspended it
+		t.Errorf("the public page names a person:\n%s", license)
+	}
 	w.contains(w.page("/licenses/"+second+"?as_of=2026-12-25&known_at=2026-11-24", "en", 200), "in force", "State on 25 December 2026", "As the register knew it on 24 November 2026")
 	w.contains(w.page("/licenses/"+second+"?as_of=never", "en", 422), "A day is not valid")
 	w.contains(w.page("/licenses/"+second+"?as_of=2026-11-23", "en", 404), "Not found")
