@@ -27,7 +27,7 @@ import (
 type demoCmd struct {
 	dataFlag
 	listenFlag
-	logFlag
+	LogLevel slog.Level `default:"error" help:"What goes to the standard error: debug, info, warn or error."`
 }
 
 // Help says what is there and what it is not.
@@ -41,7 +41,7 @@ stop it with Ctrl-C, start it again, and it is still there.`
 // Run starts the demo and waits.
 func (c demoCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	begin := time.Now()
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: max(c.LogLevel, slog.LevelWarn)}))
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	rules, catalog, err := loadRules(actsFlag{}, calendar.Hours{})
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func toFile(path string, write func(io.Writer) (archive.Summary, error)) (archiv
 
 // importCmd reads such a file into an empty log.
 type importCmd struct {
-	File string `arg:"" type:"existingfile" help:"What tizilim export wrote."`
+	File string `arg:"" help:"What tizilim export wrote."`
 	dataFlag
 }
 

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/tizilim/tizilim/api/v1"
+)
+
+// process is a demo in a process of its own.
+type process struct {
+	*exec.Cmd
+	t      *testing.T
+	url    string
+	signer string
+	tokens map[string]string
+	lines  chan string // of its output; closed at its end
+	errors *bytes.Buffer
+	writes int
+}
+
+// startDemo starts a demo on any free port and does not wait for it.
+func startDemo(t *testing.T, data string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], "demo", "--data", data, "--listen", "127.0.0.1:0"), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}}
+	p.Env = append(os.Environ(), asTizilim+"=1")
+	p.Stderr = p.errors
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.lines)
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			p.lines <- scan.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		if p.ProcessState == nil {
+			p.end(syscall.SIGKILL)
+		}
+	})
+	return p
+}
+
+// greeted waits until the demo has greeted and reads what it says.
+func (p *process) greeted(data string) *process {
+	p.t.Helper()
+	for {
+		line := p.line()
+		words := strings.Fields(line)
+		switch {
+		case strings.Contains(line, "Register and deadlines"):
+			p.url = strings.TrimSuffix(words[3], "/")
+		case strings.Contains(line, "Demo signer"):
+			p.signer = strings.TrimSuffix(words[2], "/")
+		case strings.Contains(line, "Start again with the same command"):
+			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
+			return p
+		}
+	}
+}
+
+// line is the next line of its output. A demo that says nothing for a minute is made to tell what it
+// is doing.
+func (p *process) line() string {
+	p.t.Helper()
+	select {
+	case line, ok := <-p.lines:
+		if !ok {
+			err := p.Wait()
+			p.t.Fatalf("the demo ended: %v: %s", err, p.errors)
+		}
+		return line
+	case <-time.After(time.Minute):
+		err := p.end(syscall.SIGQUIT)
+		p.t.Fatalf("the demo has said nothing for a minute: %v: %s", err, p.errors)
+	}
+	return ""
+}
+
+func (p *process) readTokens(file string) {
+	p.t.Helper()
+	accounts, err := readAccounts(file)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.tokens = map[string]string{}
+	for _, a := range accounts {
+		p.tokens[a.ID] = a.Token
+	}
+}
+
+// end sends the signal and waits for the end.
+func (p *process) end(s syscall.Signal) error {
+	p.t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+	for range p.lines { // until it closes its output
+	}
+	return p.Wait()
+}
+
+// call sends a request as the account and decodes the answer, which has to have the status.
+func call[T any](p *process, status int, account, method, path string, body any) T {
+	p.t.Helper()
+	content, raw := body.([]byte)
+	if !raw {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+"/api/v1"+path, bytes.NewReader(content))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if account != "" {
+		req.Header.Set("Authorization", "Bearer "+p.tokens[account])
+	}
+	if method != http.MethodGet {
+		p.writes++
+		req.Header.Set("Idempotency-Key", fmt.Sprintf("test-%d-%d", p.Process.Pid, p.writes))
+	}
+	answer := send(p.t, req, status)
+	var v T
+	if err := json.Unmarshal(answer, &v); err != nil {
+		p.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
+	}
+	return v
+}
+
+func send(t *testing.T, req *http.Request, status int) []byte {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != status {
+		t.Fatalf("%s %s: %s, want %d: %s", req.Method, req.URL, resp.Status, status, answer)
+	}
+	return answer
+}
+
+// TestDemoTakesAnApplicationAllTheWay drives a demo over HTTP from filing to the license, replays it
+// beside the running server, stops and kills it, and finds everything again.
+func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	p := startDemo(t, data).greeted(data)
+	number := p.issue("120540001238")
+	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
+	if before.Status != "active" || before.Licensee.ID != "120540001238" {
+		t.Errorf("license %+v", before)
+	}
+	p.replays(number, data, "beside the running server")
+	if out, code := command("rebuild", "--data", data); code != 1 || !strings.Contains(out, "stop it first") {
+		t.Errorf("rebuild beside a running server: %d %s", code, out)
+	}
+
+	if err := p.end(syscall.SIGTERM); err != nil {
+		t.Errorf("stopped: %v: %s", err, p.errors)
+	}
+	p.replays(number, data, "the event log")
+	if out, code := command("rebuild", "--data", data); code != 0 {
+		t.Errorf("rebuild: %d %s", code, out)
+	}
+	p = startDemo(t, data).greeted(data)
+	if diff := cmp.Diff(before, call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)); diff != "" {
+		t.Errorf("after stopping and rebuilding:\n%s", diff)
+	}
+	second := p.issue("120540001238")
+	if err := p.end(syscall.SIGKILL); err == nil {
+		t.Error("a killed process ended well")
+	}
+	p = startDemo(t, data).greeted(data)
+	call[v1.License](p, 200, "", "GET", "/licenses/"+second, nil)
+	if err := p.end(syscall.SIGINT); err != nil {
+		t.Errorf("interrupted: %v: %s", err, p.errors)
+	}
+	if p.errors.Len() > 0 {
+		t.Errorf("the demo complains: %s", p.errors)
+	}
+}
+
+// issue takes an application through the portal to its license.
+func (p *process) issue(bin string) (number string) {
+	p.t.Helper()
+	const company, head = "applicant-company", "head-trade-committee"
+	a := call[v1.Application](p, 201, company, "POST", "/applications",
+		v1.Opening{Service: "import-export-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: bin}})
+	at := "/applications/" + a.ID
+	a = call[v1.Application](p, 200, company, "PUT", at+"/form", v1.Filing{Form: v1.Form{Name: "ТОО «Үлгі Экспорт»"}})
+	order := call[v1.Payment](p, 200, company, "POST", at+"/payment", []byte{})
+	pay, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, order.URL, strings.NewReader("outcome=paid"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	pay.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	send(p.t, pay, 200)
+	p.waitFor(company, a.ID, "choose-certificate")
+
+	content, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/api/v1"+at+"/signature", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	content.Header.Set("Authorization", "Bearer "+p.tokens[company])
+	sign, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.signer+"/sign?as="+bin, bytes.NewReader(send(p.t, content, 200)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	call[v1.Application](p, 200, company, "POST", at+"/signature", send(p.t, sign, 200))
+	p.waitFor(head, a.ID, "issue-or-refuse")
+	a = call[v1.Application](p, 200, head, "POST", at+"/decision", v1.Decision{Decision: "approve", Order: "1-Д"})
+	if a.Status != "completed" || a.Result == "" {
+		p.t.Fatalf("decided: %+v", a)
+	}
+	return a.Result
+}
+
+// waitFor asks until the application waits in a step with the action.
+func (p *process) waitFor(account, id, action string) {
+	p.t.Helper()
+	var last v1.Application
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		last = call[v1.Application](p, 200, account, "GET", "/applications/"+id, nil)
+		if last.Step != nil && last.Step.Action == action {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // there is nothing to wait on over HTTP
+	}
+	p.t.Fatalf("application does not come to %s: %+v", action, last)
+}
+
+func (p *process) replays(number, data, from string) {
+	p.t.Helper()
+	out, code := command("replay", number, "--data", data)
+	if code != 0 || !strings.Contains(out, from) {
+		p.t.Errorf("replay: %d, not from %s: %s", code, from, out)
+	}
+	for _, event := range []string{"application-opened", "application-paid", "application-signed", "application-approved", "license-issued", "application-completed"} {
+		if !strings.Contains(out, "  "+event+"  ") {
+			p.t.Errorf("replay does not tell of %s:\n%s", event, out)
+		}
+	}
+}
+
+// command runs a command line in this process.
+func command(args ...string) (output string, code int) {
+	var out bytes.Buffer
+	code = run(args, &out, &out)
+	return out.String(), code
+}
+
+// TestKilledSeedingIsFinishedByTheNextStart kills the first starts at growing times, and compares the
+// log with that of a demo that was left alone.
+func TestKilledSeedingIsFinishedByTheNextStart(t *testing.T) {
+	alone, killed := filepath.Join(t.TempDir(), "alone"), filepath.Join(t.TempDir(), "killed")
+	if err := startDemo(t, alone).greeted(alone).end(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	kills := 0
+	for pause := 100 * time.Millisecond; ; pause += pause / 2 {
+		p := startDemo(t, killed)
+		if line := p.line(); !strings.HasPrefix(line, "First start") { // everything was there
+			if err := p.greeted(killed).end(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		time.Sleep(pause) // how far it comes is the point, not when
+		if err := p.end(syscall.SIGKILL); err != nil {
+			kills++
+		}
+	}
+	if kills < 2 {
+		t.Errorf("killed only %d times", kills)
+	}
+	if diff := cmp.Diff(typesIn(t, alone), typesIn(t, killed)); diff != "" {
+		t.Errorf("left alone (-), killed %d times (+):\n%s", kills, diff)
+	}
+}
+
+// typesIn are the types of the events of every application, in order, as the log has them.
+func typesIn(t *testing.T, data string) map[string][]string {
+	t.Helper()
+	out, code := command("export", "--data", data)
+	if code != 0 {
+		t.Fatal(out)
+	}
+	types := map[string][]string{}
+	for line := range strings.Lines(out) {
+		var l struct {
+			Commit struct {
+				Stream struct{ Category, ID string }
+				Events []struct{ Type string }
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range l.Commit.Events {
+			name := l.Commit.Stream.Category
+			if name == "application" {
+				name += l.Commit.Stream.ID
+			}
+			types[name] = append(types[name], e.Type)
+		}
+	}
+	return types
+}
