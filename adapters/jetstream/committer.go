@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -160,8 +161,8 @@ func (s *Store) settle(g *group, cause error) {
 	}
 	before := g.end - domain.Position(len(g.accepted))
 	end, err := s.resolve(cause)
-	if err == nil && (end < before || end > g.end) {
-		err = fmt.Errorf("the log ends at position %d, it must be %d to %d: %w", end, before, g.end, domain.ErrDamaged)
+	if err == nil {
+		err = s.ours(g, before, end)
 	}
 	if err != nil {
 		s.fail(err)
@@ -173,6 +174,26 @@ func (s *Store) settle(g *group, cause error) {
 	}
 	g.accepted = g.accepted[:end-before]
 	s.end, g.end = end, end
+}
+
+// ours makes sure that the log ends with a commit of the group, or before all of them.
+func (s *Store) ours(g *group, before, end domain.Position) error {
+	if end < before || end > g.end {
+		return fmt.Errorf("the log ends at position %d, it must be %d to %d: %w", end, before, g.end, domain.ErrDamaged)
+	}
+	if end == before {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, requestTime)
+	defer cancel()
+	m, err := s.engine.log.GetMsg(ctx, uint64(end))
+	if err != nil {
+		return fmt.Errorf("end of the log: %w", err)
+	}
+	if !bytes.Equal(m.Data, g.accepted[end-before-1].data) {
+		return fmt.Errorf("position %d holds a commit of another writer: %w", end, domain.ErrDamaged)
+	}
+	return nil
 }
 
 // resolve asks until the server tells where the log ends. Whoever wants to write meanwhile is told

@@ -14,14 +14,22 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// history fills a new store with a few commits and closes it.
+// fill fills a new store with a few commits and closes it.
 func fill(t *testing.T, dir string, commits int) []domain.Commit {
 	t.Helper()
 	s, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() {
+		s.Close()
+		// The server removes the stream of the self-test in the background.
+		streams := filepath.Dir(filepath.Dir(jetstream.BlockDir(dir)))
+		waitFor(t, func() bool {
+			entries, err := os.ReadDir(streams)
+			return err == nil && len(entries) == 1
+		})
+	}()
 	var all []domain.Commit
 	for i := range commits {
 		stream, events := storetest.Stream(fmt.Sprint("s", i%3)), storetest.Events(1)
@@ -56,6 +64,10 @@ func loud(t *testing.T, what, dir string, want []domain.Commit) (damaged bool) {
 		return false
 	}
 	defer s.Close()
+	if head, err := s.Head(t.Context()); err != nil || int(head) != len(want) {
+		t.Errorf("%s: the log has %d commits, %v", what, head, err)
+		return false
+	}
 	n := 0
 	for c, err := range s.Follow(t.Context(), 0) {
 		if errors.Is(err, domain.ErrDamaged) {

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"path/filepath"
+	"testing"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -52,3 +53,19 @@ func (s *Store) Published() domain.Position {
 
 // Waiting is how many callers wait for the committer.
 func (s *Store) Waiting() int { return len(s.queue) }
+
+// PublishForeign puts a message into the log that is no commit of the store's.
+func (s *Store) PublishForeign() {
+	if _, err := s.engine.writer.Publish(s.ctx, subjectPrefix+".license.foreign", []byte("{}")); err != nil {
+		panic(err)
+	}
+}
+
+// Fence is the sequence that the message at a position was to follow.
+func (s *Store) Fence(t *testing.T, p domain.Position) string {
+	m, err := s.engine.log.GetMsg(s.ctx, uint64(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Header.Get("Nats-Expected-Last-Sequence")
+}

@@ -191,6 +191,55 @@ func TestBrokenGroup(t *testing.T) {
 	}
 }
 
+// A message of somebody else's where a commit should be: the store does not take it for its own, and
+// stops, for it is not the only writer any more.
+func TestForeignMessage(t *testing.T) {
+	fatal, foreign := make(chan error, 1), atomic.Bool{}
+	config := jetstream.Config{Dir: t.TempDir(), OnFatal: func(err error) { fatal <- err }}
+	var s *jetstream.Store
+	s = open(t, config.WithStep(func(name string) error {
+		if name == "send" && foreign.Load() {
+			s.PublishForeign()
+		}
+		return nil
+	}))
+	ctx, stream := t.Context(), storetest.Stream("foreign")
+	if _, err := s.Append(ctx, stream, 0, storetest.Events(1)); err != nil {
+		t.Fatal(err)
+	}
+	foreign.Store(true)
+	for range 2 {
+		if _, err := s.Append(ctx, stream, 1, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("behind a foreign message: %v", err)
+		}
+	}
+	if err := <-fatal; !errors.Is(err, domain.ErrDamaged) {
+		t.Errorf("fatal: %v", err)
+	}
+	if head, err := s.Head(ctx); head != 1 || err != nil {
+		t.Errorf("head %d, %v", head, err)
+	}
+}
+
+// Each message names the one it must follow: if one is lost, what was sent behind it is refused.
+func TestFence(t *testing.T) {
+	s := open(t, jetstream.Config{Dir: t.TempDir()})
+	var wg sync.WaitGroup
+	for w := range 20 {
+		wg.Go(func() {
+			if _, err := s.Append(t.Context(), storetest.Stream(fmt.Sprint("w", w)), 0, storetest.Events(1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for p := range domain.Position(20) {
+		if fence := s.Fence(t, p+1); fence != fmt.Sprint(p) {
+			t.Errorf("the message at %d must follow %q", p+1, fence)
+		}
+	}
+}
+
 // waitFor waits for what another goroutine is about to do.
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
