@@ -3,7 +3,7 @@ package calendar
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -223,11 +223,9 @@ func (k *known) withdraw(src *source, w withdrawal) error {
 }
 
 func (k *known) endHoliday(src *source, w withdrawal) bool {
-	for i, h := range k.facts {
+	for _, h := range k.facts {
 		if h.src != src && h.On == w.Holiday && h.From <= w.After && (h.Until == 0 || h.Until > w.After) {
-			ended := *h // what an earlier version counts with stays as it was
-			ended.Until = w.After
-			k.facts[i] = &ended
+			h.Until = w.After // earlier versions are laid already
 			return true
 		}
 	}
@@ -235,23 +233,15 @@ func (k *known) endHoliday(src *source, w withdrawal) bool {
 }
 
 func (k *known) dropDayOff(src *source, w withdrawal) bool {
-	for i, h := range k.facts {
-		if h.src != src && h.kind == DayOff && h.Date == w.DayOff {
-			k.facts = append(k.facts[:i:i], k.facts[i+1:]...)
-			return true
-		}
-	}
-	return false
+	before := len(k.facts)
+	k.facts = slices.DeleteFunc(k.facts, func(h *held) bool { return h.src != src && h.kind == DayOff && h.Date == w.DayOff })
+	return len(k.facts) < before
 }
 
 func (k *known) dropMove(src *source, w withdrawal) bool {
-	for i, m := range k.moves {
-		if m.src != src && m.Off == w.Move {
-			k.moves = append(k.moves[:i:i], k.moves[i+1:]...)
-			return true
-		}
-	}
-	return false
+	before := len(k.moves)
+	k.moves = slices.DeleteFunc(k.moves, func(m *heldMove) bool { return m.src != src && m.Off == w.Move })
+	return len(k.moves) < before
 }
 
 // lay makes the calendar of what is known.
@@ -280,9 +270,8 @@ func (k *known) note(src *source, c *Calendar) {
 	if k.newest == nil || len(src.file.Withdrawn) == 0 {
 		return
 	}
-	k.withdrawn = maps.Clone(k.withdrawn)
 	for _, change := range Changes(k.newest, c) {
-		if was := change.From; change.To.Kind.plain() && !was.Kind.plain() {
+		if was := change.From; !was.Kind.plain() {
 			n, _ := number(change.Day)
 			k.withdrawn[n] = &Withdrawal{
 				Kind: was.Kind, Name: was.Name, Of: was.Of, On: src.file.RecordedAt,

@@ -117,6 +117,7 @@ func TestOpenTellsFileLineAndReason(t *testing.T) {
 		{"years from and until the wrong way round", "1", "on: 03-08", "on: 03-08, from: 2027, until: 2026", "kz-2026-01-01.yaml:13: from 2027 until 2026"},
 		{"two facts on one day", "1", "date: 2026-01-07", "date: 2026-03-08", "kz-2026-01-01.yaml:15: 2026-03-08 is a day-off here and a holiday by kz-2026-01-01.yaml:13"},
 		{"one holiday twice", "1", "days_off:", "  - {on: 03-08, from: 2030, name: spring, basis: law}\ndays_off:", "kz-2026-01-01.yaml:14: 03-08 is a holiday of the same years by kz-2026-01-01.yaml:13"},
+		{"one holiday twice in one year", "1", "03-08, name: spring, basis: law}", "03-08, until: 2030, name: spring, basis: law}\n  - {on: 03-08, from: 2030, name: spring, basis: law}", "kz-2026-01-01.yaml:14: 03-08 is a holiday of the same years by kz-2026-01-01.yaml:13"},
 		{"a move without a basis", "1", ", basis: decree", "", `kz-2026-01-01.yaml:17: no act ""`},
 		{"a move of a day that is off anyway", "1", "off: 2026-03-10", "off: 2026-03-09", "kz-2026-01-01.yaml:17: 2026-03-09 cannot be moved off: it is a carried-over already by kz-2026-01-01.yaml:13"},
 		{"a move of a Sunday", "1", "off: 2026-03-10", "off: 2026-03-15", "kz-2026-01-01.yaml:17: 2026-03-15 cannot be moved off: it is a weekend already\n"},
@@ -168,6 +169,10 @@ func TestOpenRefusesAForkAndAReplacement(t *testing.T) {
 	again := fstest.MapFS{"kz-2026-01-01.yaml": &fstest.MapFile{Data: []byte(first)}}
 	if _, err := openFS(again, again); err == nil || !strings.Contains(err.Error(), "kz-2026-01-01.yaml:1: version \"kz-2026-01-01\" is there already") {
 		t.Errorf("a replacement: %v", err)
+	}
+	nameless := strings.Replace(first, "version: kz-2026-01-01", "version: ''", 1)
+	if _, err := openFS(fstest.MapFS{".yaml": &fstest.MapFile{Data: []byte(nameless)}}); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("a version without a name: %v", err)
 	}
 	if _, err := openFS(fstest.MapFS{}); !errors.Is(err, domain.ErrInvalid) {
 		t.Errorf("no files: %v", err)

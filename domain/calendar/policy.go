@@ -9,8 +9,9 @@ import (
 
 // Policy is how a licensor takes what comes in: its hours, and on which day it registers what comes
 // when it is closed. The zero Policy is the usual one: DefaultHours, and the next working day for both.
-// That is what the standards of the services say of the office ("the next working day"); a licensor
-// whose standard or order says otherwise is given a policy with that as its basis.
+// That is the custom of the standards of state services; the acts of 2012 and 2013 themselves say
+// nothing of it. A licensor whose standard or order says otherwise is given a policy with that as its
+// basis (Policies).
 type Policy struct {
 	Hours      Hours `json:"hours"`
 	AfterHours Rule  `json:"after_hours"` // for what comes after Hours.Closes of a working day
