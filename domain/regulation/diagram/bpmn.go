@@ -94,7 +94,7 @@ func (c *chart) bpmn() ([]byte, error) {
 }
 
 func newModel(c *chart) *model {
-	id := c.p.Service.Slug + "-" + string(c.p.Channel)
+	id := c.id()
 	m := &model{c: c, shift: point{0, margin - c.pool.y}}
 	m.root = &element{name: "bpmn:definitions", attributes: []string{
 		"xmlns:bpmn", "http://www.omg.org/spec/BPMN/20100524/MODEL",
@@ -140,7 +140,7 @@ func (c *chart) errorName(n *node) string { return c.word("outcome." + string(c.
 func (m *model) lanes() {
 	set := m.process.add("bpmn:laneSet", "id", "lanes")
 	for i, l := range m.c.lanes {
-		id := "lane-" + string(l.role)
+		id := "lane-" + identifier(string(l.role))
 		lane := set.add("bpmn:lane", "id", id, "name", m.c.word("role."+string(l.role)))
 		for _, n := range m.c.nodes {
 			if n.lane != i {
@@ -196,7 +196,7 @@ func (m *model) node(n *node) {
 	case result:
 		e := m.flowElement(n, "bpmn:endEvent", n.label)
 		e.add("bpmn:messageEventDefinition", "id", "event-"+n.id, "messageRef", "message-result")
-		m.place(n.id, n.box).label(m.move(rect{n.box.right() + 6, n.box.y + 8, plainFace.width(n.label), 14}))
+		m.place(n.id, n.box).label(m.move(c.resultLabel(n)))
 	case document:
 		m.process.add("bpmn:dataObject", "id", "data-"+n.id)
 		m.process.add("bpmn:dataObjectReference", "id", n.id, "name", n.label, "dataObjectRef", "data-"+n.id)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/regulation"
@@ -280,3 +281,16 @@ func (c *chart) printedActor(s *regulation.Step) string {
 }
 
 func number(s *regulation.Step) string { return fmt.Sprint(s.Number) }
+
+// id is the procedure in ids.
+func (c *chart) id() string { return identifier(c.p.Service.Slug + "-" + string(c.p.Channel)) }
+
+// identifier is a token with only what may stand within an XML id.
+func identifier(token string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 128 && (r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return r
+		}
+		return '-'
+	}, token)
+}

@@ -264,6 +264,16 @@ func (c *chart) middle(n *node) int {
 	return left + boxWidth/2
 }
 
+// resultLabel is where the words beside the end message stand: on the side that leads away from the
+// document.
+func (c *chart) resultLabel(n *node) rect {
+	w := plainFace.width(n.label)
+	if c.node("document").box.center().x > n.box.center().x {
+		return rect{n.box.x - 8 - w, n.box.y + 8, w, 14}
+	}
+	return rect{n.box.right() + 8, n.box.y + 8, w, 14}
+}
+
 // extent is the size of a node; that of a task follows from its text.
 func (n *node) extent(c *chart) (w, h int) {
 	switch n.shape {
@@ -311,7 +321,7 @@ func (c *chart) fill(n *node) int {
 	if terms == nil {
 		put(noDeadlineLine, smallFace, timerRoom, c.word("deadline.none"))
 	}
-	return max(y+bottomRoom, leastHeight)
+	return max((y+bottomRoom+1)/2*2, leastHeight) // even, so that the middles of a row are on one line
 }
 
 // times are the instants of a visit. When it was due matters where it was not left in time.

@@ -53,6 +53,9 @@ func (w way) took(e *edge) bool {
 	switch {
 	case e.when == regulation.Approved && w.refused:
 		return false
+	case e.to.shape == task && e.aside:
+		branch := w.visits[e.from.step].Branch
+		return w.visits[e.to.step] != nil && (branch == e.when || branch == regulation.Always || e.when == regulation.Refused)
 	case e.to.shape == task:
 		return w.visits[e.to.step] != nil
 	case e.to.shape == document:

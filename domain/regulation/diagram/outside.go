@@ -21,8 +21,8 @@ func (m *model) outsiders() {
 	if c.lane(regulation.Applicant) < 0 {
 		m.outsider("applicant", c.word("role.applicant"), rect{c.pool.x - outsideGap - outsideWidth, c.pool.y, outsideWidth, c.pool.h}, "false")
 	}
-	m.beside("registers", regulation.QueryRegisters, regulation.AnswerRegisters)
-	m.beside("payment-gateway", regulation.Pay)
+	m.attend("registers", regulation.QueryRegisters, regulation.AnswerRegisters)
+	m.attend("payment-gateway", regulation.Pay)
 }
 
 func (m *model) outsider(id, name string, box rect, horizontal string) {
@@ -31,13 +31,14 @@ func (m *model) outsider(id, name string, box rect, horizontal string) {
 	m.place(id, box, "isHorizontal", horizontal)
 }
 
-// beside adds an outsider on the right, where the steps are that speak with it.
-func (m *model) beside(id string, actions ...regulation.Action) {
+// attend adds an outsider on the right, where the steps are that speak with it.
+func (m *model) attend(id string, actions ...regulation.Action) {
 	first, last := m.c.speakers(actions)
 	if first == nil {
 		return
 	}
-	top, bottom := m.c.corridor(first)-outsideHeight/2, m.c.corridor(last)+outsideHeight/2
+	y, z := m.c.corridor(first), m.c.corridor(last)
+	top, bottom := min(y, z)-outsideHeight/2, max(y, z)+outsideHeight/2
 	m.outsider(id, m.c.word(id), rect{m.c.pool.right() + outsideGap, top, outsideWidth, bottom - top}, "true")
 }
 
@@ -56,20 +57,10 @@ func (c *chart) speakers(actions []regulation.Action) (first, last *node) {
 	return first, last
 }
 
-// clear reports whether nothing stands in the node's row on its right.
-func (c *chart) clear(n *node) bool {
-	for _, o := range c.nodes {
-		if o.row == n.row && o.box.x > n.box.x {
-			return false
-		}
-	}
-	return true
-}
-
 // corridor is the height at which a message can leave the pool on the right: that of the step, or
 // where another stands in its way the gap below its row.
 func (c *chart) corridor(n *node) int {
-	if c.clear(n) {
+	if !c.beside(n, true) {
 		return n.box.center().y
 	}
 	return n.rowBottom(c) + gap/2
@@ -97,8 +88,8 @@ func (m *model) messages() {
 // talk adds a request from one step to an outsider and the answer to another or the same.
 func (m *model) talk(o *outsider, ask, answer *node) {
 	up, down := 0, 0
-	if ask == answer {
-		up, down = -8, 8
+	if m.c.corridor(ask) == m.c.corridor(answer) {
+		up, down = -5, 5
 	}
 	m.message(ask.id, o.id, m.c.outwards(ask, o, up))
 	back := m.c.outwards(answer, o, down)
@@ -111,7 +102,7 @@ func (m *model) talk(o *outsider, ask, answer *node) {
 // outwards is the way from a step to an outsider on the right, aside by some pixels from the middle.
 func (c *chart) outwards(n *node, o *outsider, aside int) []point {
 	y := c.corridor(n) + aside
-	if c.clear(n) {
+	if !c.beside(n, true) {
 		return []point{{n.box.right(), y}, {o.box.x, y}}
 	}
 	x := n.box.right() - 24 + aside

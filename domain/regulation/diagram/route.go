@@ -40,21 +40,29 @@ func (c *chart) route() {
 
 func (c *chart) path(e *edge) []point {
 	from, to := e.from, e.to
+	a, b := from.towards(to)
 	switch {
 	case from.row == to.row:
-		a, b := from.towards(to)
 		return []point{a, b}
 	case from.lane == to.lane:
 		return []point{from.bottom(), to.top()}
-	case from.shape != gate:
-		y := from.rowBottom(c) + gap/2
-		return []point{from.bottom(), {from.bottom().x, y}, {to.top().x, y}, to.top()}
+	case from.shape == gate && (c.asideX(from) < from.box.center().x) != (b.x < from.box.center().x):
+		return []point{a, {to.top().x, a.y}, to.top()} // the side that the refusal does not take
+	case from.shape == gate && !c.beside(to, b.x > to.box.center().x):
+		return []point{from.bottom(), {from.bottom().x, b.y}, b}
 	}
-	a, b := from.towards(to)
-	if (c.asideX(from) < from.box.center().x) == (to.box.center().x < from.box.center().x) {
-		return []point{from.bottom(), {from.bottom().x, b.y}, b} // the refusal takes that side
+	y := from.rowBottom(c) + gap/2
+	return []point{from.bottom(), {from.bottom().x, y}, {to.top().x, y}, to.top()}
+}
+
+// beside reports whether something stands in the node's row on its right or left.
+func (c *chart) beside(n *node, right bool) bool {
+	for _, o := range c.nodes {
+		if o.row == n.row && o != n && (o.box.x > n.box.x) == right {
+			return true
+		}
 	}
-	return []point{a, {to.top().x, a.y}, to.top()}
+	return false
 }
 
 // rowBottom is where the highest node of the row ends.

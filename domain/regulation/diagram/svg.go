@@ -79,7 +79,7 @@ func (c *chart) svg() []byte {
 	k := &canvas{}
 	legend := newLegend(c)
 	height := c.size.y + legend.height()
-	id := "diagram-" + c.p.Service.Slug + "-" + string(c.p.Channel)
+	id := "diagram-" + c.id()
 	k.b.WriteString(xml.Header)
 	k.open("svg", "xmlns", "http://www.w3.org/2000/svg", "width", c.size.x, "height", height,
 		"viewBox", fmt.Sprintf("0 0 %d %d", c.size.x, height), "role", "img",
@@ -227,7 +227,11 @@ func (c *chart) drawNode(k *canvas, n *node) {
 		k.error(m, c.tint(l, wrong, wrongFill, n.taken))
 	case result:
 		k.end(m, c.tint(l, good, goodFill, n.taken))
-		k.text(n.box.right()+8, m.y+4, plainFace, l.text, n.label)
+		if at := c.resultLabel(n); at.x > n.box.x {
+			k.text(at.x, m.y+4, plainFace, l.text, n.label)
+		} else {
+			k.text(at.right(), m.y+4, plainFace, l.text, n.label, "text-anchor", "end")
+		}
 	case document:
 		k.document(m, c.tint(l, good, goodFill, n.taken))
 		k.text(m.x, n.box.bottom()+plainFace.size+1, plainFace, l.text, n.label, "text-anchor", "middle")

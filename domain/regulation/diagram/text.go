@@ -91,6 +91,9 @@ func (f face) wrap(text string, max int) []string {
 		}
 		for f.width(word) > max {
 			head := f.head(word, max)
+			if head == word {
+				break
+			}
 			lines = append(lines, head+"-")
 			word = strings.TrimPrefix(word, head)
 		}
