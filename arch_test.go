@@ -49,7 +49,7 @@ var elsewhere = map[string][]string{
 	"github.com/alecthomas/kong": {"cmd"},
 	"net/http/pprof":             {"cmd"},
 	"github.com/chromedp":        nil, // tests only
-	"github.com/google/go-cmp":   nil,
+	"github.com/google/go-cmp":   {"adapters/storetest"},
 	"github.com/rogpeppe":        nil,
 	"pgregory.net/rapid":         nil,
 	"testing":                    {"adapters/storetest"},
