@@ -42,6 +42,10 @@ type Option func(*File)
 // crash leaves is good for nothing.
 func Bulk() Option { return func(f *File) { f.bulk = true } }
 
+// ReadOnly opens a file beside the process that keeps it, and changes nothing. The position is that of
+// the opening, and nothing can be applied. domain.ErrNotFound where there is no such file.
+func ReadOnly() Option { return func(f *File) { f.readOnly = true } }
+
 // readers is how many queries run at a time; more wait for their turn.
 const readers = 8
 
@@ -49,13 +53,14 @@ const readers = 8
 // of the log they reach, always changed in one transaction. It survives a crash of the process; after
 // a power cut the last transactions may be gone, rows and cursor together, and are applied again.
 type File struct {
-	schema Schema
-	path   string
-	bulk   bool
+	schema   Schema
+	path     string
+	bulk     bool
+	readOnly bool
 
 	position atomic.Uint64 // what the last committed transaction holds
 	writing  sync.Mutex    // held by whoever uses the writer
-	writer   *sqlite.Conn
+	writer   *sqlite.Conn  // nil where the file is read only
 	pool     *sqlitex.Pool // nil in bulk
 	closed   bool          // guarded by writing
 }
@@ -75,6 +80,9 @@ func Open(dir string, s Schema, options ...Option) (*File, error) {
 }
 
 func (f *File) open(dir string) error {
+	if f.readOnly {
+		return f.openReadOnly()
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -101,6 +109,17 @@ func (f *File) open(dir string) error {
 		},
 	})
 	return err
+}
+
+func (f *File) openReadOnly() (err error) {
+	if _, err := os.Stat(f.path); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: %w", domain.ErrNotFound, err)
+	}
+	f.pool, err = sqlitex.NewPool(f.path, sqlitex.PoolOptions{Flags: sqlite.OpenReadOnly, PoolSize: readers})
+	if err != nil {
+		return err
+	}
+	return f.View(context.Background(), f.readCursor)
 }
 
 func (f *File) openBulk() error {
@@ -131,11 +150,11 @@ func (f *File) create(script string) error {
 	if err := sqlitex.ExecuteScript(f.writer, script, nil); err != nil {
 		return err
 	}
-	return f.readCursor()
+	return f.readCursor(f.writer)
 }
 
-func (f *File) readCursor() error {
-	return Query(f.writer, "SELECT position FROM cursor", func(stmt *sqlite.Stmt) error {
+func (f *File) readCursor(conn *sqlite.Conn) error {
+	return Query(conn, "SELECT position FROM cursor", func(stmt *sqlite.Stmt) error {
 		f.position.Store(uint64(stmt.ColumnInt64(0)))
 		return nil
 	})
@@ -164,6 +183,9 @@ func (f *File) Update(ctx context.Context, commits []domain.Commit,
 	}
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	if f.readOnly {
+		return fmt.Errorf("projection %s is open for reading only: %w", f.Name(), domain.ErrUnavailable)
+	}
 	if f.closed {
 		return fmt.Errorf("projection %s is closed: %w", f.Name(), domain.ErrUnavailable)
 	}

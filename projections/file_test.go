@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,41 @@ func TestReadersCannotWrite(t *testing.T) {
 	f, _ := things(t)
 	if err := f.View(t.Context(), func(conn *sqlite.Conn) error { return Exec(conn, "INSERT INTO things VALUES (1, 2)") }); err == nil {
 		t.Error("a query wrote")
+	}
+}
+
+// TestReadOnlyFileFollowsItsKeeper opens a file a second time while it is written to.
+func TestReadOnlyFileFollowsItsKeeper(t *testing.T) {
+	f, update := things(t)
+	if err := update(1); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := Open(filepath.Dir(f.path), f.schema, ReadOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Close()
+	if beside.Position() != 1 {
+		t.Errorf("position %d", beside.Position())
+	}
+	if err := update(2); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	if err := beside.View(t.Context(), func(conn *sqlite.Conn) error {
+		return Query(conn, "SELECT a FROM things", func(*sqlite.Stmt) error { rows++; return nil })
+	}); err != nil || rows != 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+	if err := beside.View(t.Context(), func(conn *sqlite.Conn) error { return Exec(conn, "INSERT INTO things VALUES (1, 2)") }); err == nil {
+		t.Error("a reader wrote")
+	}
+	commits := []domain.Commit{{Position: 3, Records: []domain.Record{{Position: 3}}}}
+	if err := beside.Update(t.Context(), commits, nil, nil); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("update: %v", err)
+	}
+	if _, err := Open(t.TempDir(), f.schema, ReadOnly()); !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("no file: %v", err)
 	}
 }
 

@@ -90,9 +90,7 @@ func (h *story) print(out io.Writer) error {
 		fmt.Fprintf(w, "\n%2d  %s  %s  %s version %d, position %d\n", i+1, local(one.Time), one.Type, one.Stream, one.Version, one.Position)
 		fmt.Fprintf(w, "    who   %s\n", who(one.Actor))
 		if one.Progress != nil {
-			if step := steps(*one.Progress); step != "" {
-				fmt.Fprintf(w, "    step  %s\n", step)
-			}
+			fmt.Fprintf(w, "    step  %s\n", steps(*one.Progress, one.After))
 		}
 		if len(one.Data) > 0 {
 			fmt.Fprintf(w, "    after %s\n", changes(before[one.Stream], one.After))
@@ -124,8 +122,8 @@ func who(a domain.Actor) string {
 	return text + " (" + role + ")"
 }
 
-// steps says which steps an event ended and began.
-func steps(p application.Progress) string {
+// steps says which steps an event ended and began, or which one is open all the while.
+func steps(p application.Progress, after map[string]any) string {
 	var parts []string
 	if len(p.Completes) > 0 {
 		part := "completes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(p.Completes)), ", "), "[]")
@@ -144,7 +142,13 @@ func steps(p application.Progress) string {
 	if p.Ends {
 		parts = append(parts, "the procedure is over")
 	}
-	return strings.Join(parts, "; ")
+	if len(parts) > 0 {
+		return strings.Join(parts, "; ")
+	}
+	if open, ok := after["step"]; ok {
+		return fmt.Sprintf("stays in %s", open)
+	}
+	return "none: the procedure is over"
 }
 
 // changes are the facts of the state that the event changed; all of it for the first one.

@@ -16,6 +16,7 @@ import (
 
 	v1 "github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/streams"
 )
 
@@ -51,7 +52,7 @@ func (c replayCmd) source(ctx context.Context) (*source, error) {
 
 // indexSource reads the streams read model that a running server keeps.
 func indexSource(data string) (*source, error) {
-	model, err := streams.Open((&folder{path: data}).read())
+	model, err := streams.Open((&folder{path: data}).read(), projections.ReadOnly())
 	if err != nil {
 		return nil, fmt.Errorf("read beside the running server: %w", err)
 	}

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"sync"
 	"time"
 
@@ -159,6 +160,11 @@ func (s *Seeder) meta(m Move, who Account) domain.Meta {
 	}
 }
 
+// order is the licensor's order that a decision rests on.
+func (m Move) order(series string) string {
+	return fmt.Sprintf("Бұйрық / Приказ № %d-%s", 1+crc32.ChecksumIEEE([]byte(m.Sample.Name+string(m.Kind)))%900, series)
+}
+
 // registryItself gives the commands that follow from what the payment gateway says.
 var registryItself = Account{ID: domain.System.ID, Role: domain.RoleSystem}
 
@@ -182,7 +188,7 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 		return application.RejectSignature{At: m.At, Text: "Тіркеу куәлігі қайтарып алынған. Регистрационное свидетельство отозвано."}, who, nil
 	case Approve:
 		concerns, err := s.license(ctx, state.License)
-		return application.Approve{At: m.At, Order: fmt.Sprintf("Бұйрық / Приказ № %d-Д", 100+m.Number), ValidUntil: sample.ValidUntil,
+		return application.Approve{At: m.At, Order: m.order("Д"), ValidUntil: sample.ValidUntil,
 			Signatory: head.Name, Concerns: concerns}, head, err
 	case Refuse:
 		return application.Refuse{At: m.At, Ground: sample.Ground, Signatory: head.Name,
@@ -312,7 +318,7 @@ func (s *Seeder) onLicense(ctx context.Context, m Move) error {
 
 func licenseCommand(m Move) license.Command {
 	day := func(after int) string { return string(calendar.DayOf(m.At.AddDate(0, 0, after))) }
-	order := fmt.Sprintf("Бұйрық / Приказ № %d-П", 200+m.Number)
+	order := m.order("П")
 	switch m.Kind {
 	case Suspend:
 		return license.Suspend{At: m.At, From: day(0), Until: day(60), Order: order,
