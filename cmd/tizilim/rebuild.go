@@ -18,11 +18,12 @@ import (
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
 )
 
 // kinds are the read models.
-var kinds = []projections.Kind{streams.Kind, numbers.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind}
+var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind}
 
 // rebuildCmd builds read models anew.
 type rebuildCmd struct {

@@ -3,6 +3,7 @@ package reactor
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"
@@ -38,6 +39,15 @@ func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
 	}
 	return &Waiting{file: file, applied: func() {}}, nil
 }
+
+// Kind is the projection for a rebuild.
+var Kind = projections.NewKind(schema, OpenWaiting)
+
+// Finish implements projections.Model.
+func (w *Waiting) Finish(ctx context.Context) error { return w.file.Finish(ctx) }
+
+// Dump implements projections.Model.
+func (w *Waiting) Dump(ctx context.Context, to io.Writer) error { return w.file.Dump(ctx, to) }
 
 // Name is the projection's name.
 func (w *Waiting) Name() string { return w.file.Name() }
