@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/storetest"
@@ -135,6 +138,38 @@ func TestFlippedBit(t *testing.T) {
 				t.Errorf("only %d of %d flipped bits were found", damaged, flips)
 			}
 		})
+	}
+}
+
+// A bit in an older block: after a crash the server cuts that block off and keeps the ones behind
+// it, so the log has its end and a hole.
+func TestHole(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, jetstream.Config{Dir: dir})
+	events := storetest.Events(1)
+	events[0].Data = json.RawMessage(`"` + strings.Repeat("x", 900_000) + `"`)
+	var third []byte
+	for i := range uint64(20) {
+		if i == 2 {
+			third = []byte(events[0].ID.String())
+		}
+		if _, err := s.Append(t.Context(), storetest.Stream("hole"), i, events); err != nil {
+			t.Fatal(err)
+		}
+		events[0].ID = uuid.New()
+	}
+	s.Close()
+	if blocks, _ := filepath.Glob(filepath.Join(jetstream.BlockDir(dir), "*.blk")); len(blocks) < 2 {
+		t.Fatalf("the log has the blocks %v", blocks)
+	}
+	flipBit(t, jetstream.BlockDir(dir), third)
+	forgetIndex(t, dir)
+	s, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir})
+	if err == nil {
+		s.Close()
+	}
+	if !errors.Is(err, domain.ErrDamaged) {
+		t.Errorf("open: %v", err)
 	}
 }
 

@@ -78,11 +78,10 @@ func (s *sequence) add(r domain.Record) (more bool, err error) {
 // a message that it cannot read, so they are counted.
 func (s *Store) readLog(ctx context.Context, stream domain.Stream, seq *sequence) error {
 	durable := s.durable.position()
-	info, err := s.engine.log.Info(ctx, jetstream.WithSubjectFilter(subject(stream)))
+	left, err := s.count(ctx, stream)
 	if err != nil {
-		return s.unavailable(err)
+		return err
 	}
-	left := info.State.Subjects[subject(stream)]
 	version := uint64(0)
 	for at := uint64(1); left > 0; left-- {
 		m, err := s.engine.log.GetMsg(ctx, at, jetstream.WithGetMsgSubject(subject(stream)))
@@ -124,7 +123,7 @@ func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, erro
 	}
 	m, err := s.engine.log.GetLastMsgForSubject(ctx, subject(stream))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
+		return 0, s.empty(ctx, stream)
 	}
 	if err != nil {
 		return 0, s.unavailable(err)
@@ -134,6 +133,24 @@ func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, erro
 		return 0, err
 	}
 	return commit.Version(), nil
+}
+
+// empty makes sure that a stream whose last message is not found has none.
+func (s *Store) empty(ctx context.Context, stream domain.Stream) error {
+	n, err := s.count(ctx, stream)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%s has %d commits, the last cannot be read: %w", stream, n, domain.ErrDamaged)
+	}
+	return err
+}
+
+// count is how many commits the stream has, readable or not.
+func (s *Store) count(ctx context.Context, stream domain.Stream) (uint64, error) {
+	info, err := s.engine.log.Info(ctx, jetstream.WithSubjectFilter(subject(stream)))
+	if err != nil {
+		return 0, s.unavailable(err)
+	}
+	return info.State.Subjects[subject(stream)], nil
 }
 
 // decode reads a message of the log as the commit it must be.

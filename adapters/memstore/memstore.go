@@ -72,6 +72,9 @@ func (s *Store) append(c domain.Commit) (domain.Commit, error) {
 	head := uint64(0)
 	for _, p := range s.streams[c.Stream] {
 		stored := s.log[p-1]
+		if len(stored.Records) == 0 {
+			return domain.Commit{}, fmt.Errorf("%s: position %d is missing: %w", c.Stream, p, domain.ErrDamaged)
+		}
 		if head == expected && sameEvents(stored, c) {
 			return stored, nil
 		}
