@@ -60,8 +60,6 @@ func (s *Store) commit() {
 		s.check(g)
 		if err := s.publish(g); err != nil {
 			s.settle(g, err)
-		} else if len(g.accepted) > 0 {
-			s.trouble.Store(nil)
 		}
 		s.groups <- g
 		s.heads.evict(s.durable.position())
@@ -168,6 +166,7 @@ func (s *Store) settle(g *group, cause error) {
 		s.fail(err)
 		end = before
 	}
+	s.trouble.Store(nil)
 	for i := len(g.accepted) - 1; i >= int(end-before); i-- {
 		r := g.accepted[i]
 		s.heads.set(r.stream, r.expected, end)
@@ -227,7 +226,7 @@ func (s *Store) logEnd() (domain.Position, error) {
 		jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
 	var api *jetstream.APIError
 	if !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
-		return 0, fmt.Errorf("the server does not take messages: %w", err)
+		return 0, fmt.Errorf("the server does not answer a publish as it must: %v", err)
 	}
 	info, err := s.engine.log.Info(ctx)
 	if err != nil {

@@ -28,7 +28,10 @@ func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yie
 		return err
 	}
 	seq := sequence{from: from, yield: yield}
-	index, rest := s.tail.of(stream)
+	index, rest, err := s.tail.of(stream)
+	if err != nil {
+		return err
+	}
 	if index == nil {
 		return s.readLog(ctx, stream, &seq)
 	}
@@ -114,7 +117,10 @@ func (s *Store) readLog(ctx context.Context, stream domain.Stream, seq *sequence
 
 // version is the version of a stream: from the index and the tail, or from its last message.
 func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, error) {
-	index, rest := s.tail.of(stream)
+	index, rest, err := s.tail.of(stream)
+	if err != nil {
+		return 0, err
+	}
 	if len(rest) > 0 {
 		return rest[len(rest)-1].version, nil
 	}

@@ -71,7 +71,7 @@ type Store struct {
 
 	durable durable
 	failure atomic.Pointer[error] // why nothing is acknowledged any more
-	trouble atomic.Pointer[error] // why the last publish failed, nil after one that did not
+	trouble atomic.Pointer[error] // why a publish failed, until the store knows what is stored
 	free    space
 }
 
@@ -352,78 +352,4 @@ func (s *Store) keepMark() {
 			marked = p
 		}
 	}
-}
-
-// durable is the position up to which the log survives a power cut. Nobody sees beyond it.
-type durable struct {
-	at      atomic.Uint64
-	mu      sync.Mutex    // protects changed
-	changed chan struct{} // closed and replaced when the position moves; made by the first who waits
-}
-
-func (d *durable) position() domain.Position { return domain.Position(d.at.Load()) }
-
-func (d *durable) advance(p domain.Position) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.at.Store(uint64(p))
-	if d.changed != nil {
-		close(d.changed)
-		d.changed = nil
-	}
-}
-
-// wait waits until the position is durable, false when stop comes first.
-func (d *durable) wait(ctx context.Context, p domain.Position) bool {
-	for {
-		if d.position() >= p {
-			return true
-		}
-		d.mu.Lock()
-		if d.changed == nil {
-			d.changed = make(chan struct{})
-		}
-		changed := d.changed
-		d.mu.Unlock()
-		if d.position() >= p {
-			return true
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// space watches the free space of a file system, so that appends are refused before the server
-// meets a full disk, after which it takes nothing until it is started anew.
-type space struct {
-	dir string
-	min uint64
-
-	mu      sync.Mutex // protects all below
-	checked time.Time
-	err     error
-}
-
-// spaceEvery is how old a look at the file system may be.
-const spaceEvery = 100 * time.Millisecond
-
-func (s *space) check() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); now.Sub(s.checked) > spaceEvery {
-		s.checked = now
-		free, err := freeBytes(s.dir)
-		switch {
-		case err != nil:
-			s.err = fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
-		case free < s.min:
-			s.err = fmt.Errorf("the disk of the event store has %d MiB left, %d MiB are the least: %w", free>>20, s.min>>20, domain.ErrUnavailable)
-		default:
-			s.err = nil
-		}
-	}
-	return s.err
 }

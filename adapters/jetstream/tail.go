@@ -95,13 +95,21 @@ func (t *tail) full() error {
 }
 
 // of gives the index, nil where there is none to use yet, and the tail of a stream. The tail is
-// taken first: what is trimmed from it afterwards the index has.
-func (t *tail) of(stream domain.Stream) (Index, []*stored) {
+// taken first: what is trimmed from it afterwards the index has. An index that is ahead of the log
+// was built from events that are gone: ErrDamaged.
+func (t *tail) of(stream domain.Stream) (Index, []*stored, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.index == nil || t.index.Position() < t.since {
-		return nil, nil
+	if t.index == nil {
+		return nil, nil, nil
+	}
+	at := t.index.Position()
+	if at > t.last {
+		return nil, nil, fmt.Errorf("the index of streams is at position %d, the log ends at %d: %w", at, t.last, domain.ErrDamaged)
+	}
+	if at < t.since {
+		return nil, nil, nil
 	}
 	rest := t.byStream[stream]
-	return t.index, rest[:len(rest):len(rest)]
+	return t.index, rest[:len(rest):len(rest)], nil
 }
