@@ -59,7 +59,10 @@ func (c *chart) description() string {
 		fmt.Fprintf(&b, " %s, %s: %s, %s: %s", c.word("step", "n", number(s)), c.word("role."+string(s.Actor.Role)),
 			c.word("action."+string(s.Action)), c.word("deadline"), c.longDeadline(s))
 		if v := n.visit; v != nil {
-			fmt.Fprintf(&b, "; %s (%s)", strings.Join(c.times(v), ", "), c.standing(v))
+			b.WriteString("; " + strings.Join(c.times(v), ", "))
+			if standing := c.standing(v); standing != "" {
+				b.WriteString(" (" + standing + ")")
+			}
 		}
 		if ways := c.waysInWords(n); len(ways) > 0 {
 			fmt.Fprintf(&b, "; %s: %s", c.word("next"), strings.Join(ways, ", "))

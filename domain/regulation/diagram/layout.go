@@ -306,9 +306,11 @@ func (c *chart) fill(n *node) int {
 		for _, t := range c.times(n.visit) {
 			put(timeLine, smallFace, inset, t)
 		}
-		y += 5
-		put(visitLine, strongFace, inset+6, c.standing(n.visit))
-		y += 5
+		if standing := c.standing(n.visit); standing != "" {
+			y += 5
+			put(visitLine, strongFace, inset+6, standing)
+			y += 5
+		}
 	}
 	y += 5
 	if rest := leastHeight - bottomRoom - plainFace.leading() - y; rest > 0 {
@@ -341,10 +343,14 @@ func (c *chart) times(v *Visit) []string {
 	return all
 }
 
-// standing is how a visit stands to its deadline, in words.
+// standing is how a visit stands to its deadline, in words; a visit that is over and had none needs no
+// word.
 func (c *chart) standing(v *Visit) string {
-	if v.Branch == Withdrawn {
+	switch {
+	case v.Branch == Withdrawn:
 		return c.word("visit.withdrawn") + ", " + c.word("visit."+string(v.Outcome))
+	case v.Outcome == OnTime && v.Due.IsZero():
+		return ""
 	}
 	return c.word("visit." + string(v.Outcome))
 }
