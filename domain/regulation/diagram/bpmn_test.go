@@ -3,7 +3,6 @@ package diagram
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
 	"math"
 	"os"
 	"os/exec"
@@ -267,26 +266,10 @@ func TestBPMNElements(t *testing.T) {
 }
 
 // TestModdle has bpmn-moddle, which bpmn.io, Camunda Modeler and others read BPMN with, parse every
-// procedure in every language without a warning. It needs node and TIZILIM_BPMN_MODULES, the folder in
-// which `npm install bpmn-moddle` was run; it is skipped without them, unless TIZILIM_REQUIRE_BPMN=1.
+// procedure in every language without a warning.
 func TestModdle(t *testing.T) {
-	node, err := exec.LookPath("node")
-	modules := os.Getenv("TIZILIM_BPMN_MODULES")
-	if err != nil || modules == "" {
-		message := "bpmn-moddle did not read the BPMN: node is missing or TIZILIM_BPMN_MODULES is not set"
-		if os.Getenv("TIZILIM_REQUIRE_BPMN") == "1" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
-	}
-	dir := t.TempDir()
-	n := 0
-	every(t, func(t *testing.T, p *regulation.Procedure, lang string) {
-		n++
-		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(n)+".bpmn"), bpmn(t, p, lang), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	})
+	node, modules := tools(t, "node")
+	dir, files := export(t)
 	script, err := os.ReadFile("testdata/moddle.mjs")
 	if err != nil {
 		t.Fatal(err)
@@ -295,11 +278,50 @@ func TestModdle(t *testing.T) {
 	command := exec.CommandContext(t.Context(), node, "--input-type=module", "-", dir)
 	command.Dir, command.Stdin = modules, bytes.NewReader(script)
 	out, err := command.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	if want := strconv.Itoa(n) + " read"; err != nil || strings.TrimSpace(string(out)) != want {
+	if want := strconv.Itoa(len(files)) + " read"; err != nil || strings.TrimSpace(string(out)) != want {
 		t.Errorf("bpmn-moddle says %q (%v), want %q", out, err, want)
 	}
+}
+
+// TestSchema validates every procedure in every language against the schema of BPMN 2.0, which
+// bpmn-moddle brings along.
+func TestSchema(t *testing.T) {
+	xmllint, modules := tools(t, "xmllint")
+	_, files := export(t)
+	schema := filepath.Join(modules, "node_modules", "bpmn-moddle", "resources", "bpmn", "xsd", "BPMN20.xsd")
+	arguments := append([]string{"--noout", "--nonet", "--schema", schema}, files...)
+	out, err := exec.CommandContext(t.Context(), xmllint, arguments...).CombinedOutput()
+	if err != nil || strings.Count(string(out), " validates\n") != len(files) {
+		t.Errorf("%v: %.4000s", err, out)
+	}
+}
+
+// tools are the program and TIZILIM_BPMN_MODULES, the folder in which `npm install bpmn-moddle` was
+// run. The test is skipped without them, unless TIZILIM_REQUIRE_BPMN=1.
+func tools(t *testing.T, program string) (path, modules string) {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	modules = os.Getenv("TIZILIM_BPMN_MODULES")
+	if err == nil && modules != "" {
+		return path, modules
+	}
+	message := "the BPMN was not validated: " + program + " is missing or TIZILIM_BPMN_MODULES is not set"
+	if os.Getenv("TIZILIM_REQUIRE_BPMN") == "1" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+	return "", ""
+}
+
+// export writes every procedure in every language into a folder.
+func export(t *testing.T) (dir string, files []string) {
+	t.Helper()
+	dir = t.TempDir()
+	every(t, func(t *testing.T, p *regulation.Procedure, lang string) {
+		files = append(files, filepath.Join(dir, p.Service.Slug+"-"+string(p.Channel)+"-"+lang+".bpmn"))
+		if err := os.WriteFile(files[len(files)-1], bpmn(t, p, lang), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return dir, files
 }
