@@ -65,7 +65,7 @@ func TestStoredLicenseEvents(t *testing.T) {
 			IssuedOn: "2026-11-24", FirstIssuedOn: "2020-01-09", ValidUntil: "2030-01-01",
 			Application: "a-1", Order: "12", Signatory: "s", Predecessor: "20000017", Reason: "name",
 		},
-		license.Reissued{Successor: "26000003", Reason: "name", Application: "a-2"},
+		license.Reissued{Successor: "26000003", On: "2026-11-24", Reason: "name", Application: "a-2"},
 		license.Duplicated{Copy: 1, Application: "a-3"},
 		license.Suspended{From: "2026-11-24", Until: "2027-01-31", Reason: "r", Order: "3"},
 		license.Resumed{On: "2026-12-01", Reason: "r", Order: "4"},

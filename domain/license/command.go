@@ -6,15 +6,18 @@ import "time"
 // at which it is decided; days are in the licensor's time, YYYY-MM-DD.
 type Command interface{ command() }
 
-// Issue makes the license.
+// Issue makes the license. Predecessor is the license it takes the place of, nil where there is none:
+// what lies ahead of that one, a suspension or the end, lies ahead of this one too.
 type Issue struct {
-	At     time.Time
-	Issued Issued
+	At          time.Time
+	Issued      Issued
+	Predecessor *State
 }
 
 // EndAsReissued ends the license in favor of its successor.
 type EndAsReissued struct {
 	At          time.Time
+	On          string
 	Successor   string
 	Reason      string
 	Application string

@@ -50,14 +50,33 @@ func (s State) issue(c Issue) ([]domain.Payload, error) {
 		}
 		return nil, domain.Reject("number-taken", "another license has this number", "license", s.Number)
 	}
-	return []domain.Payload{c.Issued}, nil
+	events := []domain.Payload{c.Issued}
+	if p := c.Predecessor; p != nil {
+		events = append(events, p.ahead(c.Issued.IssuedOn)...)
+	}
+	return events, nil
+}
+
+// ahead is what a license passes on to the one that takes its place on the day: a suspension that is
+// not over, and the end, so that a reissue washes nothing off.
+func (s State) ahead(day string) (events []domain.Payload) {
+	if s.suspensionAhead(day) {
+		events = append(events, *s.Suspension)
+		if s.Resumption != nil {
+			events = append(events, *s.Resumption)
+		}
+	}
+	if s.End != nil {
+		events = append(events, *s.End)
+	}
+	return events
 }
 
 func (s State) endAsReissued(c EndAsReissued) ([]domain.Payload, error) {
-	if s.ended() {
+	if s.Successor != "" {
 		return nil, nil
 	}
-	return []domain.Payload{Reissued{Successor: c.Successor, Reason: c.Reason, Application: c.Application}}, nil
+	return []domain.Payload{Reissued{Successor: c.Successor, On: c.On, Reason: c.Reason, Application: c.Application}}, nil
 }
 
 func (s State) duplicate(c Duplicate) ([]domain.Payload, error) {
@@ -68,14 +87,14 @@ func (s State) duplicate(c Duplicate) ([]domain.Payload, error) {
 }
 
 func (s State) suspend(c Suspend) ([]domain.Payload, error) {
-	if p := s.Suspension; p != nil && p.From == c.From && p.Until == c.Until && p.Reason == c.Reason {
+	if p := s.Suspension; p != nil && s.Resumption == nil && p.From == c.From && p.Until == c.Until && p.Reason == c.Reason {
 		return nil, nil
 	}
 	from, err1 := calendar.ParseDay(c.From)
 	until, err2 := calendar.ParseDay(c.Until)
 	today := calendar.DayOf(c.At)
 	switch st := s.On(string(today)); {
-	case s.ended() || st == StatusExpired:
+	case st != StatusActive && st != StatusSuspended:
 		return nil, notActive(st)
 	case err1 != nil || err2 != nil || from < today || until < from:
 		return nil, domain.Reject("suspension-days-invalid", "suspend from a day not before today until a day not before that, YYYY-MM-DD")
@@ -95,34 +114,46 @@ func (s State) resume(c Resume) ([]domain.Payload, error) {
 	switch {
 	case s.Resumption != nil && s.Resumption.On == c.On && s.Resumption.Reason == c.Reason:
 		return nil, nil
-	case s.ended():
-		return nil, notActive(s.Status)
+	case s.over(today):
+		return nil, notActive(s.On(string(today)))
 	case !s.suspensionAhead(string(today)):
 		return nil, domain.Reject("not-suspended", "the license is not suspended")
-	case err != nil || on < today:
-		return nil, domain.Reject("day-invalid", "give the day of resumption, not before today, YYYY-MM-DD")
+	case err != nil || on < today || c.On > s.Suspension.Until || s.Resumption != nil && c.On >= s.Resumption.On:
+		return nil, domain.Reject("resumption-day-invalid", "resume on a day from today on, before the suspension ends by itself, YYYY-MM-DD")
 	}
 	return []domain.Payload{Resumed{On: c.On, Reason: c.Reason, Order: c.Order}}, nil
 }
 
 var terminationGrounds = []TerminationGround{Expired, Performed, Revoked, Liquidated, OwnRequest, LawChanged}
 
+// terminate ends the license on a day. A termination that lies ahead can be brought forward.
 func (s State) terminate(c Terminate) ([]domain.Payload, error) {
 	on, err := calendar.ParseDay(c.On)
+	today := calendar.DayOf(c.At)
 	switch {
-	case s.Status == StatusTerminated && s.End.Ground == c.Ground && s.End.On == c.On:
+	case s.End != nil && s.End.Ground == c.Ground && s.End.On == c.On:
 		return nil, nil
-	case s.ended():
-		return nil, notActive(s.Status)
-	case err != nil || string(on) < s.IssuedOn:
-		return nil, domain.Reject("day-invalid", "give the day of termination, not before the day of issue, YYYY-MM-DD")
+	case s.over(today):
+		return nil, notActive(s.On(string(today)))
+	case err != nil || string(on) < s.IssuedOn || s.End != nil && c.On >= s.End.On:
+		return nil, domain.Reject("termination-day-invalid", "give the day of termination: not before the day of issue, and before the day already set, YYYY-MM-DD")
 	case !slices.Contains(terminationGrounds, c.Ground):
 		return nil, domain.Reject("ground-unknown", "choose the ground of termination from the list")
+	case c.Ground == Expired && (s.ValidUntil == "" || c.On <= s.ValidUntil):
+		return nil, domain.Reject("not-expired", "the term of the license has not run out by that day")
 	}
 	return []domain.Payload{Terminated{On: c.On, Ground: c.Ground, Text: c.Text, Order: c.Order}}, nil
 }
 
 var siteKinds = []string{"branch", "object", "point"}
+
+// CheckSite refuses a site without an address, or of a kind that is none.
+func CheckSite(kind, address string) error {
+	if address == "" || !slices.Contains(siteKinds, kind) {
+		return domain.Reject("site-invalid", "a site has an address and is a branch, an object or a point")
+	}
+	return nil
+}
 
 func (s State) addSite(c AddSite) ([]domain.Payload, error) {
 	if i := slices.IndexFunc(s.Sites, func(x Site) bool { return x.ID == c.Site.ID }); i >= 0 {
@@ -131,11 +162,14 @@ func (s State) addSite(c AddSite) ([]domain.Payload, error) {
 		}
 		return nil, domain.Reject("site-exists", "the license has another site with this id", "site", c.Site.ID)
 	}
-	switch {
-	case s.ended():
-		return nil, notActive(s.Status)
-	case c.Site.ID == "" || c.Site.Address == "" || !slices.Contains(siteKinds, c.Site.Kind):
-		return nil, domain.Reject("site-invalid", "a site has an address and is a branch, an object or a point")
+	if err := s.checkChange(c.At); err != nil {
+		return nil, err
+	}
+	if err := CheckSite(c.Site.Kind, c.Site.Address); err != nil {
+		return nil, err
+	}
+	if c.Site.ID == "" {
+		return nil, domain.Reject("site-invalid", "a site has an id")
 	}
 	return []domain.Payload{SiteAdded{Site: c.Site}}, nil
 }
@@ -144,8 +178,8 @@ func (s State) removeSite(c RemoveSite) ([]domain.Payload, error) {
 	if slices.Contains(s.RemovedSites, c.ID) {
 		return nil, nil
 	}
-	if s.ended() {
-		return nil, notActive(s.Status)
+	if err := s.checkChange(c.At); err != nil {
+		return nil, err
 	}
 	if !slices.ContainsFunc(s.Sites, func(x Site) bool { return x.ID == c.ID }) {
 		return nil, domain.Reject("site-unknown", "the license has no such site", "site", c.ID)
@@ -153,14 +187,26 @@ func (s State) removeSite(c RemoveSite) ([]domain.Payload, error) {
 	return []domain.Payload{SiteRemoved{ID: c.ID, Reason: c.Reason}}, nil
 }
 
+// checkChange refuses to change a license that is over or whose term ran out.
+func (s State) checkChange(at time.Time) error {
+	today := calendar.DayOf(at)
+	if st := s.On(string(today)); s.over(today) || st == StatusExpired {
+		return notActive(st)
+	}
+	return nil
+}
+
 // suspensionAhead reports whether the license is suspended on the day or will be on a later one.
 func (s State) suspensionAhead(day string) bool {
 	return s.Suspension != nil && day <= s.Suspension.Until && (s.Resumption == nil || day < s.Resumption.On)
 }
 
-// ended reports whether the license is over for good. One whose term ran out is not: it can still
-// be terminated on that ground.
-func (s State) ended() bool { return s.Status == StatusReissued || s.Status == StatusTerminated }
+// over reports whether the license has ended by the day, as reissued or terminated. One whose term ran
+// out has not: it can still be terminated on that ground.
+func (s State) over(day calendar.Day) bool {
+	st := s.On(string(day))
+	return st == StatusReissued || st == StatusTerminated
+}
 
 func notActive(st Status) error {
 	return domain.Reject("license-not-active", "the license is "+string(st), "status", string(st))

@@ -45,9 +45,10 @@ type Issued struct {
 	Reason        string          `json:"reason,omitempty"`
 }
 
-// Reissued ends a license in favor of its successor.
+// Reissued ends a license in favor of its successor, from day On, the successor's day of issue.
 type Reissued struct {
 	Successor   string `json:"successor"`
+	On          string `json:"on"` // YYYY-MM-DD
 	Reason      string `json:"reason"`
 	Application string `json:"application"`
 }

@@ -28,6 +28,7 @@ type State struct {
 	Copies     int
 	Duplicates []string // applications that a copy was given out for
 	Successor  string
+	ReissuedOn string     // the day from which the successor has taken its place
 	Suspension *Suspended // the latest one
 	Resumption *Resumed   // what ended it early, if anything
 	End        *Terminated
@@ -37,11 +38,11 @@ type State struct {
 }
 
 // On is the status on a day, YYYY-MM-DD, from the day of issue on: a suspension holds from its first
-// day until it is resumed or its last day is over, a termination from its day, and a license whose
-// last day has passed has expired.
+// day until it is resumed or its last day is over, a reissue and a termination from their day, and a
+// license whose last day has passed has expired.
 func (s State) On(day string) Status {
 	switch {
-	case s.Status == StatusReissued:
+	case s.Successor != "" && day >= s.ReissuedOn:
 		return StatusReissued
 	case s.End != nil && day >= s.End.On:
 		return StatusTerminated
@@ -75,7 +76,7 @@ func (s *State) Evolve(p domain.Payload) {
 	case Issued:
 		s.Exists, s.Issued, s.Status, s.Sites = true, e, StatusActive, slices.Clone(e.Sites)
 	case Reissued:
-		s.Status, s.Successor = StatusReissued, e.Successor
+		s.Status, s.Successor, s.ReissuedOn = StatusReissued, e.Successor, e.On
 	case Duplicated:
 		s.Copies = e.Copy
 		s.Duplicates = append(slices.Clone(s.Duplicates), e.Application)
