@@ -132,6 +132,12 @@ func (s *Store) start(ctx context.Context) error {
 	if s.engine, err = startEngine(dir, false, s.logger); err != nil {
 		return err
 	}
+	// The log comes before the self-test: when the last stream is deleted the server removes the folder
+	// of all streams too, a moment later, and would take it away under a log that is just being made.
+	info, err := s.engine.openLog(ctx, mark == 0)
+	if err != nil {
+		return err
+	}
 	probe := s.config.step("selftest")
 	if probe == nil {
 		probe = s.engine.selfTest(ctx, dir)
@@ -142,10 +148,9 @@ func (s *Store) start(ctx context.Context) error {
 		if s.engine, err = startEngine(dir, true, s.logger); err != nil {
 			return err
 		}
-	}
-	info, err := s.engine.openLog(ctx, mark == 0)
-	if err != nil {
-		return err
+		if info, err = s.engine.openLog(ctx, mark == 0); err != nil {
+			return err
+		}
 	}
 	s.end = domain.Position(info.State.LastSeq)
 	if s.end < mark {
