@@ -12,8 +12,8 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// A feed keeps no more than this for those who are slower than the log, and while it is full it waits
-// no longer than patience for somebody who takes nothing.
+// A feed keeps no more than this for those who are slower than the log, and while the common feed is
+// full it waits no longer than patience for somebody who takes nothing.
 const (
 	feedCommits = 16384
 	feedBytes   = 64 << 20
@@ -47,6 +47,9 @@ type feed struct {
 	log    domain.Log
 	logger *slog.Logger
 	seen   func(domain.Position) // called with every position read
+	// patience is how long a full feed waits for a taker before it leaves it behind; 0 is for ever, for
+	// a feed that is one taker's own.
+	patience time.Duration
 
 	mu     sync.Mutex // protects what follows
 	bell   bell
@@ -60,8 +63,8 @@ type feed struct {
 	commits []domain.Commit
 }
 
-func newFeed(log domain.Log, logger *slog.Logger, after domain.Position, seen func(domain.Position)) *feed {
-	return &feed{log: log, logger: logger, seen: seen, after: after, last: after, takers: map[any]domain.Position{}}
+func newFeed(log domain.Log, logger *slog.Logger, after domain.Position) *feed {
+	return &feed{log: log, logger: logger, after: after, last: after, takers: map[any]domain.Position{}}
 }
 
 // read follows the log until ctx ends or the log is damaged. A log that does not answer is asked
@@ -152,12 +155,16 @@ func (d *feed) trim() bool {
 func (d *feed) hold(ctx context.Context) bool {
 	took := d.bell.wait()
 	d.mu.Unlock()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
+	var end <-chan time.Time // never, without patience
+	if d.patience > 0 {
+		timer := time.NewTimer(d.patience)
+		defer timer.Stop()
+		end = timer.C
+	}
 	slow := false
 	select {
 	case <-took:
-	case <-timer.C:
+	case <-end:
 		slow = true
 	case <-ctx.Done():
 	}

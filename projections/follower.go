@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -22,11 +23,12 @@ const (
 // the log, in which every commit is decoded once; one that is far behind, being built anew or having
 // been held up, reads for itself until it has caught up with the others.
 type Follower struct {
-	log    domain.Log
-	logger *slog.Logger
-	batch  int
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	log      domain.Log
+	logger   *slog.Logger
+	batch    int
+	patience time.Duration // of the common feed
+	cancel   context.CancelFunc
+	tasks    sync.WaitGroup
 
 	mu      sync.Mutex // protects what follows
 	changed bell
@@ -60,15 +62,15 @@ type Status struct {
 // The follower runs until Stop, also when ctx has ended: whatever is being shut down may still wait
 // for what it wrote.
 func Start(ctx context.Context, log domain.Log, logger *slog.Logger, ps ...Projection) *Follower {
-	return start(ctx, log, logger, liveBatch, ps)
+	return start(ctx, log, logger, liveBatch, patience, ps)
 }
 
-func start(ctx context.Context, log domain.Log, logger *slog.Logger, batch int, ps []Projection) *Follower {
+func start(ctx context.Context, log domain.Log, logger *slog.Logger, batch int, patience time.Duration, ps []Projection) *Follower {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &Follower{log: log, logger: logger, batch: batch, cancel: cancel}
+	f := &Follower{log: log, logger: logger, batch: batch, patience: patience, cancel: cancel}
 	for _, p := range ps {
 		f.runners = append(f.runners, &runner{Projection: p, position: p.Position()})
 	}
@@ -93,7 +95,8 @@ func (f *Follower) run(ctx context.Context) {
 		}
 		first = max(first, r.position)
 	}
-	common := newFeed(f.log, f.logger, first, f.seen)
+	common := newFeed(f.log, f.logger, first)
+	common.seen, common.patience = f.seen, f.patience
 	for _, r := range f.runners {
 		if f.Err(r.Name()) == nil {
 			common.join(r, r.position)
@@ -132,7 +135,7 @@ func (f *Follower) drive(ctx context.Context, r *runner, common *feed) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errBehind) { // who is behind catches up, however often it takes
 			f.stopped(r, err)
 			return
 		}
@@ -142,7 +145,7 @@ func (f *Follower) drive(ctx context.Context, r *runner, common *feed) {
 // catchUp reads the log for this projection alone until the common feed has what comes next.
 func (f *Follower) catchUp(ctx context.Context, r *runner, common *feed) error {
 	ctx, cancel := context.WithCancel(ctx)
-	own := newFeed(f.log, f.logger, r.position, nil)
+	own := newFeed(f.log, f.logger, r.position)
 	own.join(r, r.position)
 	var reading sync.WaitGroup
 	reading.Go(func() { own.read(ctx) })

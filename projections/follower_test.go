@@ -275,9 +275,6 @@ func TestModelAheadOfTheLogIsNotServed(t *testing.T) {
 }
 
 func TestHeldUpProjectionHoldsNobodyUp(t *testing.T) {
-	if testing.Short() {
-		t.Skip("fills the follower's memory and waits two seconds")
-	}
 	commits := manyCommits(60_000)
 	log := sample.NewLog(commits)
 	release := make(chan struct{})
@@ -289,7 +286,8 @@ func TestHeldUpProjectionHoldsNobodyUp(t *testing.T) {
 		return nil
 	}}
 	quick := &list{name: "quick"}
-	f := follow(t, log, held, quick)
+	f := projections.StartWithPatience(t.Context(), log, 20*time.Millisecond, held, quick)
+	t.Cleanup(f.Stop)
 	if err := f.CaughtUp(soon(t), "quick"); err != nil {
 		t.Fatal(err)
 	}
@@ -305,6 +303,48 @@ func TestHeldUpProjectionHoldsNobodyUp(t *testing.T) {
 	log.Append(next...)
 	if err := f.CaughtUp(soon(t)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A projection that is far behind reads for itself, and nobody else waits for that reading: however
+// long it takes, and whatever stalls on the way, it gets to the end.
+func TestCatchingUpOutlastsEveryStall(t *testing.T) {
+	const patience = 5 * time.Millisecond
+	commits := manyCommits(40_000)
+	for name, stall := range map[string]func(batch int) error{
+		"one long stall": func(batch int) error {
+			if batch == 1 {
+				time.Sleep(50 * patience)
+			}
+			return nil
+		},
+		"slow all the way": func(int) error {
+			time.Sleep(3 * patience)
+			return nil
+		},
+		"unavailable for long": func(batch int) error {
+			if batch < 4 { // the pauses in between are longer than patience
+				return fmt.Errorf("disk full: %w", domain.ErrUnavailable)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			batch := 0
+			behind := &list{name: "behind", fault: func(context.Context, []domain.Commit) error {
+				batch++
+				return stall(batch - 1)
+			}}
+			f := projections.StartWithPatience(t.Context(), sample.NewLog(commits), patience, behind, &list{name: "ahead", start: 39_000})
+			t.Cleanup(f.Stop)
+			if err := f.CaughtUp(soon(t)); err != nil {
+				t.Fatalf("stopped at %d: %v", behind.Position(), err)
+			}
+			if diff := cmp.Diff(upTo(1, domain.Position(len(commits))), behind.got()); diff != "" {
+				t.Errorf("(-want +got):\n%.400s", diff)
+			}
+		})
 	}
 }
 

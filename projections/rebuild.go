@@ -101,7 +101,7 @@ func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logg
 
 // feedAll brings all to the log's head, and once more to what its head was then.
 func feedAll(ctx context.Context, log domain.Log, logger *slog.Logger, ps []Projection) error {
-	f := start(ctx, log, logger, rebuildBatch, ps)
+	f := start(ctx, log, logger, rebuildBatch, patience, ps)
 	defer f.Stop()
 	for range 2 {
 		if err := f.CaughtUp(ctx); err != nil {
