@@ -35,7 +35,7 @@ func TestStoredApplicationEvents(t *testing.T) {
 	payloads := []domain.Payload{
 		application.Opened{
 			Progress: way, Service: "casino-license", Channel: regulation.Portal, Act: "act", Request: regulation.Reissue, Licensor: "l",
-			Applicant: application.Applicant{ID: "120540001238", Name: "n", Address: "a"}, License: "25000001", Reason: application.NameChanged,
+			Applicant: application.Applicant{ID: "120540001238", Name: "n", Address: "a"}, License: "25000001", Reason: application.NameChanged, Holder: "940140000385",
 		},
 		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul"},
 		application.ApplicantNotFound{Progress: way, Source: "gbd-ul"},
@@ -45,9 +45,9 @@ func TestStoredApplicationEvents(t *testing.T) {
 		application.CertificateAccepted{Progress: way, Subject: "120540001238", Serial: "1", Method: "m"},
 		application.Signed{Progress: way, Subject: "120540001238", Digest: "d", Method: "m"},
 		application.Registered{Progress: way, Number: "KZ45LIC00000001", RegisteredOn: "2026-11-24"},
-		application.Approved{Order: "12", ValidUntil: "2030-01-01", Signatory: "s"},
+		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s"},
 		application.Refused{Progress: application.Progress{Completes: []int{11, 10}, Ends: true}, Stage: application.AtDecision, Ground: application.NotQualified, Text: "t", Signatory: "s"},
-		application.Completed{Progress: application.Progress{Completes: []int{11}, Ends: true}, License: "26000001"},
+		application.Completed{Progress: application.Progress{Ends: true}, License: "26000001"},
 		application.Withdrawn{Progress: application.Progress{Ends: true}, Reason: "r"},
 		application.Delivered{To: "cabinet"},
 		application.Rated{Quality: 3, Availability: 2},

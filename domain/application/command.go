@@ -94,8 +94,9 @@ type Approve struct {
 	At         time.Time
 	Concerns   *license.State
 	Order      string
-	ValidUntil string // YYYY-MM-DD, empty for no end
+	ValidUntil string // YYYY-MM-DD, empty for no end; for a new license only
 	Signatory  string
+	Holder     string // where another than the applicant holds the license concerned: that holder, confirmed
 }
 
 // Refuse is the licensor's negative decision.

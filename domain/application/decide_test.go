@@ -85,6 +85,9 @@ func (l *life) must(c application.Command) {
 
 // step gives the command that the open step calls for.
 func (l *life) step() application.Command {
+	if l.state.Approval != nil {
+		return application.Complete{At: noon, License: "26000001"}
+	}
 	switch s := l.state; s.Action {
 	case regulation.FillForm, regulation.AttachDocuments:
 		return file
@@ -105,10 +108,7 @@ func (l *life) step() application.Command {
 	case regulation.Send, regulation.Register:
 		return application.Register{At: noon, Number: "KZ00APP00000001"}
 	case regulation.IssueResult, regulation.IssueOrRefuse:
-		if s.Approval == nil {
-			return approve
-		}
-		return application.Complete{At: noon, License: "26000001"}
+		return approve
 	default:
 		l.t.Fatalf("nothing to do in step %d (%s)", s.Step, s.Action)
 		return nil
@@ -138,7 +138,7 @@ func reach(t testing.TB, r application.Rules, p *regulation.Procedure, action re
 	t.Helper()
 	l := newLife(t, r)
 	l.must(open(p))
-	for l.state.Step != 0 && l.state.Action != action {
+	for !l.state.Over() && (action == "" || l.state.Action != action) {
 		l.must(l.step())
 	}
 	if l.state.Action != action {
@@ -311,7 +311,7 @@ func TestNoStepIsSkippedOrFiresTwice(t *testing.T) {
 		t.Run(p.Service.Slug+"/"+string(p.Channel), func(t *testing.T) {
 			l := newLife(t, r)
 			l.must(open(p))
-			for l.state.Step != 0 {
+			for !l.state.Over() {
 				due := l.step()
 				for _, c := range all(l.state) {
 					if sameKind(c, due) || allowedAnyTime(c, l.state) {
@@ -482,4 +482,69 @@ func checkWay(t *testing.T, p *regulation.Procedure, events []domain.Payload) {
 	if open != 0 || !ended {
 		t.Errorf("step %d is open, ended %v", open, ended)
 	}
+}
+
+// A license that another holds is reissued only with a document, and with its holder confirmed.
+func TestReorganization(t *testing.T) {
+	r := rules(t)
+	const holder = "940140000385"
+	held := &license.State{
+		Exists: true, Status: license.StatusActive,
+		Issued: license.Issued{Number: "25000007", Service: "commodity-broker-license", IssuedOn: "2025-03-03", Licensee: license.Licensee{ID: holder}},
+	}
+	p := procedure(t, r, "commodity-broker-license", regulation.Portal)
+	o := open(p)
+	o.Request, o.License, o.Concerns, o.Reason = regulation.Reissue, held.Number, held, application.Reorganized
+	l := newLife(t, r)
+	l.must(o)
+	if l.state.Holder != holder {
+		t.Fatalf("holder %q", l.state.Holder)
+	}
+	if err := l.when(file); code(err) != "document-required" {
+		t.Errorf("filed without a document: %v", err)
+	}
+	documented := file
+	documented.Documents = []application.Document{{Name: "акт.pdf", MediaType: "application/pdf", Size: 1, SHA256: "00"}}
+	l.must(documented)
+	for l.state.Action != regulation.IssueOrRefuse {
+		l.must(l.step())
+	}
+	decision := approve
+	decision.Concerns = held
+	if err := l.when(decision); code(err) != "holder-unconfirmed" {
+		t.Errorf("approved without confirming the holder: %v", err)
+	}
+	decision.Holder = holder
+	decision.ValidUntil = "2030-01-01"
+	if err := l.when(decision); code(err) != "valid-until-not-expected" {
+		t.Errorf("a reissue changed the term: %v", err)
+	}
+	decision.ValidUntil = ""
+	l.must(decision)
+}
+
+// The same form said in another way is the same form.
+func TestFileRepeatedInOtherWords(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "private-bailiff-license", regulation.Office), regulation.AttachDocuments)
+	short := application.File{At: noon, Form: application.Form{Subactivities: []string{}, Sites: []application.Site{}}}
+	l.must(short)
+	if l.state.Form.Name != "ТОО «Жарық»" {
+		t.Fatalf("name %q", l.state.Form.Name)
+	}
+	if events, err := r.Decide(l.state, short); err != nil || len(events) > 0 {
+		t.Errorf("again: %v %v", events, err)
+	}
+	bad := application.File{At: noon, Form: application.Form{Name: "x", Sites: []application.Site{{Kind: "castle"}}}}
+	l = reach(t, r, procedure(t, r, "private-bailiff-license", regulation.Office), regulation.AttachDocuments)
+	if err := l.when(bad); code(err) != "site-invalid" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRefusalIsDelivered(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.IssueResult)
+	l.must(application.Refuse{At: noon, Ground: application.NotQualified, Text: "t", Signatory: "s"})
+	l.must(application.Deliver{At: noon, To: "cabinet"})
 }

@@ -21,20 +21,33 @@ func (w way) approve(s State, c Approve) ([]domain.Payload, error) {
 	if c.Signatory == "" {
 		return nil, domain.Reject("signatory-required", "name the authorized person who signs the decision")
 	}
-	if c.ValidUntil != "" {
+	if err := c.check(s); err != nil {
+		return nil, err
+	}
+	progress := Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved}
+	return []domain.Payload{Approved{Progress: progress, Order: c.Order, ValidUntil: c.ValidUntil, Signatory: c.Signatory}}, nil
+}
+
+// check refuses a decision that does not go with the request, or with the license it concerns.
+func (c Approve) check(s State) error {
+	if s.Request == regulation.Issue {
+		if c.ValidUntil == "" {
+			return nil
+		}
 		if day, err := calendar.ParseDay(c.ValidUntil); err != nil || day < calendar.DayOf(c.At) {
-			return nil, domain.Reject("valid-until-invalid", "the last day is not a day from today on, YYYY-MM-DD")
+			return domain.Reject("valid-until-invalid", "the last day is not a day from today on, YYYY-MM-DD")
 		}
+		return nil
 	}
-	if s.Request != regulation.Issue {
-		if c.Concerns == nil {
-			return nil, domain.Reject("license-unknown", "the license concerned does not exist", "license", s.License)
-		}
-		if err := checkStanding(*c.Concerns, c.At); err != nil {
-			return nil, err
-		}
+	switch {
+	case c.ValidUntil != "":
+		return domain.Reject("valid-until-not-expected", "a reissued or duplicated license keeps its term")
+	case c.Concerns == nil:
+		return domain.Reject("license-unknown", "the license concerned does not exist", "license", s.License)
+	case s.Holder != c.Holder:
+		return domain.Reject("holder-unconfirmed", "another than the applicant holds the license: confirm the present holder's IIN or BIN")
 	}
-	return []domain.Payload{Approved{Order: c.Order, ValidUntil: c.ValidUntil, Signatory: c.Signatory}}, nil
+	return checkStanding(*c.Concerns, c.At)
 }
 
 func (w way) refuse(s State, c Refuse) ([]domain.Payload, error) {
@@ -72,8 +85,7 @@ func (w way) complete(s State, c Complete) ([]domain.Payload, error) {
 	if s.Approval == nil {
 		return nil, domain.Reject("not-approved", "the application is not approved")
 	}
-	progress := Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved, Ends: true}
-	return []domain.Payload{Completed{Progress: progress, License: c.License}}, nil
+	return []domain.Payload{Completed{Progress: Progress{Ends: true}, License: c.License}}, nil
 }
 
 func (w way) withdraw(s State, c Withdraw) ([]domain.Payload, error) {
@@ -96,7 +108,7 @@ func (w way) deliver(s State, c Deliver) ([]domain.Payload, error) {
 		return nil, nil
 	case s.Delivery != "":
 		return nil, domain.Reject("delivered-already", "the result was delivered", "to", s.Delivery)
-	case s.Result == "":
+	case s.Result == "" && (s.Refusal == nil || s.Refusal.Stage != AtDecision):
 		return nil, domain.Reject("no-result", "there is no result to deliver")
 	case !slices.Contains(deliveries, c.To):
 		return nil, domain.Reject("delivery-unknown", "deliver to the cabinet, by hand or through the center")
@@ -110,7 +122,7 @@ func (w way) rate(s State, c Rate) ([]domain.Payload, error) {
 		return nil, nil
 	case s.Rating != nil:
 		return nil, domain.Reject("rated-already", "the service was rated")
-	case w.step != nil:
+	case !s.Over():
 		return nil, domain.Reject("not-finished", "rate the service once the procedure is over")
 	case c.Quality < 1 || c.Quality > 3 || c.Availability < 1 || c.Availability > 3:
 		return nil, domain.Reject("rating-invalid", "answer with 1, 2 or 3")

@@ -67,6 +67,8 @@ type Opened struct {
 	// is to be reissued.
 	License string        `json:"license,omitempty"`
 	Reason  ReissueReason `json:"reason,omitempty"`
+	// Holder is who holds that license, where it is not the applicant: after a reorganization.
+	Holder string `json:"holder,omitempty"`
 }
 
 // ApplicantConfirmed: the state registers know the applicant. Name and Address are theirs.
@@ -133,7 +135,8 @@ type Registered struct {
 	RegisteredOn string `json:"registered_on"`
 }
 
-// Approved is the licensor's positive decision; the license follows from it.
+// Approved is the licensor's positive decision. It ends the step of deciding; the license follows
+// from it, and the procedure is over when it exists.
 type Approved struct {
 	Progress
 	Order string `json:"order,omitempty"` // basis: the licensor's order

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/tizilim/tizilim/domain"
@@ -28,7 +29,7 @@ func Fold(s *State, rec domain.Record) error {
 func (s *State) open(e Opened) {
 	s.Exists, s.Status = true, StatusDraft
 	s.Service, s.Channel, s.Act, s.Request, s.Licensor = e.Service, e.Channel, e.Act, e.Request, e.Licensor
-	s.Applicant, s.License, s.Reason = e.Applicant, e.License, e.Reason
+	s.Applicant, s.License, s.Reason, s.Holder = e.Applicant, e.License, e.Reason, e.Holder
 }
 
 // evolve never refuses: what happened, happened.
@@ -37,7 +38,9 @@ func (s *State) evolve(p domain.Payload) {
 	case Opened:
 		s.move(e.Progress)
 	case ApplicantConfirmed:
-		s.Confirmed, s.Applicant.Name, s.Applicant.Address = true, e.Name, e.Address
+		s.Confirmed = true
+		s.Applicant.Name = cmp.Or(e.Name, s.Applicant.Name)
+		s.Applicant.Address = cmp.Or(e.Address, s.Applicant.Address)
 		s.move(e.Progress)
 	case ApplicantNotFound:
 		s.move(e.Progress)

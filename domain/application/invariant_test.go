@@ -21,7 +21,7 @@ func TestInvariantsInAnyOrder(t *testing.T) {
 		l.must(open(p))
 		for range rapid.IntRange(1, 40).Draw(rt, "commands") {
 			commands := all(l.state)
-			if l.state.Step != 0 { // half of the time the right one, so that ends are reached
+			if !l.state.Over() { // half of the time the right one, so that ends are reached
 				for range len(commands) {
 					commands = append(commands, l.step())
 				}
@@ -62,7 +62,7 @@ func checkMoves(t *rapid.T, l *life) {
 		}
 		ended = ended || way.Ends
 	}
-	if open != l.state.Step || ended != (l.state.Step == 0) {
+	if open != l.state.Step || ended != l.state.Over() {
 		t.Fatalf("state waits in %d, events lead to %d, ended %v", l.state.Step, open, ended)
 	}
 }

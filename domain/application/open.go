@@ -37,10 +37,14 @@ func (r Rules) open(s State, c Open) ([]domain.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
+	holder := ""
+	if c.Concerns != nil && c.Concerns.Licensee.ID != c.Applicant.ID {
+		holder = c.Concerns.Licensee.ID
+	}
 	return []domain.Payload{Opened{
 		Progress: progress, Service: service.Slug, Channel: c.Channel, Act: service.Act.ID,
 		Request: c.Request, Licensor: service.Licensor.Slug, Applicant: c.Applicant,
-		License: c.License, Reason: c.Reason,
+		License: c.License, Reason: c.Reason, Holder: holder,
 	}}, nil
 }
 

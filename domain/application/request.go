@@ -1,25 +1,25 @@
 package application
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 func (w way) file(s State, c File) ([]domain.Payload, error) {
+	c.Form = c.Form.complete(s)
 	if s.Form != nil && reflect.DeepEqual(*s.Form, c.Form) && slices.Equal(s.Documents, c.Documents) {
 		return nil, nil
 	}
 	if err := w.expect(regulation.FillForm, regulation.AttachDocuments, regulation.AttachAndSign); err != nil {
 		return nil, err
 	}
-	if c.Form.Name == "" && s.Applicant.Name != "" {
-		c.Form.Name = s.Applicant.Name
-	}
-	if c.Form.Name == "" {
-		return nil, domain.Reject("name-required", "the form lacks the applicant's name")
+	if err := c.check(s); err != nil {
+		return nil, err
 	}
 	e := Filed{Form: c.Form, Documents: c.Documents}
 	if w.in(regulation.AttachAndSign) { // the operator's signature completes this step
@@ -28,6 +28,33 @@ func (w way) file(s State, c File) ([]domain.Payload, error) {
 	progress, err := w.advance(c.At, regulation.Always)
 	e.Progress = progress
 	return []domain.Payload{e}, err
+}
+
+// complete fills in what is known of the applicant, in the one form in which it is stored.
+func (f Form) complete(s State) Form {
+	f.Name = cmp.Or(f.Name, s.Applicant.Name)
+	if len(f.Subactivities) == 0 {
+		f.Subactivities = nil
+	}
+	if len(f.Sites) == 0 {
+		f.Sites = nil
+	}
+	return f
+}
+
+func (c File) check(s State) error {
+	if c.Form.Name == "" {
+		return domain.Reject("name-required", "the form lacks the applicant's name")
+	}
+	for _, site := range c.Form.Sites {
+		if err := license.CheckSite(site.Kind, site.Address); err != nil {
+			return err
+		}
+	}
+	if s.Holder != "" && len(c.Documents) == 0 {
+		return domain.Reject("document-required", "another holds the license: attach the document on the reorganization")
+	}
+	return nil
 }
 
 func (w way) answerRegisters(s State, c AnswerRegisters) ([]domain.Payload, error) {

@@ -81,7 +81,7 @@ const (
 	StatusDraft      Status = "draft"       // opened, not yet complete
 	StatusInProgress Status = "in-progress" // filed: registers, payment, signature, registration
 	StatusExamined   Status = "examined"    // registered: the licensor examines it
-	StatusApproved   Status = "approved"    // decided; the license is being formed
+	StatusApproved   Status = "approved"    // decided; the license is being formed, no step is open
 	StatusCompleted  Status = "completed"   // the license exists
 	StatusRefused    Status = "refused"
 	StatusWithdrawn  Status = "withdrawn"
@@ -99,6 +99,7 @@ type State struct {
 	Applicant Applicant
 	License   string // the license concerned, for reissue and duplicate
 	Reason    ReissueReason
+	Holder    string // who holds that license, where it is not the applicant
 	OpenedBy  string // actor id
 	OpenedFor string // organization of that actor: the licensor or service center, empty for applicants
 	OpenedAt  time.Time
@@ -123,6 +124,11 @@ type State struct {
 	Delivery     string    // how the result was delivered, empty before
 	Rating       *Rated
 	Version      uint64
+}
+
+// Over reports whether the procedure is over, well or not.
+func (s State) Over() bool {
+	return s.Status == StatusCompleted || s.Status == StatusRefused || s.Status == StatusWithdrawn
 }
 
 // AwaitsRegistry reports whether the application waits for the registry itself: for what the open
