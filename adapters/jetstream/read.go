@@ -127,9 +127,13 @@ func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, erro
 	if index != nil {
 		return index.Version(ctx, stream)
 	}
+	n, err := s.count(ctx, stream)
+	if n == 0 || err != nil {
+		return 0, err
+	}
 	m, err := s.engine.log.GetLastMsgForSubject(ctx, subject(stream))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, s.empty(ctx, stream)
+		return 0, fmt.Errorf("%s has %d commits, the last cannot be read: %w", stream, n, domain.ErrDamaged)
 	}
 	if err != nil {
 		return 0, s.unavailable(err)
@@ -139,15 +143,6 @@ func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, erro
 		return 0, err
 	}
 	return commit.Version(), nil
-}
-
-// empty makes sure that a stream whose last message is not found has none.
-func (s *Store) empty(ctx context.Context, stream domain.Stream) error {
-	n, err := s.count(ctx, stream)
-	if err == nil && n > 0 {
-		err = fmt.Errorf("%s has %d commits, the last cannot be read: %w", stream, n, domain.ErrDamaged)
-	}
-	return err
 }
 
 // count is how many commits the stream has, readable or not.
