@@ -23,6 +23,7 @@ var issued = license.Issued{
 
 var (
 	suspended  = license.Suspended{From: "2026-11-20", Until: "2027-01-31", Reason: "inspection"}
+	again      = license.Suspended{From: "2027-03-01", Until: "2027-03-31", Reason: "inspection"}
 	resumed    = license.Resumed{On: "2026-11-23"}
 	reissued   = license.Reissued{Successor: "26000002", On: "2026-11-24", Reason: "name", Application: "a-2"}
 	terminated = license.Terminated{On: "2026-11-01", Ground: license.OwnRequest}
@@ -129,6 +130,10 @@ func TestStatusOnADay(t *testing.T) {
 		}},
 		"resumed early": {[]domain.Payload{issued, suspended, resumed}, map[string]license.Status{
 			"2026-11-20": license.StatusSuspended, "2026-11-22": license.StatusSuspended, "2026-11-23": license.StatusActive,
+		}},
+		"suspended twice": {[]domain.Payload{issued, suspended, resumed, again}, map[string]license.Status{
+			"2026-11-20": license.StatusSuspended, "2026-11-23": license.StatusActive,
+			"2027-03-01": license.StatusSuspended, "2027-04-01": license.StatusActive,
 		}},
 		"terminated": {[]domain.Payload{issued, terminated}, map[string]license.Status{
 			"2026-10-31": license.StatusActive, "2026-11-01": license.StatusTerminated,

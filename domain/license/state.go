@@ -31,6 +31,7 @@ type State struct {
 	ReissuedOn string     // the day from which the successor has taken its place
 	Suspension *Suspended // the latest one
 	Resumption *Resumed   // what ended it early, if anything
+	Earlier    []Stop     // the suspensions before the latest
 	End        *Terminated
 	// RemovedSites are the ids of sites taken off.
 	RemovedSites []string
@@ -55,8 +56,22 @@ func (s State) On(day string) Status {
 }
 
 func (s State) suspendedOn(day string) bool {
-	return s.Suspension != nil && day >= s.Suspension.From && day <= s.Suspension.Until &&
-		(s.Resumption == nil || day < s.Resumption.On)
+	for _, p := range s.Earlier {
+		if p.holds(day) {
+			return true
+		}
+	}
+	return s.Suspension != nil && Stop{*s.Suspension, s.Resumption}.holds(day)
+}
+
+// Stop is a suspension with what ended it early, nil where nothing did.
+type Stop struct {
+	Suspended
+	Resumption *Resumed `json:",omitempty"`
+}
+
+func (p Stop) holds(day string) bool {
+	return day >= p.From && day <= p.Until && (p.Resumption == nil || day < p.Resumption.On)
 }
 
 // Fold puts a record into the state.
@@ -81,6 +96,9 @@ func (s *State) Evolve(p domain.Payload) {
 		s.Copies = e.Copy
 		s.Duplicates = append(slices.Clone(s.Duplicates), e.Application)
 	case Suspended:
+		if s.Suspension != nil {
+			s.Earlier = append(slices.Clone(s.Earlier), Stop{*s.Suspension, s.Resumption})
+		}
 		s.Status, s.Suspension, s.Resumption = StatusSuspended, &e, nil
 	case Resumed:
 		s.Status, s.Resumption = StatusActive, &e
