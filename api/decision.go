@@ -54,6 +54,6 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 		return nil, err
 	}
 	return s.do(ctx, state.ID, state.Act, application.Approve{
-		At: s.cfg.Now(), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory,
+		At: s.cfg.Now(), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory, Holder: b.Holder,
 	})
 }

@@ -165,13 +165,13 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	}
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
-	cfg.Reactor = reactor.New(reactor.Config{
+	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
 		Store: w.store, Rules: rules(), Waiting: waiting, Registers: w.outside, Payments: w.outside, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },
 		},
-	})
+	}))
 	ctx, cancel := context.WithCancel(context.Background())
 	follower = projections.Start(ctx, w.store, log, assigned, waiting, cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History)
 	cfg.Follower, w.follow = follower, follower

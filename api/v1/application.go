@@ -83,6 +83,7 @@ type Decision struct {
 	Decision   string `json:"decision" enum:"approve,refuse"`
 	Order      string `json:"order,omitempty" maxLength:"200" doc:"The licensor's order the approval rests on"`
 	ValidUntil string `json:"valid_until,omitempty" maxLength:"10" doc:"Last day of the license; absent for no end"`
+	Holder     string `json:"holder,omitempty" maxLength:"12" doc:"Where another than the applicant holds the license concerned: that holder's IIN or BIN, to confirm it"`
 	Ground     string `json:"ground,omitempty" maxLength:"50" doc:"Ground of a refusal: activity-forbidden, fee-not-paid, not-qualified, not-agreed, court-decision, documents-incorrect"`
 	Text       string `json:"text,omitempty" maxLength:"4000" doc:"Wording of a refusal for the applicant"`
 	Signatory  string `json:"signatory,omitempty" maxLength:"300" doc:"The authorized person; the account's own name where absent"`

@@ -86,19 +86,9 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, "license", http.StatusOK, page)
 }
 
-// find is the license at a moment; with none given, it has also what is recorded for a later day.
+// find is the license on the day, today unless one is given, as the register knew it.
 func (s *Site) find(ctx context.Context, number, asOf string, known time.Time) (licenses.License, error) {
-	today := string(calendar.DayOf(s.Now()))
-	if asOf != "" || !known.IsZero() {
-		return s.Licenses.AsOf(ctx, number, cmp.Or(asOf, today), known)
-	}
-	all, err := s.Licenses.Versions(ctx, number)
-	if err != nil {
-		return licenses.License{}, err
-	}
-	l := all[len(all)-1]
-	l.Day, l.Status = today, l.State.On(today)
-	return l, nil
+	return s.Licenses.AsOf(ctx, number, cmp.Or(asOf, string(calendar.DayOf(s.Now()))), known)
 }
 
 func kind(l licenses.License) string {

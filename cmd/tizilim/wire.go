@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,21 +77,54 @@ func newRegistry(ctx context.Context, f *folder, rules application.Rules, world 
 		Store: r.store, Assigned: r.numbers, Now: world.now,
 		CatchUp: func(ctx context.Context) error { return r.follower.CaughtUp(ctx, r.numbers.Name()) },
 	}
-	r.reactor = reactor.New(reactor.Config{
+	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
 		Registers: world.registers, Payments: world.payments, Now: world.now, Logger: world.logger,
 	})
+	if err != nil {
+		return r, err
+	}
+	if err != nil {
+		return r, err
+	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
 		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	// Commands load from streams, and numbers are given out by numbers: both have to be whole first.
-	if err := r.follower.CaughtUp(ctx, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
+	if err := r.catchUp(ctx, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
 	r.store.UseIndex(r.streams)
 	r.start(ctx, r.reactor.Run)
 	return r, nil
+}
+
+// progress is how often a long start says how far it is.
+const progress = 5 * time.Second
+
+// catchUp waits for the named read models, and says how far they are while it takes long.
+func (r *registry) catchUp(ctx context.Context, names ...string) error {
+	done := make(chan struct{})
+	var saying sync.WaitGroup
+	saying.Go(func() {
+		for tick := time.Tick(progress); ; {
+			select {
+			case <-done:
+				return
+			case <-tick:
+			}
+			for _, s := range r.follower.Status() {
+				if slices.Contains(names, s.Name) && s.Lag > 0 {
+					r.logger.Warn("bringing a read model up to date", "model", s.Name, "position", s.Position, "behind", s.Lag)
+				}
+			}
+		}
+	})
+	err := r.follower.CaughtUp(ctx, names...)
+	close(done)
+	saying.Wait()
+	return err
 }
 
 // openStore opens the event store of the folder. Where it belongs to a registry, that one is told of

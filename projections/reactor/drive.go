@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tizilim/tizilim/domain"
@@ -14,9 +15,11 @@ import (
 )
 
 // drive does what an application waits for from the registry, step after step, until it waits for
-// somebody else. Whatever a crash leaves half done here is found and finished by the next call.
-func (r *Reactor) drive(ctx context.Context, id string, c cause) error {
-	stream, err := domain.NewStream(domain.ApplicationCategory, id)
+// somebody else or for the other lane. Whatever a crash leaves half done here is found and finished by
+// the next call.
+func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
+	c := one.cause
+	stream, err := domain.NewStream(domain.ApplicationCategory, one.application)
 	if err != nil {
 		return err
 	}
@@ -25,7 +28,7 @@ func (r *Reactor) drive(ctx context.Context, id string, c cause) error {
 		if err != nil {
 			return err
 		}
-		if !s.AwaitsRegistry() {
+		if !s.AwaitsRegistry() || laneOf(asksGateway(s.Action)) != lane {
 			return nil
 		}
 		purpose, command, err := r.next(ctx, s, c)
@@ -40,6 +43,10 @@ func (r *Reactor) drive(ctx context.Context, id string, c cause) error {
 
 // next is the command that takes the application out of its wait, and the purpose that names it.
 func (r *Reactor) next(ctx context.Context, s application.State, c cause) (string, application.Command, error) {
+	if s.Approval != nil {
+		number, err := r.result(ctx, s, c)
+		return "complete", application.Complete{At: r.Now(), License: number}, err
+	}
 	switch s.Action {
 	case regulation.QueryRegisters:
 		p, err := r.Registers.Find(ctx, s.Applicant.ID)
@@ -53,12 +60,9 @@ func (r *Reactor) next(ctx context.Context, s application.State, c cause) (strin
 		return "request-payment", application.RequestPayment{
 			At: r.Now(), Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL,
 		}, err
-	case regulation.Send, regulation.Register:
+	default: // send, register
 		number, err := r.Numbering.Application(ctx, s.ID)
 		return "register", application.Register{At: r.Now(), Number: number}, err
-	default:
-		number, err := r.result(ctx, s, c)
-		return "complete", application.Complete{At: r.Now(), License: number}, err
 	}
 }
 
@@ -98,14 +102,15 @@ func (r *Reactor) result(ctx context.Context, s application.State, c cause) (str
 		return "", err
 	}
 	issued := newLicense(service, s, number)
+	issue := license.Issue{At: r.Now(), Issued: issued}
 	if s.Request == regulation.Reissue {
 		predecessor, err := r.succeed(ctx, s, number, c)
 		if err != nil {
 			return "", err
 		}
-		issued = inherit(issued, predecessor)
+		issue.Issued, issue.Predecessor = inherit(issued, predecessor, s), &predecessor
 	}
-	return number, r.onLicense(ctx, number, s, "issue", license.Issue{At: r.Now(), Issued: issued}, c)
+	return number, r.onLicense(ctx, number, s, "issue", issue, c)
 }
 
 func (r *Reactor) number(ctx context.Context, service *regulation.Service, s application.State) (string, error) {
@@ -115,7 +120,8 @@ func (r *Reactor) number(ctx context.Context, service *regulation.Service, s app
 	return r.Numbering.License(ctx, s.DecidedAt, s.ID)
 }
 
-// duplicate gives out a copy of the license, or of the one that has taken its place since.
+// duplicate gives out a copy of the license, or of the one that has taken its place since. A copy that
+// was given out before a crash is found again.
 func (r *Reactor) duplicate(ctx context.Context, s application.State, c cause) (string, error) {
 	number := s.License
 	for {
@@ -123,7 +129,7 @@ func (r *Reactor) duplicate(ctx context.Context, s application.State, c cause) (
 		if err != nil {
 			return "", err
 		}
-		if l.Successor == "" {
+		if l.Successor == "" || slices.Contains(l.Duplicates, s.ID) {
 			break
 		}
 		number = l.Successor
@@ -134,20 +140,23 @@ func (r *Reactor) duplicate(ctx context.Context, s application.State, c cause) (
 // succeed ends the license that the application reissues in favor of the new number and returns it
 // as it was. Where another reissue was first, its successor is the one that is reissued; where this
 // application ended a license before, in a run that was cut off, it is found again by the number.
+// The old license ends before the new one begins, because its end is what only one reissue can win;
+// what a crash leaves between the two, the next start finishes.
 func (r *Reactor) succeed(ctx context.Context, s application.State, number string, c cause) (license.State, error) {
 	for current := s.License; ; {
 		l, err := r.license(ctx, current)
 		if err != nil {
 			return l, err
 		}
-		switch {
-		case l.Successor == number || l.Status == license.StatusTerminated:
+		switch l.Successor {
+		case number:
 			return l, nil
-		case l.Successor != "":
+		case "":
+		default:
 			current = l.Successor
 			continue
 		}
-		end := license.EndAsReissued{At: r.Now(), Successor: number, Reason: string(s.Reason), Application: s.ID}
+		end := license.EndAsReissued{At: r.Now(), On: decisionDay(s), Successor: number, Reason: string(s.Reason), Application: s.ID}
 		if err := r.onLicense(ctx, current, s, "end-"+current, end, c); err != nil {
 			return l, err
 		}
@@ -178,7 +187,7 @@ func (r *Reactor) onLicense(ctx context.Context, number string, s application.St
 
 // newLicense is the license that the application's approval describes.
 func newLicense(service *regulation.Service, s application.State, number string) license.Issued {
-	day := string(calendar.DayOf(s.DecidedAt))
+	day := decisionDay(s)
 	issued := license.Issued{
 		Number: number, Kind: service.Result, Service: s.Service, Act: s.Act,
 		Activity: service.Activity, Licensor: s.Licensor, LicensorTitle: service.Licensor.Title,
@@ -199,13 +208,17 @@ func newLicense(service *regulation.Service, s application.State, number string)
 	return issued
 }
 
-// inherit gives a reissued license what it keeps of its predecessor: the date of first issue, and
-// whatever the application did not ask to change.
-func inherit(issued license.Issued, predecessor license.State) license.Issued {
+// decisionDay is the day of the licensor's decision, from which its license counts.
+func decisionDay(s application.State) string { return string(calendar.DayOf(s.DecidedAt)) }
+
+// inherit gives a reissued license what it keeps of its predecessor: the date of first issue, the
+// term, and whatever the application did not ask to change.
+func inherit(issued license.Issued, predecessor license.State, s application.State) license.Issued {
 	issued.Predecessor = predecessor.Number
 	issued.FirstIssuedOn = predecessor.FirstIssuedOn
-	if issued.ValidUntil == "" {
-		issued.ValidUntil = predecessor.ValidUntil
+	issued.ValidUntil = predecessor.ValidUntil
+	if s.Form.Address == "" && issued.Licensee.ID == predecessor.Licensee.ID {
+		issued.Licensee.Address = predecessor.Licensee.Address
 	}
 	if len(issued.Subactivities) == 0 {
 		issued.Subactivities = predecessor.Subactivities

@@ -50,7 +50,8 @@ func (n *Numbering) Permit(ctx context.Context, application string) (string, err
 	})
 }
 
-// Application assigns an application its registration number.
+// Application assigns an application its registration number. One that is withdrawn in the moment of
+// its registration keeps a number that no registered application has.
 func (n *Numbering) Application(ctx context.Context, application string) (string, error) {
 	return n.assign(ctx, "application", application, func(i uint64) (string, error) {
 		return ident.PermitNumber(applicationClass, i)

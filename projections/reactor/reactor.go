@@ -2,19 +2,20 @@
 // orders payments, registers signed requests, and turns an approval into a license and the
 // application's completion.
 //
-// It is a projection and a set of workers. The projection (waiting.go) knows which applications wait
-// for the registry; a worker (drive.go) loads such an application, does the one thing it waits for
-// through the same commands that people use, and looks again. Ids of commands derive from the
+// It is a projection and two lanes of workers. The projection (waiting.go) knows which applications
+// wait for the registry; a worker (drive.go) loads such an application, does the one thing it waits
+// for through the same commands that people use, and looks again. What asks a gateway has a lane of
+// its own, so that a gateway that is down keeps no license waiting. Ids of commands derive from the
 // application and the purpose, and numbers are assigned once for each application (numbering.go), so
-// doing a thing again after a crash, or on two nodes at once, has one effect. What cannot be done now,
-// because a gateway is unavailable, is tried again until it can.
+// doing a thing again after a crash, or on two nodes at once, has one effect. What cannot be done now
+// is tried again until it can.
 package reactor
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -33,7 +34,7 @@ type Config struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 
-	// Workers is how many applications are driven at a time, 8 unless set.
+	// Workers is how many applications each lane drives at a time, 8 unless set.
 	Workers int
 	// Retry is the pause before something that failed is tried again, doubled each time up to a
 	// minute; one second unless set.
@@ -43,151 +44,196 @@ type Config struct {
 // Reactor drives applications.
 type Reactor struct {
 	Config
-	wake chan struct{} // asks Run to look at what waits
 
 	mu      sync.Mutex // guards what follows
 	hands   map[string]*hand
+	lanes   [2]lane
+	over    bool // Run has ended
 	latest  domain.Position
-	changed chan struct{} // closed and replaced whenever something was done or applied
+	changed chan struct{} // closed and replaced whenever somebody in Settle should look again
 }
 
-// hand is an application that the reactor has, or had just now, in hand.
+// hand is an application that waits for the registry.
 type hand struct {
-	running  bool
-	handled  domain.Position // done with what made it wait up to here
-	failures int             // tries in a row that failed
-	paused   bool            // until the next try
+	wait
+	queued, running, paused bool
+	failures                int             // tries in a row that failed
+	handled                 domain.Position // done with what made it wait up to here
+}
+
+// lane is a queue of applications and those who work on it.
+type lane struct {
+	queue []*hand
+	ready *sync.Cond // on Reactor.mu
+}
+
+// The lanes: what the registry can do by itself, and what it asks of others.
+const (
+	inside  = 0
+	outside = 1
+)
+
+func laneOf(asks bool) int {
+	if asks {
+		return outside
+	}
+	return inside
 }
 
 // longestPause bounds the pause between tries.
 const longestPause = time.Minute
 
-// New makes a reactor. It begins with Run.
-func New(c Config) *Reactor {
-	r := &Reactor{Config: c, wake: make(chan struct{}, 1), changed: make(chan struct{}), hands: map[string]*hand{}}
+// New makes a reactor, with all that waits by now. It begins to work with Run.
+func New(ctx context.Context, c Config) (*Reactor, error) {
+	r := &Reactor{Config: c, changed: make(chan struct{}), hands: map[string]*hand{}}
 	if r.Workers == 0 {
 		r.Workers = 8
 	}
 	if r.Retry == 0 {
 		r.Retry = time.Second
 	}
-	r.Waiting.applied = r.notify
-	return r
+	for i := range r.lanes {
+		r.lanes[i].ready = sync.NewCond(&r.mu)
+	}
+	waiting, err := r.Waiting.all(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list what waits for the registry: %w", err)
+	}
+	r.applied(waiting)
+	r.Waiting.applied = r.applied
+	return r, nil
 }
 
 // Run drives whatever waits until ctx ends, and returns when the last worker is done. The projection
 // has to be fed by a projections.Follower, and both Waiting and the numbers caught up once before.
 func (r *Reactor) Run(ctx context.Context) {
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	slots := make(chan struct{}, r.Workers)
-	for {
-		list, err := r.Waiting.all(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.Logger.Error("list what waits for the registry", "error", err)
-			time.AfterFunc(r.Retry, r.notify)
-			list = nil
+	defer context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.over = true
+		for i := range r.lanes {
+			r.lanes[i].ready.Broadcast()
 		}
-		r.drop(list)
-		for _, one := range list {
-			if !r.take(one) {
-				continue
-			}
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return
-			}
+	})()
+	var workers sync.WaitGroup
+	for i := range r.lanes {
+		for range r.Workers {
 			workers.Go(func() {
-				defer func() { <-slots }()
-				r.try(ctx, one)
+				for h := r.take(i); h != nil; h = r.take(i) {
+					r.try(ctx, h, i)
+				}
 			})
 		}
-		select {
-		case <-r.wake:
-		case <-ctx.Done():
-			return
+	}
+	workers.Wait()
+}
+
+// applied learns what the projection has just put down: who waits, and who waits no more.
+func (r *Reactor) applied(changes []wait) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range changes {
+		h := r.hands[c.application]
+		if h == nil {
+			h = &hand{}
+			r.hands[c.application] = h
 		}
+		h.wait = c
+		r.settle(h)
+	}
+	r.notify()
+}
+
+// settle puts a hand where it belongs: away, or in its lane's queue, unless it is being driven, waits
+// for its next try, or is done with and the projection has only not seen it yet.
+func (r *Reactor) settle(h *hand) {
+	switch {
+	case h.running:
+	case h.over:
+		if r.hands[h.application] == h {
+			delete(r.hands, h.application)
+		}
+	case !h.queued && !h.paused && h.position > h.handled:
+		h.queued = true
+		l := &r.lanes[laneOf(h.asks)]
+		l.queue = append(l.queue, h)
+		l.ready.Signal()
 	}
 }
 
-// notify makes Run look again, and tells everyone in Settle that something changed.
+// notify tells everyone in Settle to look again.
 func (r *Reactor) notify() {
-	r.mu.Lock()
 	close(r.changed)
 	r.changed = make(chan struct{})
+}
+
+// take waits for an application to drive, nil when the reactor ends.
+func (r *Reactor) take(i int) *hand {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for l := &r.lanes[i]; ; {
+		if r.over {
+			return nil
+		}
+		if len(l.queue) == 0 {
+			l.ready.Wait()
+			continue
+		}
+		h := l.queue[0]
+		l.queue = l.queue[1:]
+		h.queued = false
+		if h.over || laneOf(h.asks) != i { // it went on while it was in the queue
+			r.settle(h)
+			continue
+		}
+		h.running = true
+		return h
+	}
+}
+
+// try drives an application once. A failure is tried again after a pause.
+func (r *Reactor) try(ctx context.Context, h *hand, i int) {
+	r.mu.Lock()
+	one := h.wait
 	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default: // Run has not yet looked since the last time
-	}
-}
-
-// take takes an application in hand, unless it is, waits for its next try, or is done with and the
-// projection has only not seen it yet.
-func (r *Reactor) take(one waitingOne) bool {
+	err := r.drive(ctx, one, i)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := r.hands[one.application]
-	if h == nil {
-		h = &hand{}
-		r.hands[one.application] = h
-	}
-	if h.running || h.paused || h.handled >= one.position {
-		return false
-	}
-	h.running = true
-	return true
-}
-
-// drop forgets what is done with and waits no more.
-func (r *Reactor) drop(list []waitingOne) {
-	waiting := map[string]bool{}
-	for _, one := range list {
-		waiting[one.application] = true
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	maps.DeleteFunc(r.hands, func(id string, h *hand) bool { return !h.running && !h.paused && !waiting[id] })
-}
-
-// try drives the application once. A failure is tried again after a pause.
-func (r *Reactor) try(ctx context.Context, one waitingOne) {
-	err := r.drive(ctx, one.application, one.cause)
 	defer r.notify()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	h := r.hands[one.application]
 	h.running = false
-	if err == nil {
+	switch {
+	case err == nil:
 		h.failures, h.handled = 0, one.position
-		return
+	case ctx.Err() == nil:
+		r.pause(h, err)
 	}
-	if ctx.Err() != nil {
-		return
-	}
+	r.settle(h)
+}
+
+// pause puts a failed application aside for a while.
+func (r *Reactor) pause(h *hand, err error) {
 	pause := min(r.Retry<<min(h.failures, 16), longestPause)
 	h.failures++
 	h.paused = true
 	time.AfterFunc(pause, func() {
 		r.mu.Lock()
+		defer r.mu.Unlock()
 		h.paused = false
-		r.mu.Unlock()
-		r.notify()
+		r.settle(h)
 	})
 	level := slog.LevelError
 	if errors.Is(err, domain.ErrUnavailable) {
 		level = slog.LevelWarn
 	}
-	r.Logger.Log(ctx, level, "the registry's part of an application has to wait",
-		"application", one.application, "error", err, "again_in", pause)
+	r.Logger.Log(context.Background(), level, "the registry's part of an application has to wait",
+		"application", h.application, "error", err, "again_in", pause)
 }
 
 // wrote notes up to where the reactor has written.
 func (r *Reactor) wrote(position domain.Position) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.latest = max(r.latest, position)
-	r.mu.Unlock()
 }
 
 // Settle waits until the registry has done its part of the application, or has tried and has to wait
@@ -197,14 +243,10 @@ func (r *Reactor) Settle(ctx context.Context, id string) (domain.Position, error
 	for {
 		r.mu.Lock()
 		changed, latest, h := r.changed, r.latest, r.hands[id]
-		stuck := h != nil && h.failures > 0
+		done := h == nil || h.failures > 0
 		r.mu.Unlock()
-		if stuck {
+		if done {
 			return latest, nil
-		}
-		waits, err := r.Waiting.has(ctx, id)
-		if err != nil || !waits {
-			return latest, err
 		}
 		select {
 		case <-changed:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections"
 )
 
@@ -18,7 +19,17 @@ import (
 // over the log, what a crash interrupted is still in it at the next start.
 type Waiting struct {
 	file    *projections.File
-	applied func() // called after each batch
+	changes []wait       // of the batch that is being applied
+	applied func([]wait) // told of each batch that changed something, once it is in the file
+}
+
+// wait is an application that waits for the registry, and what made it wait.
+type wait struct {
+	application string
+	position    domain.Position // of the event that made it wait
+	asks        bool            // whether the next thing to do asks a gateway
+	cause       cause
+	over        bool // it waits no more
 }
 
 var schema = projections.Schema{
@@ -26,6 +37,7 @@ var schema = projections.Schema{
 	Tables: `CREATE TABLE IF NOT EXISTS waiting (
 		application TEXT PRIMARY KEY,
 		position    INTEGER NOT NULL, -- of the event that made it wait
+		asks        INTEGER NOT NULL, -- whether the next thing to do asks a gateway
 		event       TEXT NOT NULL,
 		correlation TEXT NOT NULL
 	) WITHOUT ROWID;`,
@@ -37,7 +49,7 @@ func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Waiting{file: file, applied: func() {}}, nil
+	return &Waiting{file: file, applied: func([]wait) {}}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -60,10 +72,13 @@ func (w *Waiting) Close() error { return w.file.Close() }
 
 // Apply puts commits into the projection.
 func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
+	w.changes = nil
 	if err := w.file.Update(ctx, commits, w.record, nil); err != nil {
 		return err
 	}
-	w.applied()
+	if len(w.changes) > 0 {
+		w.applied(w.changes)
+	}
 	return nil
 }
 
@@ -80,37 +95,39 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	_, ordered := p.(application.PaymentRequested)
 	switch {
 	case approved, way.Enters.AwaitsRegistry():
-		return begin(conn, rec)
+		return w.begin(conn, rec, !approved && asksGateway(way.Enters.Action))
 	case ordered, way.Moves():
+		w.changes = append(w.changes, wait{application: rec.Stream.ID, position: rec.Position, over: true})
 		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", rec.Stream.ID)
 	}
 	return nil
 }
 
-func begin(conn *sqlite.Conn, rec domain.Record) error {
-	return projections.Exec(conn, `INSERT INTO waiting (application, position, event, correlation) VALUES (?, ?, ?, ?)
-		ON CONFLICT (application) DO UPDATE SET position = excluded.position, event = excluded.event, correlation = excluded.correlation`,
-		rec.Stream.ID, rec.Position, rec.ID.String(), rec.Correlation.String())
+// asksGateway reports whether what the registry has to do in a step is to ask somebody else.
+func asksGateway(a regulation.Action) bool {
+	return a == regulation.QueryRegisters || a == regulation.Pay
 }
 
-// waitingOne is an application that waits for the registry, and what made it wait.
-type waitingOne struct {
-	application string
-	position    domain.Position
-	cause       cause
+func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, asks bool) error {
+	w.changes = append(w.changes, wait{
+		application: rec.Stream.ID, position: rec.Position, asks: asks,
+		cause: cause{event: rec.ID, correlation: rec.Correlation},
+	})
+	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (application, position, asks, event, correlation) VALUES (?, ?, ?, ?, ?)",
+		rec.Stream.ID, rec.Position, asks, rec.ID.String(), rec.Correlation.String())
 }
 
 // all lists what waits, the longest waiting first.
-func (w *Waiting) all(ctx context.Context) (list []waitingOne, err error) {
+func (w *Waiting) all(ctx context.Context) (list []wait, err error) {
 	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, "SELECT application, position, event, correlation FROM waiting ORDER BY position",
+		return projections.Query(conn, "SELECT application, position, asks, event, correlation FROM waiting ORDER BY position",
 			func(stmt *sqlite.Stmt) error {
-				one := waitingOne{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1))}
+				one := wait{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1)), asks: stmt.ColumnBool(2)}
 				var err error
-				if one.cause.event, err = uuid.Parse(stmt.ColumnText(2)); err != nil {
+				if one.cause.event, err = uuid.Parse(stmt.ColumnText(3)); err != nil {
 					return fmt.Errorf("waiting event id: %w: %w", domain.ErrDamaged, err)
 				}
-				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(3)); err != nil {
+				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(4)); err != nil {
 					return fmt.Errorf("waiting correlation id: %w: %w", domain.ErrDamaged, err)
 				}
 				list = append(list, one)
@@ -118,13 +135,4 @@ func (w *Waiting) all(ctx context.Context) (list []waitingOne, err error) {
 			})
 	})
 	return list, err
-}
-
-// has reports whether the application waits for the registry.
-func (w *Waiting) has(ctx context.Context, id string) (waits bool, err error) {
-	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, "SELECT 1 FROM waiting WHERE application = ?",
-			func(*sqlite.Stmt) error { waits = true; return nil }, id)
-	})
-	return waits, err
 }

@@ -74,8 +74,14 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 	var follower *projections.Follower
 	numbering := &reactor.Numbering{Store: store, Assigned: assigned, Now: clock.Now,
 		CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) }}
-	r := reactor.New(reactor.Config{Store: store, Rules: rules, Waiting: waiting, Numbering: numbering,
+	r, err := reactor.New(t.Context(), reactor.Config{Store: store, Rules: rules, Waiting: waiting, Numbering: numbering,
 		Registers: standIn{}, Payments: standIn{}, Now: clock.Now, Logger: logger, Retry: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	follower = projections.Start(t.Context(), store, logger, assigned, waiting)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
