@@ -3,8 +3,10 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +155,50 @@ func TestDamagedFilesAreRefusedWhole(t *testing.T) {
 			swapped := append([][]byte{}, lines...)
 			swapped[i-1], swapped[i] = swapped[i], swapped[i-1]
 			refuse(fmt.Sprintf("lines %d and %d swapped", i, i+1), bytes.Join(swapped, nil))
+		}
+	}
+}
+
+// TestForgedFilesAreRefused gives altered files the digest and the counts that belong to them: what does
+// not fit together is found all the same.
+func TestForgedFilesAreRefused(t *testing.T) {
+	from := memstore.New()
+	fill(t, from, 6)
+	lines := strings.SplitAfter(string(export(t, from)), "\n")
+	lines = lines[:len(lines)-2] // without the summary and what follows it
+	tests := map[string]func([]string) []string{
+		"a commit in the middle left out": func(l []string) []string { return slices.Delete(l, 1, 2) },
+		"a commit twice":                  func(l []string) []string { return append(l, strings.Replace(l[1], `"position":1`, `"position":9`, 1)) },
+		"positions that go back":          func(l []string) []string { l[2], l[1] = l[1], l[2]; return l },
+		"an unknown event": func(l []string) []string {
+			l[1] = strings.Replace(l[1], "number-assigned", "number-invented", 1)
+			return l
+		},
+		"an unknown category": func(l []string) []string {
+			l[1] = strings.Replace(l[1], `"category":"numbers"`, `"category":"somethings"`, 1)
+			return l
+		},
+		"another spelling": func(l []string) []string {
+			l[1] = strings.Replace(l[1], `"version":1`, `"version": 1`, 1)
+			return l
+		},
+		"another field": func(l []string) []string {
+			l[1] = strings.Replace(l[1], `{"position":1`, `{"extra":1,"position":1`, 1)
+			return l
+		},
+		"another format": func(l []string) []string { l[0] = strings.Replace(l[0], "1}", "2}", 1); return l },
+	}
+	for name, forge := range tests {
+		forged := forge(slices.Clone(lines))
+		body := strings.Join(forged, "")
+		if body == strings.Join(lines, "") {
+			t.Errorf("%s: nothing was changed", name)
+		}
+		file := fmt.Sprintf("%s{\"commits\":%d,\"events\":%d,\"sha256\":\"%x\"}\n", body, len(forged)-1, strings.Count(body, `"causation"`), sha256.Sum256([]byte(body)))
+		if _, err := archive.Check(strings.NewReader(file)); !errors.Is(err, domain.ErrDamaged) {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			t.Logf("%s: %v", name, err)
 		}
 	}
 }

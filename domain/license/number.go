@@ -1,6 +1,8 @@
 package license
 
 import (
+	"fmt"
+
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -15,8 +17,11 @@ type Assigned struct {
 
 func (Assigned) EventType() (string, int) { return "number-assigned", 1 }
 
-// DecodeAssigned reads an event of a numbers stream.
+// DecodeAssigned reads an event of a numbers stream. Any other event there is ErrDamaged.
 func DecodeAssigned(e domain.Event) (Assigned, error) {
+	if token, _ := (Assigned{}).EventType(); e.Type != token {
+		return Assigned{}, fmt.Errorf("numbers event %q: %w", e.Type, domain.ErrDamaged)
+	}
 	p, err := domain.Decode[Assigned](e)
 	if err != nil {
 		return Assigned{}, err

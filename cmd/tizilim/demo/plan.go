@@ -145,11 +145,12 @@ func (p *planner) day(back, i int) time.Time {
 // issued is an application whose license was issued, most of them in time.
 func (p *planner) issued(proc *regulation.Procedure, i int) *Sample {
 	s := p.sample(proc, "issued", i)
-	p.file(s, p.day(42, i), forwards)
-	decided := 36 // working days back: in time
+	filed := 42 - i*3%14 // working days back
+	decided := filed - 3 - i%6
 	if i%7 == 5 {
-		decided = 18 // late
+		filed, decided = 42, 19 // late by any term of the acts
 	}
+	p.file(s, p.day(filed, i), forwards)
 	if i%5 == 4 {
 		s.ValidUntil = string(calendar.DayOf(p.base.AddDate(1, 0, i)))
 	}
