@@ -293,7 +293,7 @@ func TestWriteBeginning(t *testing.T) {
 	delivered := 0
 	each(t, store, func(rec domain.Record) {
 		if rec.Type == "result-delivered" && head == 0 {
-			if delivered++; delivered == 3 {
+			if delivered++; delivered == 9 {
 				head = rec.Position
 			}
 		}
