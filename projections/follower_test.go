@@ -182,6 +182,9 @@ func TestFailingEventStopsThatProjectionOnly(t *testing.T) {
 	if err := f.Wait(soon(t), at); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("wait for all: %v", err)
 	}
+	if err := f.Wait(soon(t), at, "history"); !errors.Is(err, domain.ErrUnavailable) { // the second that fails
+		t.Errorf("wait for history: %v", err)
+	}
 	if err := f.Wait(soon(t), at-1, "applications"); err != nil {
 		t.Errorf("wait for what was reached: %v", err)
 	}
