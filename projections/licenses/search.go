@@ -108,24 +108,33 @@ func (s *search) key() string {
 	return "text.rowid"
 }
 
+func (s *search) sql() string {
+	return "SELECT " + s.key() + ", issued_on, " + standingAt + " FROM " + s.from + s.where.SQL() + " ORDER BY " + s.key()
+}
+
+func (s *search) args() []any { return append([]any{s.at.known}, s.where.Args()...) }
+
 // run goes through the candidates in order, and loads those whose status is right.
 func (s *search) run(conn *sqlite.Conn) error {
 	var rows []int64
 	var last int64
 	seen, more := 0, false
-	query := "SELECT " + s.key() + ", " + statusAsOf + " FROM " + s.from + s.where.SQL() + " ORDER BY " + s.key()
-	err := projections.Query(conn, query, func(stmt *sqlite.Stmt) error {
+	statuses := statuses{day: s.at.day, of: map[string]license.Status{}}
+	err := projections.Query(conn, s.sql(), func(stmt *sqlite.Stmt) error {
 		if len(rows) == s.limit || seen == candidates {
 			more = true
 			return errEnough
 		}
 		seen++
 		last = stmt.ColumnInt64(0)
-		if status := license.Status(stmt.ColumnText(1)); status != "" && (s.status == "" || s.status == status) {
+		if stmt.ColumnIsNull(2) || stmt.ColumnText(1) > s.at.day { // not known, or not issued
+			return nil
+		}
+		if s.status == "" || s.status == statuses.on(stmt.ColumnText(2)) {
 			rows = append(rows, last)
 		}
 		return nil
-	}, append([]any{s.at.day, s.at.known}, s.where.Args()...)...)
+	}, s.args()...)
 	if err != nil && !more {
 		return err
 	}

@@ -250,7 +250,7 @@ func (w *walk) result(old *issued) string {
 	w.add(licenseStream(p.Number), w.at, domain.System, p)
 	if old != nil {
 		w.at = w.at.Add(time.Millisecond)
-		w.add(licenseStream(old.payload.Number), w.at, domain.System, license.Reissued{Successor: p.Number, Reason: p.Reason, Application: w.stream.ID})
+		w.add(licenseStream(old.payload.Number), w.at, domain.System, license.Reissued{Successor: p.Number, On: today, Reason: p.Reason, Application: w.stream.ID})
 	}
 	w.licenses = append(w.licenses, &issued{payload: p, at: w.afterwards(p)})
 	return p.Number
