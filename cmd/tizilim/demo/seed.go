@@ -109,9 +109,15 @@ func (s *Seeder) move(ctx context.Context, m Move) error {
 	if err != nil {
 		return err
 	}
-	state, done, err := s.load(ctx, stream, m)
-	if err != nil || done {
+	state, at, done, err := s.load(ctx, stream, m)
+	if err != nil {
 		return err
+	}
+	if done {
+		if state.AwaitsRegistry() { // what was cut off behind the move
+			return s.Settle(ctx, id, at)
+		}
+		return nil
 	}
 	command, actor, err := s.command(ctx, m, state)
 	if err != nil || command == nil {
@@ -125,19 +131,20 @@ func (s *Seeder) move(ctx context.Context, m Move) error {
 	return s.Settle(ctx, id, result.Position)
 }
 
-// load folds the sample's application, and says whether the move has been made before.
-func (s *Seeder) load(ctx context.Context, stream domain.Stream, m Move) (state application.State, done bool, err error) {
+// load folds the sample's application, and says where its last event is and whether the move has been
+// made before.
+func (s *Seeder) load(ctx context.Context, stream domain.Stream, m Move) (state application.State, at domain.Position, done bool, err error) {
 	first := domain.Meta{Command: m.id()}.EventID(0)
 	for rec, err := range s.Store.Read(ctx, stream, 1) {
 		if err == nil {
 			err = application.Fold(&state, rec)
 		}
 		if err != nil {
-			return state, false, err
+			return state, at, false, err
 		}
-		done = done || rec.ID == first
+		at, done = rec.Position, done || rec.ID == first
 	}
-	return state, done, nil
+	return state, at, done, nil
 }
 
 // id names the command by its sample and its place there.
