@@ -157,8 +157,8 @@ func TestClosedFileIsUnavailable(t *testing.T) {
 }
 
 func TestCursors(t *testing.T) {
-	for _, keys := range [][]int64{{0}, {1, -5}, {1 << 62, 1}, {-1 << 63, 1<<63 - 1, 7}} {
-		got, err := ParseCursors(Cursor(keys...), len(keys))
+	for _, keys := range [][]int64{{0}, {1, 5}, {1 << 62, 1}, {0, 1<<63 - 1, 7}} {
+		got, err := ParseCursors("q", Cursor("q", keys...), len(keys))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,15 +167,16 @@ func TestCursors(t *testing.T) {
 				t.Errorf("%v came back as %v", keys, got)
 			}
 		}
-		if _, err := ParseCursors(Cursor(keys...), len(keys)+1); !errors.Is(err, domain.ErrInvalid) {
+		if _, err := ParseCursors("q", Cursor("q", keys...), len(keys)+1); !errors.Is(err, domain.ErrInvalid) {
 			t.Errorf("too few keys: %v", err)
 		}
-		if _, err := ParseCursors(Cursor(append(keys, 1)...), len(keys)); !errors.Is(err, domain.ErrInvalid) {
+		if _, err := ParseCursors("q", Cursor("q", append(keys, 1)...), len(keys)); !errors.Is(err, domain.ErrInvalid) {
 			t.Errorf("too many keys: %v", err)
 		}
 	}
-	for _, wrong := range []string{"", "=", "я", "____________________"} {
-		if _, err := ParseCursor(wrong); !errors.Is(err, domain.ErrInvalid) {
+	wrong := []string{"", "=", "я", "____________________", "zzz", "AQ", "Ag", Cursor("q", -1), Cursor("another", 1)}
+	for _, wrong := range wrong {
+		if _, err := ParseCursor("q", wrong); !errors.Is(err, domain.ErrInvalid) {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}

@@ -1,9 +1,12 @@
 package projections
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/tizilim/tizilim/domain"
@@ -64,37 +67,56 @@ func Limit(limit, standard, most int) (int, error) {
 	return limit, nil
 }
 
-// Cursor says where a page ended, in a form that tells the caller nothing.
-func Cursor(keys ...int64) string {
-	var b []byte
+// cursorVersion is the first byte of every cursor: cursors of another form are refused, not misread.
+const cursorVersion = 1
+
+// Cursor says where a page ended, in a form that tells the caller nothing. Keys are not negative, and
+// query is all that the list was asked for but the page: only the same query reads the cursor.
+func Cursor(query string, keys ...int64) string {
+	b := cursorHead(query)
 	for _, k := range keys {
-		b = binary.AppendVarint(b, k)
+		b = binary.AppendUvarint(b, uint64(k))
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+func cursorHead(query string) []byte {
+	digest := sha256.Sum256([]byte(query))
+	return append([]byte{cursorVersion}, digest[:4]...)
+}
+
 // ParseCursor reads a cursor of one key.
-func ParseCursor(cursor string) (int64, error) {
-	keys, err := ParseCursors(cursor, 1)
+func ParseCursor(query, cursor string) (int64, error) {
+	keys, err := ParseCursors(query, cursor, 1)
 	if err != nil {
 		return 0, err
 	}
 	return keys[0], nil
 }
 
-// ParseCursors reads a cursor of n keys; what is none is domain.ErrInvalid.
-func ParseCursors(cursor string, n int) ([]int64, error) {
+// ParseCursors reads a cursor of n keys; what is none, or another query's, is domain.ErrInvalid.
+func ParseCursors(query, cursor string, n int) ([]int64, error) {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	b, ours := bytes.CutPrefix(b, cursorHead(query))
 	keys := make([]int64, n)
 	for i := range keys {
-		k, size := binary.Varint(b)
-		if err != nil || size <= 0 {
-			return nil, fmt.Errorf("cursor %.40q: not a cursor of this list: %w", cursor, domain.ErrInvalid)
+		k, size := binary.Uvarint(b)
+		if err != nil || !ours || size <= 0 || k > math.MaxInt64 {
+			return nil, noCursor(cursor)
 		}
-		keys[i], b = k, b[size:]
+		keys[i], b = int64(k), b[size:]
 	}
 	if len(b) > 0 {
-		return nil, fmt.Errorf("cursor %.40q: not a cursor of this list: %w", cursor, domain.ErrInvalid)
+		return nil, noCursor(cursor)
 	}
 	return keys, nil
+}
+
+func noCursor(cursor string) error {
+	return fmt.Errorf("cursor %.40q: not a cursor of this list: %w", cursor, domain.ErrInvalid)
+}
+
+// QueryText writes what a list was asked for as a text for Cursor; parts are plain values.
+func QueryText(list string, parts ...any) string {
+	return fmt.Sprintf("%s%q", list, fmt.Sprintf("%+v", parts))
 }

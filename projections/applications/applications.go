@@ -224,7 +224,7 @@ func (m *Model) List(ctx context.Context, f Filter) (Page, error) {
 	}
 	where := f.where()
 	if f.Cursor != "" {
-		row, err := projections.ParseCursor(f.Cursor)
+		row, err := projections.ParseCursor(f.text(), f.Cursor)
 		if err != nil {
 			return Page{}, err
 		}
@@ -246,9 +246,16 @@ func (m *Model) List(ctx context.Context, f Filter) (Page, error) {
 	}
 	if len(rows) > limit {
 		page.Applications = page.Applications[:limit]
-		page.Next = projections.Cursor(rows[limit-1])
+		page.Next = projections.Cursor(f.text(), rows[limit-1])
 	}
 	return page, nil
+}
+
+// text says all that is asked but the page and the clock.
+func (f Filter) text() string {
+	late := !f.OverdueAt.IsZero()
+	f.Cursor, f.Limit, f.OverdueAt = "", 0, time.Time{}
+	return projections.QueryText("applications", f, late)
 }
 
 func (f Filter) where() *projections.Where {

@@ -49,6 +49,12 @@ func (f Filter) visits() *projections.Where {
 	return w
 }
 
+// text says all that a list is asked but the page.
+func (f Filter) text(list string) string {
+	f.From, f.Before = f.From.UTC(), f.Before.UTC()
+	return projections.QueryText(list, f)
+}
+
 // Limits of a page.
 const (
 	DefaultLimit = 50
@@ -105,14 +111,14 @@ func (m *Model) Visits(ctx context.Context, applicationID string, now time.Time)
 func (m *Model) Overdue(ctx context.Context, f Filter, now time.Time, cursor string, limit int) (Page, error) {
 	w := f.visits().Add("v.left IS NULL AND v.due < ?", now)
 	if cursor != "" {
-		keys, err := projections.ParseCursors(cursor, 2)
+		keys, err := projections.ParseCursors(f.text("overdue"), cursor, 2)
 		if err != nil {
 			return Page{}, err
 		}
 		w.Add("(v.due, v.key) > (?, ?)", keys[0], keys[1])
 	}
 	return m.list(ctx, w, "v.due, v.key", now, limit, func(v Visit, key int64) string {
-		return projections.Cursor(v.Due.UnixMicro(), key)
+		return projections.Cursor(f.text("overdue"), v.Due.UnixMicro(), key)
 	})
 }
 
@@ -134,13 +140,13 @@ func (m *Model) List(ctx context.Context, f Filter, now time.Time, cursor string
 		return Page{}, fmt.Errorf("outcome %q: %w", f.Outcome, domain.ErrInvalid)
 	}
 	if cursor != "" {
-		key, err := projections.ParseCursor(cursor)
+		key, err := projections.ParseCursor(f.text("visits"), cursor)
 		if err != nil {
 			return Page{}, err
 		}
 		w.Add("v.key < ?", key)
 	}
-	return m.list(ctx, w, "v.key DESC", now, limit, func(_ Visit, key int64) string { return projections.Cursor(key) })
+	return m.list(ctx, w, "v.key DESC", now, limit, func(_ Visit, key int64) string { return projections.Cursor(f.text("visits"), key) })
 }
 
 func (m *Model) list(ctx context.Context, w *projections.Where, order string, now time.Time, limit int, cursor func(Visit, int64) string) (Page, error) {

@@ -69,6 +69,13 @@ func (m *Model) Search(ctx context.Context, q Query) (Page, error) {
 	return s.page, nil
 }
 
+// text says all that is asked but the page and the clock.
+func (q Query) text() string {
+	q.Cursor, q.Limit, q.Today = "", 0, ""
+	q.KnownAt = q.KnownAt.UTC()
+	return projections.QueryText("licenses", q)
+}
+
 // search is one page on its way.
 type search struct {
 	at     moment
@@ -76,11 +83,12 @@ type search struct {
 	status license.Status
 	where  *projections.Where
 	from   string
+	query  string // for the cursor
 	page   Page
 }
 
 func newSearch(q Query, at moment, limit int) (*search, error) {
-	s := &search{at: at, limit: limit, status: q.Status, where: &projections.Where{}, from: "licenses", page: Page{Licenses: []License{}}}
+	s := &search{at: at, limit: limit, status: q.Status, where: &projections.Where{}, from: "licenses", query: q.text(), page: Page{Licenses: []License{}}}
 	s.where.Is("number", q.Number).Is("holder", q.ID).Is("service", q.Service).Is("licensor", q.Licensor)
 	if q.Text != "" {
 		words := match(q.Text)
@@ -91,7 +99,7 @@ func newSearch(q Query, at moment, limit int) (*search, error) {
 		s.where.Add("text MATCH ?", words)
 	}
 	if q.Cursor != "" {
-		row, err := projections.ParseCursor(q.Cursor)
+		row, err := projections.ParseCursor(s.query, q.Cursor)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +147,7 @@ func (s *search) run(conn *sqlite.Conn) error {
 		return err
 	}
 	if more {
-		s.page.Next = projections.Cursor(last)
+		s.page.Next = projections.Cursor(s.query, last)
 	}
 	for _, row := range rows {
 		l, err := load(conn, row, s.at)
