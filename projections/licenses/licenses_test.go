@@ -3,6 +3,7 @@ package licenses_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,6 +252,7 @@ func TestSearchFoldsCaseInKazakhAndRussian(t *testing.T) {
 		"26000003": "АҚ «ҒАСЫР ҺҮНӘРЛІ ІНІ»",
 		"26000004": norm.NFD.String("ТОО «Йод Чай»"),
 		"26000005": "ИП Смит & Ко O'Brien 24/7",
+		"26000006": "ТОО «Пчелы \u0897звезда \U0001e900»", // a mark and a letter that the tokenizer does not know
 	}
 	for n := 1; n <= len(names); n++ {
 		number := fmt.Sprintf("2600000%d", n)
@@ -268,7 +270,8 @@ func TestSearchFoldsCaseInKazakhAndRussian(t *testing.T) {
 		"ҮЛГ өнеркәсіп":     nil, // only the last word is a beginning
 		"щит ёлка":          {"26000002"},
 		"ЩИТ ЁЛ":            {"26000002"},
-		"елка":              nil,
+		"елка":              {"26000002"},
+		"ЕЛКА":              {"26000002"},
 		"ғасыр":             {"26000003"},
 		"һүнәрлі":           {"26000003"},
 		"іні":               {"26000003"},
@@ -279,10 +282,16 @@ func TestSearchFoldsCaseInKazakhAndRussian(t *testing.T) {
 		"o'brien":           {"26000005"},
 		"24/7":              {"26000005"},
 		"smith":             nil,
-		"казино ұстау":      {"26000001", "26000002", "26000003", "26000004", "26000005"},
-		"КАЗИНО ҰСТ":        {"26000001", "26000002", "26000003", "26000004", "26000005"},
-		"содержание":        {"26000001", "26000002", "26000003", "26000004", "26000005"},
-		"электронное 26000": {"26000001", "26000002", "26000003", "26000004", "26000005"},
+		"пчёлы":             {"26000006"},
+		"пче\u0308лы":       {"26000006"},
+		"звезда":            {"26000006"},
+		"\u0897звезда":      {"26000006"},
+		"пчелы \U0001e900":  {"26000006"},
+		"\u1ac1 пчелы":      {"26000006"}, // a mark alone is no word
+		"казино ұстау":      {"26000001", "26000002", "26000003", "26000004", "26000005", "26000006"},
+		"КАЗИНО ҰСТ":        {"26000001", "26000002", "26000003", "26000004", "26000005", "26000006"},
+		"содержание":        {"26000001", "26000002", "26000003", "26000004", "26000005", "26000006"},
+		"электронное 26000": {"26000001", "26000002", "26000003", "26000004", "26000005", "26000006"},
 	} {
 		if diff := cmp.Diff(want, search(t, m, licenses.Query{Text: text})); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
@@ -379,10 +388,13 @@ func TestSearchFiltersAndPages(t *testing.T) {
 			}
 		}
 	}
-	for _, q := range []licenses.Query{{Limit: -1}, {Limit: licenses.MaxLimit + 1}, {Cursor: "?"}, {Cursor: "AAAA"}, {AsOf: "2026-02-30"}, {AsOf: "today"}, {Text: " ... "}} {
+	for _, q := range []licenses.Query{{Limit: -1}, {Limit: licenses.MaxLimit + 1}, {Cursor: "?"}, {Cursor: "AAAA"}, {AsOf: "2026-02-30"}, {AsOf: "today"}, {Text: " ... "}, {Text: "\u1ac1"}, {Text: strings.Repeat("а ", 33)}} {
 		if _, err := m.Search(t.Context(), q); !errors.Is(err, domain.ErrInvalid) {
 			t.Errorf("%+v: %v", q, err)
 		}
+	}
+	if _, err := m.Search(t.Context(), licenses.Query{Text: strings.Repeat("береке ", 32)}); err != nil {
+		t.Errorf("32 words: %v", err)
 	}
 	if _, err := m.ByNumber(t.Context(), "26009999"); !errors.Is(err, domain.ErrNotFound) {
 		t.Errorf("an unknown number: %v", err)

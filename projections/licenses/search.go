@@ -3,11 +3,11 @@ package licenses
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 
-	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/projections"
 )
@@ -43,8 +43,8 @@ type Page struct {
 	Next     string
 }
 
-// Search finds licenses. A wrong day, cursor or limit, and a text without a word in it, are
-// domain.ErrInvalid.
+// Search finds licenses. A wrong day, cursor or limit, and a text without a word in it or with too many,
+// are domain.ErrInvalid.
 func (m *Model) Search(ctx context.Context, q Query) (Page, error) {
 	limit, err := projections.Limit(q.Limit, DefaultLimit, MaxLimit)
 	if err != nil {
@@ -89,13 +89,21 @@ type search struct {
 
 func newSearch(q Query, at moment, limit int) (*search, error) {
 	s := &search{at: at, limit: limit, status: q.Status, where: &projections.Where{}, from: "licenses", query: q.text(), page: Page{Licenses: []License{}}}
-	s.where.Is("number", q.Number).Is("holder", q.ID).Is("service", q.Service).Is("licensor", q.Licensor)
+	s.where.Is("number", q.Number)
+	// A unary plus keeps SQLite from the index of a column: with the number or the holder given, which
+	// few licenses share, that index is the one to use, and otherwise the words are.
+	few := q.Number != "" || q.ID != ""
+	s.where.Is(unless(q.Number != "", "holder"), q.ID)
+	s.where.Is(unless(few || q.Text != "", "service"), q.Service).Is(unless(few || q.Text != "", "licensor"), q.Licensor)
 	if q.Text != "" {
-		words := match(q.Text)
-		if words == "" {
-			return nil, fmt.Errorf("search text without a letter or digit: %w", domain.ErrInvalid)
+		words, err := match(q.Text)
+		if err != nil {
+			return nil, err
 		}
-		s.from = "text JOIN licenses ON licenses.row = text.rowid"
+		s.from = "text CROSS JOIN licenses ON licenses.row = text.rowid" // in this order
+		if few {
+			s.from = "licenses CROSS JOIN text ON text.rowid = licenses.row"
+		}
 		s.where.Add("text MATCH ?", words)
 	}
 	if q.Cursor != "" {
@@ -108,12 +116,20 @@ func newSearch(q Query, at moment, limit int) (*search, error) {
 	return s, nil
 }
 
+// unless is the column for an index to find, or, with the condition, for a mere look at the row.
+func unless(condition bool, column string) string {
+	if condition {
+		return "+licenses." + column
+	}
+	return "licenses." + column
+}
+
 // key is the column that orders the candidates: the full-text table yields its rows in this order.
 func (s *search) key() string {
-	if s.from == "licenses" {
-		return "licenses.row"
+	if strings.HasPrefix(s.from, "text") {
+		return "text.rowid"
 	}
-	return "text.rowid"
+	return "licenses.row"
 }
 
 func (s *search) sql() string {
