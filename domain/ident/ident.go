@@ -151,6 +151,16 @@ func (id ID) Mask() string {
 	return "**********" + id.digits[length-2:]
 }
 
+// Masked is Mask for an identifier that is stored somewhere, with its kind. What cannot be read is hidden
+// as a person's would be.
+func Masked(s string) (string, Kind) {
+	id, err := Parse(s)
+	if err != nil {
+		return "…", IIN
+	}
+	return id.Mask(), id.Kind()
+}
+
 // Warnings are the tokens of what is odd about the identifier, none for most. They are for the person
 // who typed it; they never refuse one.
 func (id ID) Warnings() []string {

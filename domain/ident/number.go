@@ -3,6 +3,7 @@ package ident
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -74,6 +75,23 @@ func ParsePermitNumber(s string) (class string, n uint64, err error) {
 		return "", 0, domain.Reject(CodeNumberForm, "numbers begin at 1")
 	}
 	return s[4:7], n, nil
+}
+
+// Normalize reads a number as people write it, of a license, a permit or an application: small letters
+// will do, and ASCII spaces and hyphens are dropped. The errors are ParseLicenseNumber's and
+// ParsePermitNumber's.
+func Normalize(s string) (string, error) {
+	number := strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(s))
+	var err error
+	if strings.HasPrefix(number, "KZ") {
+		err = CheckPermitNumber(number)
+	} else {
+		_, _, err = ParseLicenseNumber(number)
+	}
+	if err != nil {
+		return "", err
+	}
+	return number, nil
 }
 
 // mod97 is the remainder of the text read as a decimal number in which A is 10 and Z is 35.

@@ -2,6 +2,7 @@ package ident_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tizilim/tizilim/domain"
@@ -162,4 +163,34 @@ func FuzzParseNumbers(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestNormalize(t *testing.T) {
+	permit, err := ident.PermitNumber("IMP", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := permit[:2] + "99" + permit[4:]
+	for text, want := range map[string]string{
+		"26000001": "26000001", " 26-000 001 ": "26000001", strings.ToLower(permit): permit, permit[:4] + " " + permit[4:7] + "-" + permit[7:]: permit,
+		other: ident.CodeNumberCheck, "26000000": ident.CodeNumberForm, "": ident.CodeNumberForm, "KZ": ident.CodeNumberForm,
+		"2600000１": ident.CodeNumberForm, "../x": ident.CodeNumberForm, "\x00": ident.CodeNumberForm, "ⅸ6000001": ident.CodeNumberForm,
+	} {
+		got, err := ident.Normalize(text)
+		var rejection *domain.Rejection
+		if errors.As(err, &rejection) {
+			got = rejection.Code
+		}
+		if got != want {
+			t.Errorf("Normalize(%q) = %q %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestMasked(t *testing.T) {
+	for text, want := range map[string]string{"120540001238": "120540001238", "850312300121": "**********21", "850312300122": "…", "": "…"} {
+		if got, kind := ident.Masked(text); got != want || (kind == ident.BIN) != (want == text) {
+			t.Errorf("Masked(%q) = %q, %s", text, got, kind)
+		}
+	}
 }

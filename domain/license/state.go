@@ -19,6 +19,9 @@ const (
 	StatusExpired    Status = "expired"
 )
 
+// Statuses are all statuses, in the order in which people are shown them.
+var Statuses = []Status{StatusActive, StatusSuspended, StatusReissued, StatusTerminated, StatusExpired}
+
 // State is a license as its events left it.
 type State struct {
 	Exists bool

@@ -2,6 +2,7 @@ package regulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
@@ -31,6 +32,20 @@ func (c *Catalog) Services() []*Service {
 		services[i] = newest[slug]
 	}
 	return services
+}
+
+// HasService reports whether there is such a service, in any wording.
+func (c *Catalog) HasService(slug string) bool {
+	return slices.ContainsFunc(c.Acts, func(a *Act) bool {
+		return slices.ContainsFunc(a.Services, func(s *Service) bool { return s.Slug == slug })
+	})
+}
+
+// HasLicensor reports whether some service has such a licensor, in any wording.
+func (c *Catalog) HasLicensor(slug string) bool {
+	return slices.ContainsFunc(c.Acts, func(a *Act) bool {
+		return slices.ContainsFunc(a.Services, func(s *Service) bool { return s.Licensor.Slug == slug })
+	})
 }
 
 // InForce is the wording of the service that applies to an application opened at the time, the

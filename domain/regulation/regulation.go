@@ -22,6 +22,16 @@ import "time"
 // an English wording is ours.
 type Text map[string]string
 
+// Wording is the text in the language, or in the first of ru, kk, en that there is, and which one it is.
+func (t Text) Wording(lang string) (wording, in string) {
+	for _, l := range []string{lang, "ru", "kk", "en"} {
+		if t[l] != "" {
+			return t[l], l
+		}
+	}
+	return "", ""
+}
+
 // Channel is a way an application comes in.
 type Channel string
 

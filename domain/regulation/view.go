@@ -43,12 +43,8 @@ var labels = map[string]map[string]string{
 
 // In is the text in the language, or in Russian, Kazakh or English, the first that is there.
 func (t Text) In(lang string) string {
-	for _, l := range []string{lang, "ru", "kk", "en"} {
-		if s := t[l]; s != "" {
-			return s
-		}
-	}
-	return ""
+	wording, _ := t.Wording(lang)
+	return wording
 }
 
 // WriteList writes one line for each service: slug, act, channels, steps of each, title. A lang
