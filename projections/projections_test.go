@@ -218,6 +218,18 @@ func TestDamagedFileNamesTheWayOut(t *testing.T) {
 			if !errors.Is(err, domain.ErrDamaged) || !strings.Contains(fmt.Sprint(err), "tizilim rebuild") {
 				t.Errorf("open a damaged file: %v", err)
 			}
+			spoiled, err := os.ReadFile(pathOf(t, dir, numbers.Kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			gap := sample.NewLog(commits)
+			gap.Fault = func(_ context.Context, c domain.Commit) error { return damagedAt(c, 50) }
+			if err := projections.Rebuild(t.Context(), gap, dir, nil, numbers.Kind); !errors.Is(err, domain.ErrDamaged) {
+				t.Errorf("rebuild from a damaged log: %v", err)
+			}
+			if left, err := os.ReadFile(pathOf(t, dir, numbers.Kind)); err != nil || !bytes.Equal(left, spoiled) {
+				t.Errorf("a rebuild that failed touched the old file: %v", err)
+			}
 			if err := projections.Rebuild(t.Context(), sample.NewLog(commits), dir, nil, numbers.Kind); err != nil {
 				t.Fatal(err)
 			}

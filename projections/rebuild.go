@@ -52,7 +52,7 @@ func (k Kind) Open(dir string, options ...Option) (Model, error) { return k.open
 // The models must not be open anywhere: domain.ErrUnavailable where one is, before anything is done.
 func Rebuild(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, kinds ...Kind) (err error) {
 	for _, k := range kinds {
-		if err := release(filepath.Join(dir, k.schema.file())); err != nil {
+		if err := settle(filepath.Join(dir, k.schema.file())); err != nil && !errors.Is(err, domain.ErrDamaged) {
 			return fmt.Errorf("rebuild %s: %w", k.Name(), err)
 		}
 	}
@@ -111,10 +111,15 @@ func feedAll(ctx context.Context, log domain.Log, logger *slog.Logger, ps []Proj
 	return f.Err()
 }
 
-// put moves a finished file to where the old one is. The old one's WAL is emptied and removed before:
-// SQLite would take it for the new file's.
+// put moves a finished file to where the old one is. The old one's WAL is emptied and removed before,
+// because SQLite would take it for the new file's; so is an old one that is damaged, with all of its
+// files.
 func put(from, to string) error {
-	if err := release(to); err != nil {
+	err := settle(to)
+	if _, gone := os.Stat(to); errors.Is(err, domain.ErrDamaged) || errors.Is(gone, os.ErrNotExist) {
+		err = removeFiles(to)
+	}
+	if err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
@@ -123,11 +128,15 @@ func put(from, to string) error {
 	return syncFile(filepath.Dir(to))
 }
 
-// release makes the file one without a WAL, which works only while nobody else has it open. A file
-// that is not SQLite's, or damaged, has nothing to keep.
-func release(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return removeFiles(path)
+// settle makes the file one without a WAL, which works only while nobody else has it open:
+// domain.ErrUnavailable otherwise. One that is not SQLite's, or not sound, is domain.ErrDamaged, and
+// stays as it is.
+func settle(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
 	}
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
 	if err == nil {
@@ -135,13 +144,9 @@ func release(path string) error {
 		err = sqlitex.ExecuteTransient(conn, "PRAGMA journal_mode = DELETE", nil)
 		err = errors.Join(err, conn.Close())
 	}
-	switch kind := kind(context.Background(), err); {
-	case err == nil:
-		return nil
-	case errors.Is(kind, domain.ErrDamaged):
-		return removeFiles(path)
-	case errors.Is(kind, domain.ErrUnavailable):
-		return fmt.Errorf("%s is in use, stop the server first: %w", path, kind)
+	err = kind(context.Background(), err)
+	if errors.Is(err, domain.ErrUnavailable) {
+		return fmt.Errorf("%s is in use, stop the server first: %w", path, err)
 	}
 	return err
 }
