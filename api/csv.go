@@ -3,11 +3,12 @@ package api
 import (
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/licenses"
@@ -16,17 +17,24 @@ import (
 // csvPage is how many licenses are read at a time: the answer is streamed, never held as a whole.
 const csvPage = 500
 
+// csvColumns are the texts over the columns, in the order of csvRow.
 var csvColumns = []string{
-	"number", "kind", "status", "service", "activity", "licensee_id", "licensee_name", "licensee_address",
-	"licensor", "issued_on", "first_issued_on", "valid_until", "copies", "predecessor", "successor",
+	"license.number", "license.kind", "license.status", "license.service", "license.activity", "license.id", "license.licensee",
+	"license.address", "license.licensor", "license.issued-on", "license.first-issued-on", "license.valid-until", "license.copies",
+	"license.predecessor", "license.successor",
 }
 
-// searchCSV answers the same search as searchLicenses, all pages in one table. Wordings are in the
-// caller's language. It begins with a byte order mark, without which spreadsheets misread Cyrillic.
+// searchCSV answers the same search as searchLicenses, all pages in one table. The table is for people
+// with a spreadsheet (programs have the JSON route): everything is in the language of ?lang=, or else of
+// the caller. It begins with a byte order mark, without which spreadsheets misread Cyrillic.
 func (s *Server) searchCSV(w http.ResponseWriter, r *http.Request) error {
 	in, err := csvInput(r)
 	if err != nil {
 		return err
+	}
+	v := visitOf(r.Context())
+	if lang := r.URL.Query().Get("lang"); lang != "" {
+		v.lang = lang
 	}
 	q, err := in.query(s.cfg.Now())
 	if err != nil {
@@ -42,7 +50,7 @@ func (s *Server) searchCSV(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="licenses.csv"`)
 	h.Set(positionHeader, positionText(position))
-	h.Set("Content-Language", visitOf(r.Context()).lang)
+	h.Set("Content-Language", v.lang)
 	if err := s.writeCSV(w, r, q, page); err != nil {
 		// The answer has begun: cut it, so that nobody takes a part for the whole.
 		if r.Context().Err() == nil {
@@ -57,15 +65,22 @@ func (s *Server) writeCSV(w io.Writer, r *http.Request, q licenses.Query, page l
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return err
 	}
+	v := visitOf(r.Context())
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180
-	if err := out.Write(csvColumns); err != nil {
+	if v.lang != i18n.English {
+		out.Comma = ';' // the list separator where the comma is the decimal one, as in Kazakhstan
+	}
+	head := make([]string, len(csvColumns))
+	for i, key := range csvColumns {
+		head[i] = s.texts.Text(v.lang, key)
+	}
+	if err := out.Write(head); err != nil {
 		return err
 	}
-	v := visitOf(r.Context())
 	for {
 		for _, l := range page.Licenses {
-			if err := out.Write(csvRow(wireLicense(l, v.caller), v.lang)); err != nil {
+			if err := out.Write(s.csvRow(wireLicense(l, v.caller), v.lang)); err != nil {
 				return err
 			}
 		}
@@ -81,15 +96,32 @@ func (s *Server) writeCSV(w io.Writer, r *http.Request, q licenses.Query, page l
 	}
 }
 
-func csvRow(l v1.License, lang string) []string {
+func (s *Server) csvRow(l v1.License, lang string) []string {
+	kind, service := "license.kind."+l.Kind, l.Service
+	if found, err := s.cfg.Rules.Catalog.InForce(l.Service, s.cfg.Now()); err == nil { // else its slug has to do
+		service = wording(found.Title, lang)
+	}
 	row := []string{
-		l.Number, l.Kind, l.Status, l.Service, wording(l.Activity, lang), l.Licensee.ID, l.Licensee.Name, l.Licensee.Address,
-		l.Licensor.Slug, l.IssuedOn, l.FirstIssuedOn, l.ValidUntil, fmt.Sprint(l.Copies), l.Predecessor, l.Successor,
+		l.Number, s.texts.Text(lang, kind), s.texts.Text(lang, "license-status."+l.Status), service, wording(l.Activity, lang),
+		l.Licensee.ID, l.Licensee.Name, l.Licensee.Address, wording(l.Licensor.Title, lang),
+		l.IssuedOn, l.FirstIssuedOn, l.ValidUntil, strconv.Itoa(l.Copies), l.Predecessor, l.Successor,
 	}
 	for i, cell := range row {
 		row[i] = safeCell(cell)
 	}
+	for _, i := range []int{0, 5, 13, 14} { // numbers that are names
+		row[i] = digitsCell(row[i])
+	}
 	return row
+}
+
+// digitsCell keeps a spreadsheet from taking an identifier for a number, which would lose its leading
+// zeros and show it as 5.07521E+10. Only digits become such a formula, so nothing can hide in it.
+func digitsCell(cell string) string {
+	if cell == "" || strings.Trim(cell, "0123456789") != "" {
+		return cell
+	}
+	return `="` + cell + `"`
 }
 
 // safeCell keeps a spreadsheet from taking a text for a formula: such a text gets an apostrophe in
@@ -114,9 +146,10 @@ func wording(t map[string]string, lang string) string {
 // csvInput reads the query, as strictly as huma reads that of the JSON route.
 func csvInput(r *http.Request) (SearchInput, error) {
 	var in SearchInput
+	var lang string
 	targets := map[string]*string{
 		"number": &in.Number, "bin": &in.BIN, "iin": &in.IIN, "q": &in.Q, "service": &in.Service,
-		"licensor": &in.Licensor, "status": &in.Status, "as_of": &in.AsOf, "known_at": &in.KnownAt,
+		"licensor": &in.Licensor, "status": &in.Status, "as_of": &in.AsOf, "known_at": &in.KnownAt, "lang": &lang,
 	}
 	var fields []v1.FieldError
 	for name, values := range r.URL.Query() {
@@ -126,6 +159,9 @@ func csvInput(r *http.Request) (SearchInput, error) {
 			continue
 		}
 		*target = values[0]
+	}
+	if lang != "" && !i18n.Known(lang) {
+		fields = append(fields, v1.FieldError{Location: "query.lang", Message: "expected one of kk, ru, en"})
 	}
 	statuses := map[string]bool{"": true, "active": true, "suspended": true, "reissued": true, "terminated": true, "expired": true}
 	if !statuses[in.Status] {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tizilim/tizilim/api/v1"
@@ -93,13 +95,24 @@ func (s *Server) answer(err error, lang string) v1.Problem {
 			status = http.StatusUnprocessableEntity
 		}
 	case errors.As(err, &f):
-		code, params, fields = f.code, f.params, f.fields
+		code, params, fields = f.code, s.sized(f.params, lang), f.fields
 	}
 	return v1.Problem{
 		Type: "urn:tizilim:problem:" + code, Code: code, Status: status, Errors: fields,
 		Title:  s.texts.Text(lang, "problem."+code+".title", params...),
 		Detail: s.texts.Text(lang, "problem."+code+".detail", params...),
 	}
+}
+
+// sized are a fault's params, with a limit in bytes written for people.
+func (s *Server) sized(pairs []string, lang string) []string {
+	pairs = slices.Clone(pairs)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if bytes, err := strconv.ParseInt(pairs[i+1], 10, 64); err == nil && pairs[i] == "limit" {
+			pairs[i+1] = s.texts.Size(lang, bytes)
+		}
+	}
+	return pairs
 }
 
 // params are a rejection's, with tokens and days written in the language.

@@ -21,3 +21,6 @@ func WithoutRule(pattern string, work func()) {
 
 // SafeCell is the guard of CSV cells.
 var SafeCell = safeCell
+
+// DigitsCell is how CSV cells keep identifiers.
+var DigitsCell = digitsCell

@@ -273,7 +273,9 @@ func TestDocuments(t *testing.T) {
 	w := newWorld(t)
 	a := w.open("company", "commodity-broker-license", "portal", company)
 	post := func(content string, header ...string) *reply { return w.upload("company", a.ID, content, header...) }
-	post(strings.Repeat("x", 10<<20+1)).want(413, "too-large")
+	if r := post(strings.Repeat("x", 10<<20+1)).want(413, "too-large"); !strings.Contains(r.body, "10\u00a0MiB") {
+		t.Errorf("the limit in people's words: %s", r.body)
+	}
 	post("").want(422, "file-empty")
 	post("<script>", "Content-Type", "text/html").want(415, "file-type-unsupported")
 	post("x", "Content-Type", "").want(415, "file-type-unsupported")
@@ -334,13 +336,46 @@ func TestSearchAndCSV(t *testing.T) {
 			t.Errorf("%s finds %d, want %d", query, len(page.Items), want)
 		}
 	}
-	r := w.call("", "GET", "/api/v1/licenses.csv?bin="+company, nil, "Accept-Language", "kk").want(200)
-	if !strings.HasPrefix(r.body, "\ufeff") || r.header.Get("Content-Type") != "text/csv; charset=utf-8" {
-		t.Errorf("csv begins %q, type %q", r.body[:3], r.header.Get("Content-Type"))
+	table := func(query, accept string, comma rune) [][]string {
+		t.Helper()
+		r := w.call("", "GET", "/api/v1/licenses.csv?bin="+company+query, nil, "Accept-Language", accept).want(200)
+		if !strings.HasPrefix(r.body, "\ufeff") || r.header.Get("Content-Type") != "text/csv; charset=utf-8" {
+			t.Errorf("csv begins %q, type %q", r.body[:3], r.header.Get("Content-Type"))
+		}
+		in := csv.NewReader(strings.NewReader(strings.TrimPrefix(r.body, "\ufeff")))
+		in.Comma = comma
+		return must(in.ReadAll())
 	}
-	rows := must(csv.NewReader(strings.NewReader(strings.TrimPrefix(r.body, "\ufeff"))).ReadAll())
-	if len(rows) != 4 || rows[1][0] != numbers[0] || rows[1][6] != "ТОО «Жарық Әлем»" {
-		t.Errorf("csv %q", rows)
+	digits := func(s string) string { return `="` + s + `"` }
+	rows := table("", "en", ',')
+	if len(rows) != 4 || rows[1][0] != digits(numbers[0]) || rows[1][5] != digits(company) || rows[0][2] != "Status" || rows[1][2] != "in force" {
+		t.Errorf("csv in English %q", rows)
+	}
+	for lang, want := range map[string][]string{
+		"kk": {"Мәртебесі", "қолданыста", "Лицензия", "Сауда комитеті"},
+		"ru": {"Статус", "действует", "Лицензия", "Комитет торговли"},
+	} {
+		rows := table("&lang="+lang, "en", ';')
+		if got := []string{rows[0][2], rows[1][2], rows[1][1]}; !cmp.Equal(got, want[:3]) || !strings.Contains(rows[1][8], want[3]) {
+			t.Errorf("csv in %s: %q, want %q", lang, rows[:2], want)
+		}
+		for _, row := range rows {
+			if i := slices.IndexFunc(row, func(cell string) bool { return strings.Contains(cell, "-license") || strings.Contains(cell, "-committee") }); i >= 0 {
+				t.Errorf("csv in %s shows a token: %q", lang, row[i])
+			}
+		}
+	}
+	w.call("", "GET", "/api/v1/licenses.csv?lang=xx", nil).want(422, "parameter-invalid")
+}
+
+func TestDigitsCell(t *testing.T) {
+	for cell, want := range map[string]string{
+		"050752006781": `="050752006781"`, "": "", "**********21": "**********21", "KZ45LIC00000001": "KZ45LIC00000001",
+		`1"&A1&"`: `1"&A1&"`, "１２": "１２",
+	} {
+		if got := api.DigitsCell(cell); got != want {
+			t.Errorf("DigitsCell(%q) = %q, want %q", cell, got, want)
+		}
 	}
 }
 

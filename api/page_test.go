@@ -61,8 +61,8 @@ func TestPages(t *testing.T) {
 	w.clock.pass(time.Hour)
 
 	home := w.page("/", "kk", 200)
-	w.contains(home, "Тізілім", first, "ТОО «Жарық Әлем»", "**********21", "2026 жылғы 24 қараша", "қолданыста", second, company, "қолданылуы тоқтатыла тұрған")
-	for _, q := range []string{company, "1205 4000 1238", second, "жарық", "ЖАРЫҚ%20ә"} {
+	w.contains(home, "Тізілім", first, "Жарық", "**********21", "2026 жылғы 24 қараша", "қолданыста", second, company, "қолданылуы тоқтатыла тұрған")
+	for _, q := range []string{company, "1205 4000 1238", second, "жарық", "ЖАР"} {
 		if body := w.page("/?q="+strings.ReplaceAll(q, " ", "%20"), "ru", 200); !strings.Contains(body, "/licenses/"+second) {
 			t.Errorf("%q does not find %s", q, second)
 		}
@@ -73,8 +73,8 @@ func TestPages(t *testing.T) {
 	w.contains(w.page(`/?q=%22%3E%3Cscript%3E`, "en", 200), "&#34;&gt;&lt;script&gt;")
 
 	license := w.page("/licenses/"+second, "ru", 200)
-	w.contains(license, "Лицензия "+second, "действие приостановлено", company, "Дата выдачи", "24 ноября 2026 г.", "без ограничения срока",
-		"с 24 ноября 2026 г. по 24 декабря 2026 г.", "Тексеру &lt;b&gt;", "История", "Приостановление действия", "сотрудник услугодателя, Комитет торговли", "Выдача", "информационная система")
+	w.contains(license, "Лицензия "+second, "действие приостановлено", company, "Дата выдачи", "24 ноября 2026 г.", "Срок действия", "не ограничен",
+		"с 24 ноября 2026 г. по 24 декабря 2026 г. включительно", "Тексеру &lt;b&gt;", "История", "Приостановление действия", "сотрудник услугодателя, Комитет торговли", "Выдача", "информационная система")
 	natural := w.page("/licenses/"+first, "kk", 200)
 	w.contains(natural, "ЖСН", "**********21")
 	for _, secret := range []string{person, "Name of", "Мәңгілік ел"} {
@@ -124,9 +124,9 @@ func TestPaging(t *testing.T) {
 		w.issued("company", "commodity-broker-license", company, "officer")
 	}
 	body := w.page("/?q=жарық", "en", 200)
-	w.contains(body, "20 licenses on this page", `rel="next"`)
+	w.contains(body, "20 entries on this page", `rel="next"`)
 	next := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(body)
-	w.contains(w.page(strings.ReplaceAll(next[1], "&amp;", "&"), "en", 200), "1 license on this page", "26000021")
+	w.contains(w.page(strings.ReplaceAll(next[1], "&amp;", "&"), "en", 200), "1 entry on this page", "26000021")
 }
 
 func TestStatic(t *testing.T) {

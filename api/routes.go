@@ -70,9 +70,9 @@ func (s *Server) documentRoutes(at string) {
 func (s *Server) licenseRoutes() {
 	const at = "/api/v1/licenses/{number}"
 	operation(s, "GET /api/v1/licenses", "search-licenses", "Search the register, in the order of issue", s.searchLicenses)
-	s.described("GET /api/v1/licenses.csv", "search-licenses-csv", "The same search as one table", s.searchCSV,
+	s.described("GET /api/v1/licenses.csv", "search-licenses-csv", "The same search as one table for a spreadsheet, in the language asked for", s.searchCSV,
 		"200", answerOf("The table", "text/csv", &huma.Schema{Type: "string"}),
-		queryParams("number", "bin", "iin", "q", "service", "licensor", "status", "as_of", "known_at"))
+		queryParams("number", "bin", "iin", "q", "service", "licensor", "status", "as_of", "known_at", "lang"))
 	operation(s, "GET "+at, "get-license", "One license, also as of another day", s.getLicense)
 	operation(s, "GET "+at+"/history", "get-license-history", "What befell a license", s.licenseHistory)
 	operation(s, "POST "+at+"/suspension", "suspend-license", "Suspend a license", s.suspend)

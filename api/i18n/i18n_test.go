@@ -231,3 +231,14 @@ func TestSpan(t *testing.T) {
 		}
 	}
 }
+
+func TestSize(t *testing.T) {
+	texts := load(t)
+	for bytes, want := range map[int64]string{256 << 10: "256\u00a0КиБ", 10 << 20: "10\u00a0МиБ"} {
+		for _, lang := range []string{"kk", "ru"} {
+			if got := texts.Size(lang, bytes); got != want {
+				t.Errorf("Size(%s, %d) = %q, want %q", lang, bytes, got, want)
+			}
+		}
+	}
+}

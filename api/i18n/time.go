@@ -40,3 +40,12 @@ func (t *Texts) Span(lang string, d time.Duration) string {
 	}
 	return in("short.days", day)
 }
+
+// Size writes a number of bytes in whole KiB or MiB, rounded down: it is a limit that must not be passed.
+func (t *Texts) Size(lang string, bytes int64) string {
+	const kib, mib = 1 << 10, 1 << 20
+	if bytes < mib {
+		return t.Text(lang, "size.kib", "n", Number(int(bytes/kib)))
+	}
+	return t.Text(lang, "size.mib", "n", Number(int(bytes/mib)))
+}

@@ -136,11 +136,11 @@ func facts(f Frame, l licenses.License) []Fact {
 	if l.FirstIssuedOn != l.IssuedOn {
 		list = append(list, fact(f, "license.first-issued-on", f.Day(l.FirstIssuedOn)))
 	}
-	end := f.T("license.no-end")
 	if l.ValidUntil != "" {
-		end = f.Day(l.ValidUntil)
+		list = append(list, fact(f, "license.valid-until", f.Day(l.ValidUntil)))
+	} else {
+		list = append(list, fact(f, "license.term", f.T("license.no-end")))
 	}
-	list = append(list, fact(f, "license.valid-until", end))
 	if l.Copies > 0 {
 		list = append(list, fact(f, "license.copies", f.Count("count.copies", l.Copies)))
 	}
