@@ -114,7 +114,7 @@ func (o *outside) Find(_ context.Context, id string) (reactor.Person, error) {
 	if o.down.Load() {
 		return reactor.Person{}, fmt.Errorf("registers: %w", domain.ErrUnavailable)
 	}
-	return reactor.Person{Found: id != unknown, Name: "Жарық " + id[:4], Address: "Алматы, Абай даңғылы, 1", Source: "test"}, nil
+	return reactor.Person{Found: id != unknown, Name: "ТОО «Жарық Әлем»", Address: "Алматы, Абай даңғылы, 1", Source: "test"}, nil
 }
 
 func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {

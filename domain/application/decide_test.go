@@ -535,6 +535,10 @@ func TestFileRepeatedInOtherWords(t *testing.T) {
 	if events, err := r.Decide(l.state, short); err != nil || len(events) > 0 {
 		t.Errorf("again: %v %v", events, err)
 	}
+	l = reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.FillForm)
+	if err := l.when(application.File{At: noon, Form: application.Form{Name: "  "}}); code(err) != "name-required" {
+		t.Errorf("a blank name: %v", err)
+	}
 	bad := application.File{At: noon, Form: application.Form{Name: "x", Sites: []application.Site{{Kind: "castle"}}}}
 	l = reach(t, r, procedure(t, r, "private-bailiff-license", regulation.Office), regulation.AttachDocuments)
 	if err := l.when(bad); code(err) != "site-invalid" {

@@ -2,6 +2,7 @@ package application
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -9,6 +10,7 @@ import (
 )
 
 func (w way) approve(s State, c Approve) ([]domain.Payload, error) {
+	c.Order, c.Signatory = strings.TrimSpace(c.Order), strings.TrimSpace(c.Signatory)
 	if a := s.Approval; a != nil {
 		if a.Order == c.Order && a.ValidUntil == c.ValidUntil && a.Signatory == c.Signatory {
 			return nil, nil
@@ -51,7 +53,8 @@ func (c Approve) check(s State) error {
 }
 
 func (w way) refuse(s State, c Refuse) ([]domain.Payload, error) {
-	if f := s.Refusal; f != nil && f.Stage == AtDecision && f.Ground == c.Ground && f.Text == c.Text {
+	c.Text, c.Signatory = strings.TrimSpace(c.Text), strings.TrimSpace(c.Signatory)
+	if f := s.Refusal; f != nil && f.Stage == AtDecision && f.Ground == c.Ground && f.Text == c.Text && f.Signatory == c.Signatory {
 		return nil, nil
 	}
 	if s.Approval != nil || s.Refusal != nil && s.Refusal.Stage == AtDecision {

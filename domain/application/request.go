@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
@@ -32,7 +33,8 @@ func (w way) file(s State, c File) ([]domain.Payload, error) {
 
 // complete fills in what is known of the applicant, in the one form in which it is stored.
 func (f Form) complete(s State) Form {
-	f.Name = cmp.Or(f.Name, s.Applicant.Name)
+	f.Name = cmp.Or(strings.TrimSpace(f.Name), s.Applicant.Name)
+	f.Address = strings.TrimSpace(f.Address)
 	if len(f.Subactivities) == 0 {
 		f.Subactivities = nil
 	}

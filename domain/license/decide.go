@@ -3,6 +3,7 @@ package license
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
@@ -87,7 +88,8 @@ func (s State) duplicate(c Duplicate) ([]domain.Payload, error) {
 }
 
 func (s State) suspend(c Suspend) ([]domain.Payload, error) {
-	if p := s.Suspension; p != nil && s.Resumption == nil && p.From == c.From && p.Until == c.Until && p.Reason == c.Reason {
+	suspended := Suspended{From: c.From, Until: c.Until, Reason: strings.TrimSpace(c.Reason), Order: strings.TrimSpace(c.Order)}
+	if s.Suspension != nil && s.Resumption == nil && *s.Suspension == suspended {
 		return nil, nil
 	}
 	from, err1 := calendar.ParseDay(c.From)
@@ -100,19 +102,20 @@ func (s State) suspend(c Suspend) ([]domain.Payload, error) {
 		return nil, domain.Reject("suspension-days-invalid", "suspend from a day not before today until a day not before that, YYYY-MM-DD")
 	case c.Until > monthsAfter(c.From, MaxSuspension):
 		return nil, domain.Reject("suspension-too-long", "a license is suspended for up to six months", "months", fmt.Sprint(MaxSuspension))
-	case c.Reason == "":
+	case suspended.Reason == "":
 		return nil, domain.Reject("suspension-reason-required", "say why the license is suspended")
 	case s.suspensionAhead(string(today)):
 		return nil, domain.Reject("suspended-already", "the license is suspended", "until", s.Suspension.Until)
 	}
-	return []domain.Payload{Suspended{From: c.From, Until: c.Until, Reason: c.Reason, Order: c.Order}}, nil
+	return []domain.Payload{suspended}, nil
 }
 
 func (s State) resume(c Resume) ([]domain.Payload, error) {
 	on, err := calendar.ParseDay(c.On)
 	today := calendar.DayOf(c.At)
+	resumed := Resumed{On: c.On, Reason: strings.TrimSpace(c.Reason), Order: strings.TrimSpace(c.Order)}
 	switch {
-	case s.Resumption != nil && s.Resumption.On == c.On && s.Resumption.Reason == c.Reason:
+	case s.Resumption != nil && *s.Resumption == resumed:
 		return nil, nil
 	case s.over(today):
 		return nil, notActive(s.On(string(today)))
@@ -121,7 +124,7 @@ func (s State) resume(c Resume) ([]domain.Payload, error) {
 	case err != nil || on < today || c.On > s.Suspension.Until || s.Resumption != nil && c.On >= s.Resumption.On:
 		return nil, domain.Reject("resumption-day-invalid", "resume on a day from today on, before the suspension ends by itself, YYYY-MM-DD")
 	}
-	return []domain.Payload{Resumed{On: c.On, Reason: c.Reason, Order: c.Order}}, nil
+	return []domain.Payload{resumed}, nil
 }
 
 var terminationGrounds = []TerminationGround{Expired, Performed, Revoked, Liquidated, OwnRequest, LawChanged}
@@ -130,8 +133,9 @@ var terminationGrounds = []TerminationGround{Expired, Performed, Revoked, Liquid
 func (s State) terminate(c Terminate) ([]domain.Payload, error) {
 	on, err := calendar.ParseDay(c.On)
 	today := calendar.DayOf(c.At)
+	terminated := Terminated{On: c.On, Ground: c.Ground, Text: strings.TrimSpace(c.Text), Order: strings.TrimSpace(c.Order)}
 	switch {
-	case s.End != nil && s.End.Ground == c.Ground && s.End.On == c.On:
+	case s.End != nil && *s.End == terminated:
 		return nil, nil
 	case s.over(today):
 		return nil, notActive(s.On(string(today)))
@@ -142,14 +146,14 @@ func (s State) terminate(c Terminate) ([]domain.Payload, error) {
 	case c.Ground == Expired && (s.ValidUntil == "" || c.On <= s.ValidUntil):
 		return nil, domain.Reject("not-expired", "the term of the license has not run out by that day")
 	}
-	return []domain.Payload{Terminated{On: c.On, Ground: c.Ground, Text: c.Text, Order: c.Order}}, nil
+	return []domain.Payload{terminated}, nil
 }
 
 var siteKinds = []string{"branch", "object", "point"}
 
 // CheckSite refuses a site without an address, or of a kind that is none.
 func CheckSite(kind, address string) error {
-	if address == "" || !slices.Contains(siteKinds, kind) {
+	if strings.TrimSpace(address) == "" || !slices.Contains(siteKinds, kind) {
 		return domain.Reject("site-invalid", "a site has an address and is a branch, an object or a point")
 	}
 	return nil

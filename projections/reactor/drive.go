@@ -197,6 +197,9 @@ func newLicense(service *regulation.Service, s application.State, number string)
 		Application:   s.ID, Order: s.Approval.Order, Signatory: s.Approval.Signatory,
 		Reason: string(s.Reason),
 	}
+	if s.Confirmed && s.Applicant.Name != "" { // the registers know the name better than the form
+		issued.Licensee.Name = s.Applicant.Name
+	}
 	if issued.Licensee.Address == "" {
 		issued.Licensee.Address = s.Applicant.Address
 	}

@@ -31,6 +31,7 @@ var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
 const (
 	organization = "120540001238"
 	person       = "850312300121"
+	registered   = "ТОО «Жарық»" // as the state registers write it
 )
 
 var theRules = sync.OnceValue(func() application.Rules {
@@ -66,7 +67,7 @@ func (o *outside) Find(ctx context.Context, _ string) (reactor.Person, error) {
 	if o.down.Load() {
 		return reactor.Person{}, fmt.Errorf("registers: %w", domain.ErrUnavailable)
 	}
-	return reactor.Person{Found: !o.absent.Load(), Name: "ТОО «Жарық»", Address: "Алматы", Source: "test"}, nil
+	return reactor.Person{Found: !o.absent.Load(), Name: registered, Address: "Алматы", Source: "test"}, nil
 }
 
 func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
@@ -213,7 +214,7 @@ func (n *node) examined(request regulation.Request, concerns *license.State) str
 		open.Reason = application.NameChanged
 	}
 	n.must(id, open)
-	n.must(id, application.File{At: noon, Form: application.Form{Name: "ТОО «Жарық»"}})
+	n.must(id, application.File{At: noon, Form: application.Form{Name: "Жарык"}})
 	n.must(id, application.Pay{At: noon, Order: "order-" + id, Reference: "r", Amount: 4_325_000, Currency: "KZT"})
 	n.must(id, application.Sign{At: noon, Subject: organization, Digest: n.application(id).ContentDigest()})
 	if s := n.application(id); s.Status != application.StatusExamined || s.Number == "" {
@@ -231,7 +232,7 @@ func TestFromFilingToLicense(t *testing.T) {
 		t.Fatalf("ended as %s, license %q, number %q", s.Status, s.Result, s.Number)
 	}
 	l := n.license(s.Result)
-	if l.Licensee.ID != organization || l.Application != id || l.IssuedOn != "2026-11-24" || l.FirstIssuedOn != l.IssuedOn {
+	if l.Licensee.ID != organization || l.Licensee.Name != registered || l.Application != id || l.IssuedOn != "2026-11-24" || l.FirstIssuedOn != l.IssuedOn {
 		t.Errorf("license %+v", l)
 	}
 }
