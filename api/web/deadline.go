@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/deadlines"
 )
@@ -16,6 +17,7 @@ type DeadlinePage struct {
 	Channels []Option
 	Summary  []Sum
 	Groups   []Group
+	Now      string // the instant of the figures, with its time zone
 }
 
 // Sum is a line of the summary; Kind is the outcome's token.
@@ -50,10 +52,12 @@ func (s *Site) deadlines(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(r, "deadline")
 	page := DeadlinePage{Frame: f, Services: s.services(f, in.Get("service")), Channels: channels(f, in.Get("channel"))}
 	page.Title = f.T("deadlines.title")
-	figures, err := s.Deadlines.Steps(r.Context(), deadlines.Filter{Service: in.Get("service"), Channel: in.Get("channel")}, s.Now())
+	now := s.Now()
+	figures, err := s.Deadlines.Steps(r.Context(), deadlines.Filter{Service: in.Get("service"), Channel: in.Get("channel")}, now)
 	if err != nil {
 		return err
 	}
+	page.Now = f.T("deadlines.now", "moment", s.Texts.Moment(f.Lang, now, calendar.Zone))
 	var onTime, late, open, overdue int
 	for _, figure := range figures {
 		onTime, late, open, overdue = onTime+figure.OnTime, late+figure.Late, open+figure.Open, overdue+figure.Overdue

@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+)
 
 // ErrorPage says what is wrong and what to do.
 type ErrorPage struct {
@@ -8,14 +11,28 @@ type ErrorPage struct {
 	Status int
 	Code   string
 	Detail string
+	// Back is the address that does without what was wrong, Again the words for it; empty where there
+	// is only the search to go back to.
+	Back, Again string
 }
 
-// Error answers with an error as a page. It is the last resort, so it has no error of its own: where
-// even this page fails, the plain words are sent.
+// Error answers with an error as a page. The title and detail are those for programs: where a person
+// can do something else about it, the page has words of its own, "page.CODE". It is the last resort, so
+// it has no error of its own: where even this page fails, the plain words are sent.
 func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, title, detail string) {
 	page := ErrorPage{Frame: s.frame(r, ""), Status: status, Code: code, Detail: detail}
 	page.Title = title
+	if key := "page." + code; s.Texts.Has(key + ".title") {
+		page.Title, page.Detail = page.T(key+".title"), page.T(key+".detail")
+	}
+	switch code {
+	case "cursor-invalid":
+		page.Back, page.Again = "/?"+with(r.URL.Query(), "cursor", ""), page.T("search.first")
+	case "day-invalid":
+		page.Back, page.Again = (&url.URL{Path: r.URL.Path}).String(), page.T("license.today")
+	}
+	w.Header().Set("Cache-Control", "no-store")
 	if err := s.render(w, r, "error", status, page); err != nil {
-		http.Error(w, title, status)
+		http.Error(w, page.Title, status)
 	}
 }

@@ -3,11 +3,15 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
@@ -47,7 +51,9 @@ type Event struct {
 	When string
 	What string
 	Who  string
-	More []Fact
+	// Recorded says who recorded what somebody else decided.
+	Recorded string
+	More     []Fact
 }
 
 func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
@@ -80,7 +86,7 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	if page.KnownAt != "" {
 		page.Shown = append(page.Shown, f.T("license.known-at-shown", "day", f.Day(page.KnownAt)))
 	}
-	if page.Events, err = s.events(f, entries, known); err != nil {
+	if page.Events, err = s.events(r.Context(), f, l, entries, known); err != nil {
 		return err
 	}
 	return s.render(w, r, "license", http.StatusOK, page)
@@ -182,10 +188,10 @@ func span(f Frame, p *license.Suspended) Fact {
 }
 
 // events are the lines of the history as far as it was known, the newest first.
-func (s *Site) events(f Frame, entries []history.Entry, known time.Time) ([]Event, error) {
+func (s *Site) events(ctx context.Context, f Frame, l licenses.License, entries []history.Entry, known time.Time) ([]Event, error) {
 	var list []Event
-	for i := len(entries) - 1; i >= 0; i-- {
-		e := entries[i]
+	sites := map[string]string{} // addresses
+	for _, e := range entries {
 		if !known.IsZero() && e.Time.After(known) {
 			continue
 		}
@@ -193,12 +199,72 @@ func (s *Site) events(f Frame, entries []history.Entry, known time.Time) ([]Even
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Event{
+		line := Event{
 			At: e.Time.Format(time.RFC3339), When: s.Texts.Moment(f.Lang, e.Time, calendar.Zone),
-			What: f.T("event." + e.Type), Who: s.who(f, e.Actor), More: more(f, p),
-		})
+			What: f.T("event." + e.Type), Who: s.who(f, e.Actor), More: more(f, p, sites),
+		}
+		order, decided, err := s.decision(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if decided && e.Actor.Role == domain.RoleSystem { // the registry only wrote down what the licensor decided
+			line.Recorded = f.T("history.recorded", "who", line.Who)
+			line.Who = f.T("role.signatory") + ", " + f.wording(l.LicensorTitle).Text
+		}
+		if order != "" {
+			line.More = append(line.More, fact(f, "license.order", order))
+		}
+		list = append(list, line)
 	}
+	slices.Reverse(list)
 	return list, nil
+}
+
+// decision is the licensor's order behind an event, and whether the event follows from a decision on
+// an application. The person who signed is not public.
+func (s *Site) decision(ctx context.Context, p domain.Payload) (order string, decided bool, err error) {
+	switch e := p.(type) {
+	case license.Issued:
+		return e.Order, true, nil
+	case license.Reissued:
+		order, err = s.approval(ctx, e.Application)
+		return order, true, err
+	case license.Duplicated:
+		order, err = s.approval(ctx, e.Application)
+		return order, true, err
+	case license.Suspended:
+		return e.Order, false, nil
+	case license.Resumed:
+		return e.Order, false, nil
+	case license.Terminated:
+		return e.Order, false, nil
+	}
+	return "", false, nil
+}
+
+// approval is the order by which an application was approved, empty where it names none.
+func (s *Site) approval(ctx context.Context, id string) (string, error) {
+	stream, err := domain.NewStream(domain.ApplicationCategory, id)
+	if err != nil {
+		return "", nil // a license from before the registry has no application here
+	}
+	entries, err := s.History.Of(ctx, stream)
+	if errors.Is(err, domain.ErrNotFound) {
+		return "", nil
+	}
+	for _, e := range entries {
+		if e.Type != "application-approved" {
+			continue
+		}
+		p, err := application.Decode(e.Event)
+		if err != nil {
+			return "", err
+		}
+		if approved, ok := p.(application.Approved); ok {
+			return approved.Order, nil
+		}
+	}
+	return "", err
 }
 
 // who is the role and the organization of whoever did something, never the person.
@@ -212,23 +278,37 @@ func (s *Site) who(f Frame, a domain.Actor) string {
 	return role
 }
 
-// more is what a line of the history says besides, and may say to everybody.
-func more(f Frame, p domain.Payload) []Fact {
+// more is what a line of the history says besides, and may say to everybody. It remembers where sites
+// are, because an event that removes one has only its id.
+func more(f Frame, p domain.Payload, sites map[string]string) []Fact {
 	switch e := p.(type) {
 	case license.Issued:
+		for _, site := range e.Sites {
+			sites[site.ID] = site.Address
+		}
 		if e.Predecessor != "" {
 			return []Fact{link(f, "license.predecessor", e.Predecessor)}
 		}
 	case license.Reissued:
 		return []Fact{link(f, "license.successor", e.Successor), fact(f, "license.suspension-reason", f.T("reason."+e.Reason))}
+	case license.Duplicated:
+		return []Fact{fact(f, "license.copy", f.T("license.copy-number", "n", strconv.Itoa(e.Copy)))}
 	case license.Suspended:
 		return []Fact{span(f, &e), fact(f, "license.suspension-reason", e.Reason)}
 	case license.Resumed:
-		return []Fact{fact(f, "license.resumed-on", f.Day(e.On))}
+		return given(fact(f, "license.resumed-on", f.Day(e.On)), fact(f, "license.suspension-reason", e.Reason))
 	case license.Terminated:
 		return []Fact{fact(f, "license.ended-on", f.Day(e.On)), fact(f, "license.ended-ground", f.T("termination-ground."+string(e.Ground)))}
 	case license.SiteAdded:
+		sites[e.Site.ID] = e.Site.Address
 		return []Fact{fact(f, "site-column.address", e.Site.Address)}
+	case license.SiteRemoved:
+		return given(fact(f, "site-column.address", sites[e.ID]), fact(f, "license.suspension-reason", e.Reason))
 	}
 	return nil
+}
+
+// given are the facts that say something.
+func given(facts ...Fact) []Fact {
+	return slices.DeleteFunc(facts, func(f Fact) bool { return f.Value.Text == "" })
 }

@@ -1,11 +1,14 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -24,7 +27,8 @@ type SearchPage struct {
 	Statuses []Option
 	Searched bool // something was asked for
 	Rows     []Row
-	Found    string // how many are on the page
+	Found    string // how many there are, or are on the page
+	First    string // address of the first page, empty on it
 	Next     string // address of the next page
 	CSV      string // address of the table
 }
@@ -78,18 +82,75 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 		page.Mistake = f.T("search.none-hint")
 		return s.render(w, r, "search", http.StatusUnprocessableEntity, page)
 	}
+	if errors.Is(err, domain.ErrInvalid) { // the cursor, which nobody types
+		s.Error(w, r, http.StatusBadRequest, "cursor-invalid", "", "")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	for _, l := range found.Licenses {
 		page.Rows = append(page.Rows, row(f, l))
 	}
-	page.Found = f.Count("count.found", len(page.Rows))
+	if page.Found, err = s.count(r.Context(), f, q, found); err != nil {
+		return err
+	}
+	if q.Cursor != "" {
+		page.First = "/?" + with(in, "cursor", "")
+	}
 	if found.Next != "" {
 		page.Next = "/?" + with(in, "cursor", found.Next)
 	}
-	page.CSV = "/api/v1/licenses.csv?" + csvQuery(q)
+	page.CSV = "/api/v1/licenses.csv?" + csvQuery(q, f.Lang)
 	return s.render(w, r, "search", status, page)
+}
+
+// count says how many entries the search has where that is known, and how many the page has where it is
+// one of several.
+func (s *Site) count(ctx context.Context, f Frame, q licenses.Query, found licenses.Page) (string, error) {
+	here := f.Count("count.found", len(found.Licenses))
+	if q.Cursor == "" && found.Next == "" {
+		return f.Count("count.total", len(found.Licenses)), nil
+	}
+	if q.Number != "" || q.ID != "" || q.Text != "" { // to count these is to look at them all
+		return here, nil
+	}
+	counts, err := s.totals.read(ctx, s.Licenses, q.Today, s.Now())
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	for _, c := range counts {
+		if (q.Service == "" || c.Service == q.Service) && (q.Status == "" || c.Status == q.Status) {
+			n += c.N
+		}
+	}
+	return f.Count("count.total", n) + "; " + here, nil
+}
+
+// totals are the register's counts, kept for a while: to count a large register takes longer than to
+// answer everything else on its page.
+type totals struct {
+	mu     sync.Mutex // over all fields, and over the counting, which once is enough
+	day    string
+	at     time.Time
+	counts []licenses.Count
+}
+
+// totalsAge is how old the counts may be.
+const totalsAge = 10 * time.Second
+
+func (t *totals) read(ctx context.Context, m *licenses.Model, day string, now time.Time) ([]licenses.Count, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if age := now.Sub(t.at); t.day == day && age >= 0 && age < totalsAge {
+		return t.counts, nil
+	}
+	counts, err := m.CountByStatus(ctx, day)
+	if err == nil {
+		t.day, t.at, t.counts = day, now, counts
+	}
+	return counts, err
 }
 
 var (
@@ -158,7 +219,7 @@ func channels(f Frame, chosen string) []Option {
 	return options
 }
 
-// with is the query with one value set.
+// with is the query with one value set, or taken away where it is empty.
 func with(in url.Values, name, value string) string {
 	out := url.Values{}
 	for k, v := range in {
@@ -167,12 +228,15 @@ func with(in url.Values, name, value string) string {
 		}
 	}
 	out.Set(name, value)
+	if value == "" {
+		out.Del(name)
+	}
 	return out.Encode()
 }
 
-// csvQuery asks the API for the same search.
-func csvQuery(q licenses.Query) string {
-	out := url.Values{}
+// csvQuery asks the API for the same search, in the page's language.
+func csvQuery(q licenses.Query, lang string) string {
+	out := url.Values{"lang": {lang}}
 	set := func(name, value string) {
 		if value != "" {
 			out.Set(name, value)

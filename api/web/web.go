@@ -42,6 +42,7 @@ type Site struct {
 	Config
 	templates map[string]*template.Template // by stem
 	files     map[string]file               // what pages load, by name
+	totals    totals
 }
 
 // Page is a route of the site.
