@@ -62,6 +62,7 @@ func (s *Server) listDeadlines(ctx context.Context, in *VisitsInput) (*deadlines
 		last.Visits += int64(f.Visits)
 		last.OnTime += int64(f.OnTime)
 		last.Late += int64(f.Late)
+		last.Abandoned += int64(f.Abandoned)
 		last.Open += int64(f.Open)
 		last.Overdue += int64(f.Overdue)
 		out.Body.Items = items
@@ -83,7 +84,7 @@ func (s *Server) listDeadlineSteps(ctx context.Context, in *VisitsInput) (*deadl
 	for _, f := range figures {
 		out.Body.Items = append(out.Body.Items, v1.DeadlineStep{
 			Service: f.Service, Channel: f.Channel, Step: f.Step, Action: s.action(f),
-			Counts: v1.Counts{Visits: int64(f.Visits), OnTime: int64(f.OnTime), Late: int64(f.Late), Open: int64(f.Open), Overdue: int64(f.Overdue)},
+			Counts: v1.Counts{Visits: int64(f.Visits), OnTime: int64(f.OnTime), Late: int64(f.Late), Abandoned: int64(f.Abandoned), Open: int64(f.Open), Overdue: int64(f.Overdue)},
 			Median: f.Median.Seconds(), P90: f.P90.Seconds(), P99: f.P99.Seconds(), Max: f.Max.Seconds(),
 		})
 	}

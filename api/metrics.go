@@ -79,11 +79,11 @@ var (
 	step = []string{"service", "channel", "licensor", "step", "action"}
 
 	visitsDesc = prometheus.NewDesc("tizilim_step_visits_total",
-		"Visits of steps that are over, by outcome: on_time or late.", append(step[:5:5], "outcome"), nil)
+		"Visits of steps that are over, by outcome: on_time, late, or abandoned by a withdrawal.", append(step[:5:5], "outcome"), nil)
 	openDesc = prometheus.NewDesc("tizilim_steps_open",
 		"Visits of steps that are open now, by whether they are past their deadline.", append(step[:5:5], "overdue"), nil)
 	durationDesc = prometheus.NewDesc("tizilim_step_duration_seconds",
-		"Durations of the visits of steps that are over.", step, nil)
+		"Durations of the visits of steps that are over, without the abandoned ones.", step, nil)
 	licensesDesc = prometheus.NewDesc("tizilim_licenses",
 		"Licenses and permits in the register by their status today.", []string{"service", "licensor", "status"}, nil)
 	lagDesc = prometheus.NewDesc("tizilim_projection_lag_commits",
@@ -138,6 +138,7 @@ func (c readModels) steps(ctx context.Context, out chan<- prometheus.Metric) {
 		with := func(last string) []string { return append(labels[:5:5], last) }
 		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.OnTime), with("on_time")...)
 		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.Late), with("late")...)
+		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.Abandoned), with("abandoned")...)
 		out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(t.Open), with("false")...)
 		out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(t.Overdue), with("true")...)
 		buckets := map[float64]uint64{}
@@ -160,6 +161,7 @@ func (c readModels) byLabels(tallies []deadlines.Tally) map[[5]string]deadlines.
 			sum.AtMost = make([]int64, len(deadlines.Buckets))
 		}
 		sum.OnTime, sum.Late, sum.Open, sum.Overdue = sum.OnTime+t.OnTime, sum.Late+t.Late, sum.Open+t.Open, sum.Overdue+t.Overdue
+		sum.Abandoned += t.Abandoned
 		sum.Total += t.Total
 		for i, n := range t.AtMost {
 			sum.AtMost[i] += n

@@ -18,11 +18,12 @@ type DeadlineSummary struct {
 // Counts are visits of steps by outcome. Visits is their sum; a visit left exactly at its due time is
 // on time, and one without a deadline is too.
 type Counts struct {
-	Visits  int64 `json:"visits"`
-	OnTime  int64 `json:"on_time"`
-	Late    int64 `json:"late"`
-	Open    int64 `json:"open" doc:"Open and not yet due"`
-	Overdue int64 `json:"overdue" doc:"Open and past the deadline"`
+	Visits    int64 `json:"visits"`
+	OnTime    int64 `json:"on_time"`
+	Late      int64 `json:"late"`
+	Abandoned int64 `json:"abandoned" doc:"Cut short by a withdrawal: neither on time nor late"`
+	Open      int64 `json:"open" doc:"Open and not yet due"`
+	Overdue   int64 `json:"overdue" doc:"Open and past the deadline"`
 }
 
 // DeadlineSteps are the figures of every step.
@@ -31,7 +32,8 @@ type DeadlineSteps struct {
 	Items []DeadlineStep `json:"items"`
 }
 
-// DeadlineStep are the figures of one step. Durations are of the visits that are over, in seconds.
+// DeadlineStep are the figures of one step. Durations, in seconds, are of the visits
+// that are over and were not abandoned, rounded up by less than one percent.
 type DeadlineStep struct {
 	Service string `json:"service"`
 	Channel string `json:"channel"`

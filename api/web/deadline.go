@@ -39,6 +39,7 @@ type Step struct {
 	Visits   string
 	OnTime   string
 	Late     string
+	Gone     string // abandoned
 	Open     string
 	Overdue  string
 	// IsLate and IsOverdue mark the figures that want attention.
@@ -58,14 +59,16 @@ func (s *Site) deadlines(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Now = f.T("deadlines.now", "moment", s.Texts.Moment(f.Lang, now, calendar.Zone))
-	var onTime, late, open, overdue int
+	var onTime, late, abandoned, open, overdue int
 	for _, figure := range figures {
 		onTime, late, open, overdue = onTime+figure.OnTime, late+figure.Late, open+figure.Open, overdue+figure.Overdue
+		abandoned += figure.Abandoned
 		s.add(f, &page, figure)
 	}
 	page.Summary = []Sum{
 		{"overdue", f.Count("count.overdue", overdue)}, {"late", f.Count("count.late", late)},
 		{"open", f.Count("count.open", open)}, {"on-time", f.Count("count.on-time", onTime)},
+		{"abandoned", f.Count("count.abandoned", abandoned)},
 	}
 	return s.render(w, r, "deadline", http.StatusOK, page)
 }
@@ -87,7 +90,7 @@ func (s *Site) add(f Frame, page *DeadlinePage, figure deadlines.Figure) {
 func (s *Site) step(f Frame, figure deadlines.Figure) Step {
 	out := Step{
 		Number: figure.Step, Visits: strconv.Itoa(figure.Visits), OnTime: strconv.Itoa(figure.OnTime), Late: strconv.Itoa(figure.Late),
-		Open: strconv.Itoa(figure.Open), Overdue: strconv.Itoa(figure.Overdue), IsLate: figure.Late > 0, IsOverdue: figure.Overdue > 0,
+		Gone: strconv.Itoa(figure.Abandoned), Open: strconv.Itoa(figure.Open), Overdue: strconv.Itoa(figure.Overdue), IsLate: figure.Late > 0, IsOverdue: figure.Overdue > 0,
 		Median: "–", P90: "–", Max: "–",
 	}
 	if figure.OnTime+figure.Late > 0 {

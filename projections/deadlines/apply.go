@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -235,10 +233,10 @@ func (b *batch) leave(v *visit, r domain.Record, branch string) error {
 	b.queue(v)
 	t, ok := b.tallies[v.kind]
 	if !ok {
-		t = &tally{}
+		t = &tally{durations: histogram{}}
 		b.tallies[v.kind] = t
 	}
-	t.add(v)
+	t.add(v, branch)
 	return nil
 }
 
@@ -304,46 +302,3 @@ func (v *visit) store(conn *sqlite.Conn) error {
 	}
 	return projections.Exec(conn, "UPDATE visits SET left = ?, exit = ? WHERE key = ?", v.left, v.exit, v.key)
 }
-
-// tally counts visits of one kind that are over.
-type tally struct {
-	onTime, late int64
-	total        time.Duration
-	buckets      []int64 // each alone, not with the smaller ones
-}
-
-func (t *tally) add(v *visit) {
-	if outcome(v.due, v.left, v.left) == Late {
-		t.late++
-	} else {
-		t.onTime++
-	}
-	took := v.left.Sub(v.entered)
-	t.total += took
-	if t.buckets == nil {
-		t.buckets = make([]int64, len(Buckets))
-	}
-	if i, _ := slices.BinarySearch(Buckets, took); i < len(Buckets) {
-		t.buckets[i]++
-	}
-}
-
-func (t *tally) store(conn *sqlite.Conn, kind int64) error {
-	values := []any{kind, t.onTime, t.late, t.total.Microseconds()}
-	for _, n := range t.buckets {
-		values = append(values, n)
-	}
-	return projections.Exec(conn, upsertTally, values...)
-}
-
-var upsertTally = func() string {
-	columns := []string{"on_time", "late", "total"}
-	for i := range Buckets {
-		columns = append(columns, "b"+strconv.Itoa(i))
-	}
-	sums := make([]string, len(columns))
-	for i, c := range columns {
-		sums[i] = c + " = " + c + " + excluded." + c
-	}
-	return "INSERT INTO tallies VALUES (?" + strings.Repeat(", ?", len(columns)) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sums, ", ")
-}()

@@ -3,7 +3,7 @@
 // it was. Whether an open step is overdue depends on the clock alone, so every question carries "now".
 //
 // Reading order: this file (the rows), apply.go (how events become visits), visits.go (lists),
-// figures.go (counts, percentiles and metrics).
+// figures.go and slots.go (counts and percentiles), tallies.go (metrics).
 package deadlines
 
 import (
@@ -16,8 +16,9 @@ import (
 
 // Kinds are what visits are counted by, exits how they end. A visit's key is its application's row and its place among
 // the visits of that application, so that those lie together in order. Times are microseconds.
-// Tallies count the visits that are over, by kind, because those never change any more: metrics are
-// asked for all the time.
+// Tallies count the visits that are over, by kind, because those never change any more: metrics and
+// figures are asked for all the time. Durations count those that were not abandoned, by kind and slot
+// (slots.go).
 var schema = projections.Schema{
 	Name: "deadlines", Number: 1,
 	Tables: `
@@ -33,16 +34,20 @@ var schema = projections.Schema{
 		CREATE TABLE IF NOT EXISTS visits (
 			key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entered INTEGER NOT NULL, due INTEGER, left INTEGER, exit INTEGER);
 		CREATE TABLE IF NOT EXISTS tallies (
-			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, total INTEGER NOT NULL` + bucketColumns() + `);`,
+			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, abandoned INTEGER NOT NULL,
+			total INTEGER NOT NULL` + bucketColumns() + `);
+		CREATE TABLE IF NOT EXISTS durations (
+			kind INTEGER NOT NULL, slot INTEGER NOT NULL, visits INTEGER NOT NULL, PRIMARY KEY (kind, slot)) WITHOUT ROWID;`,
 	Indexes: `
-		CREATE INDEX IF NOT EXISTS visits_kind ON visits (kind, entered, left, due);
+		CREATE INDEX IF NOT EXISTS visits_kind ON visits (kind, entered, left, due, exit);
+		CREATE INDEX IF NOT EXISTS visits_entered ON visits (entered);
 		CREATE INDEX IF NOT EXISTS visits_open ON visits (due, key, kind) WHERE left IS NULL;
 		CREATE INDEX IF NOT EXISTS visits_late ON visits (key) WHERE left > due;`,
 }
 
 // Buckets are the upper bounds of the duration histogram, smallest first; longer ones are in none of
 // them. Changing them changes the schema.
-var Buckets = []time.Duration{
+var Buckets = [...]time.Duration{
 	time.Second, 15 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 8 * time.Hour,
 	24 * time.Hour, 3 * 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 21 * 24 * time.Hour, 30 * 24 * time.Hour,
 }
@@ -81,12 +86,14 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 type Outcome string
 
 // The outcomes. A visit left at the very instant it was due is on time, as is one without a deadline;
-// one still open then is not yet overdue.
+// one still open then is not yet overdue. One that a withdrawal cut short says nothing about how long
+// the step takes: it is neither on time nor late, and its duration counts nowhere.
 const (
-	OnTime  Outcome = "on_time" // left in time
-	Late    Outcome = "late"    // left after it was due
-	Waiting Outcome = "open"    // not left, and not yet due
-	Overdue Outcome = "overdue" // not left, and due before now
+	OnTime    Outcome = "on_time"   // left in time
+	Late      Outcome = "late"      // left after it was due
+	Abandoned Outcome = "abandoned" // left because the application was withdrawn
+	Waiting   Outcome = "open"      // not left, and not yet due
+	Overdue   Outcome = "overdue"   // not left, and due before now
 )
 
 // Withdrawn is the branch of a visit that ended because the application was withdrawn.
@@ -116,8 +123,10 @@ type Visit struct {
 	Outcome      Outcome // at the instant asked for
 }
 
-func outcome(due, left, now time.Time) Outcome {
+func outcome(due, left, now time.Time, branch string) Outcome {
 	switch {
+	case branch == Withdrawn:
+		return Abandoned
 	case left.IsZero() && !due.IsZero() && now.After(due):
 		return Overdue
 	case left.IsZero():

@@ -140,7 +140,7 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 				want.Overdue = 1
 			}
 			if !tt.open {
-				took := 100*time.Second + tt.left
+				took := rounded(100*time.Second + tt.left)
 				want.Median, want.P90, want.P99, want.Max = took, took, took, took
 			}
 			figures, err := m.Steps(t.Context(), deadlines.Filter{Step: 2}, now)
@@ -171,19 +171,54 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 	}
 }
 
-func TestWithdrawnIsAWayOut(t *testing.T) {
-	for seconds, want := range map[int]deadlines.Outcome{100: deadlines.OnTime, 101: deadlines.Late} {
+// A withdrawal says nothing about how long a step takes: whenever it comes, the visit is neither on
+// time nor late, and its duration counts nowhere.
+func TestWithdrawnIsAnOutcomeOfItsOwn(t *testing.T) {
+	for _, seconds := range []int{100, 101} {
 		s := &sample.Script{}
 		opened(s, "a")
 		s.Add(domain.ApplicationCategory, "a", after(seconds), operator, application.Withdrawn{Progress: application.Progress{Ends: true}})
-		visits, err := open(t, s.Commits).Visits(t.Context(), "a", after(9999))
+		m, now := open(t, s.Commits), after(9999)
+		visits, err := m.Visits(t.Context(), "a", now)
 		if err != nil || len(visits) != 2 {
 			t.Fatal(visits, err)
 		}
-		if v := visits[1]; v.Branch != deadlines.Withdrawn || v.Outcome != want || !v.Left.Equal(after(seconds)) {
+		if v := visits[1]; v.Branch != deadlines.Withdrawn || v.Outcome != deadlines.Abandoned || !v.Left.Equal(after(seconds)) {
 			t.Errorf("%+v", v)
 		}
+		for _, f := range []deadlines.Filter{{Step: 2}, {Step: 2, From: begin}} {
+			figures, err := m.Steps(t.Context(), f, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := deadlines.Figure{Service: "casino-license", Channel: "center", Step: 2, Action: "fill-form", Visits: 1, Abandoned: 1}
+			if diff := cmp.Diff([]deadlines.Figure{want}, figures); diff != "" {
+				t.Errorf("figures (-want +got):\n%s", diff)
+			}
+		}
+		tallies, err := m.Tallies(t.Context(), now)
+		if err != nil || len(tallies) != 2 {
+			t.Fatal(tallies, err)
+		}
+		if g := tallies[1]; g.Abandoned != 1 || g.OnTime+g.Late+g.Open+g.Overdue != 0 || g.Total != 0 || g.AtMost[len(g.AtMost)-1] != 0 {
+			t.Errorf("tally: %+v", g)
+		}
+		for _, outcome := range []deadlines.Outcome{deadlines.OnTime, deadlines.Late, deadlines.Abandoned, deadlines.Waiting, deadlines.Overdue} {
+			p, err := m.List(t.Context(), deadlines.Filter{Step: 2, Outcome: outcome}, now, "", 0)
+			if err != nil || (len(p.Visits) == 1) != (outcome == deadlines.Abandoned) {
+				t.Errorf("listed as %s: %d, %v", outcome, len(p.Visits), err)
+			}
+		}
 	}
+}
+
+// rounded is the duration as figures show it: to eight binary digits, upwards.
+func rounded(d time.Duration) time.Duration {
+	unit := time.Microsecond
+	for d/unit >= 256 {
+		unit *= 2
+	}
+	return (d/unit+1)*unit - time.Microsecond
 }
 
 func TestRepeatedVisitsAreCounted(t *testing.T) {
@@ -212,7 +247,7 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	}
 	now := sample.Begin.AddDate(0, 5, 0)
 	from, before := sample.Begin.AddDate(0, 1, 0), sample.Begin.AddDate(0, 4, 0)
-	for _, f := range []deadlines.Filter{{}, {Service: "casino-license"}, {Channel: "portal", ByLicensor: true}, {Step: 14, From: from, Before: before}, {Licensor: "akimat", Request: "issue"}} {
+	for _, f := range []deadlines.Filter{{}, {Service: "casino-license"}, {Channel: "portal", ByLicensor: true}, {Step: 14, From: from, Before: before}, {From: from.AddDate(-9, 0, 0)}, {Licensor: "akimat", Request: "issue"}} {
 		figures, err := m.Steps(t.Context(), f, now)
 		if err != nil {
 			t.Fatal(err)
@@ -225,8 +260,9 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var onTime, late, open, overdue, buckets int64
+	var onTime, late, open, overdue, buckets, abandoned int64
 	for _, g := range tallies {
+		abandoned += g.Abandoned
 		onTime, late, open, overdue = onTime+g.OnTime, late+g.Late, open+g.Open, overdue+g.Overdue
 		if !slices.IsSorted(g.AtMost) || g.AtMost[len(g.AtMost)-1] > g.OnTime+g.Late {
 			t.Errorf("histogram: %+v", g)
@@ -237,14 +273,14 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	var short int64
 	for _, v := range all(t, m, deadlines.Filter{}, now) {
 		want[v.Outcome]++
-		if !v.Left.IsZero() && v.Left.Sub(v.Entered) <= deadlines.Buckets[2] {
+		if !v.Left.IsZero() && v.Outcome != deadlines.Abandoned && v.Left.Sub(v.Entered) <= deadlines.Buckets[2] {
 			short++
 		}
 	}
-	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short {
+	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short || abandoned != want[deadlines.Abandoned] {
 		t.Errorf("tallies %d %d %d %d %d, visits %v %d", onTime, late, open, overdue, buckets, want, short)
 	}
-	if late == 0 || overdue == 0 || open == 0 {
+	if late == 0 || overdue == 0 || open == 0 || abandoned == 0 {
 		t.Error("the sample is too well behaved to test anything")
 	}
 }
@@ -286,12 +322,14 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 			g.OnTime++
 		case deadlines.Late:
 			g.Late++
+		case deadlines.Abandoned:
+			g.Abandoned++
 		case deadlines.Waiting:
 			g.Open++
 		case deadlines.Overdue:
 			g.Overdue++
 		}
-		if !v.Left.IsZero() {
+		if !v.Left.IsZero() && v.Outcome != deadlines.Abandoned {
 			took[k] = append(took[k], v.Left.Sub(v.Entered))
 		}
 	}
@@ -307,7 +345,7 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 				}
 				return d[len(d)-1]
 			}
-			g.Median, g.P90, g.P99, g.Max = nearest(.5), nearest(.9), nearest(.99), d[len(d)-1]
+			g.Median, g.P90, g.P99, g.Max = rounded(nearest(.5)), rounded(nearest(.9)), rounded(nearest(.99)), rounded(d[len(d)-1])
 		}
 		figures = append(figures, *g)
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Figure is how one step of a procedure does. The durations are of the visits that are over; each is
-// one that occurred (the nearest rank), and all are zero where none is over.
+// Figure is how one step of a procedure does. The durations are of the visits that are over and not
+// abandoned, and zero where there is none. Each is that of a visit (the nearest rank), rounded up by
+// less than one percent.
 type Figure struct {
 	Service  string
 	Channel  string
@@ -21,11 +22,13 @@ type Figure struct {
 	Step     int
 	Action   string // empty for a step that is only ever passed through
 
-	Visits  int
-	OnTime  int
-	Late    int
-	Open    int // not left and not overdue
-	Overdue int
+	Visits int
+	OnTime int
+	Late   int
+	// Abandoned are the visits that a withdrawal cut short.
+	Abandoned int
+	Open      int // not left and not overdue
+	Overdue   int
 
 	Median, P90, P99, Max time.Duration
 }
@@ -44,7 +47,7 @@ func (g group) compare(h group) int {
 // sum is a Figure on its way.
 type sum struct {
 	Figure
-	took []int64 // microseconds, of the visits that are over
+	took histogram
 }
 
 // Steps are the figures of every service, channel and step (and licensor, where the filter says so)
@@ -56,6 +59,7 @@ func (m *Model) Steps(ctx context.Context, f Filter, now time.Time) ([]Figure, e
 		if err != nil {
 			return err
 		}
+		of := map[int64]*sum{} // by number of the kind
 		for id, k := range kinds {
 			g := group{service: k.service, channel: k.channel, step: k.step}
 			if f.ByLicensor {
@@ -63,15 +67,16 @@ func (m *Model) Steps(ctx context.Context, f Filter, now time.Time) ([]Figure, e
 			}
 			s, ok := sums[g]
 			if !ok {
-				s = &sum{Figure: Figure{Service: g.service, Channel: g.channel, Licensor: g.licensor, Step: g.step}}
+				s = &sum{took: histogram{}, Figure: Figure{Service: g.service, Channel: g.channel, Licensor: g.licensor, Step: g.step}}
 				sums[g] = s
 			}
 			s.Action = max(s.Action, k.action)
-			if err := s.count(conn, id, f, now); err != nil {
-				return err
-			}
+			of[id] = s
 		}
-		return nil
+		if f.From.IsZero() && f.Before.IsZero() {
+			return counted(conn, of, now)
+		}
+		return count(conn, of, f, now)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("step figures: %w", err)
@@ -89,135 +94,94 @@ func kindsOf(conn *sqlite.Conn, f Filter) (map[int64]kind, error) {
 	return kinds, err
 }
 
-// count adds the visits of a kind; the index visits_kind has all that it reads.
-func (s *sum) count(conn *sqlite.Conn, id int64, f Filter, now time.Time) error {
-	from, before, at := int64(-1<<63), int64(1<<63-1), now.UnixMicro()
+// counted takes the visits that are over from where they are counted already.
+func counted(conn *sqlite.Conn, of map[int64]*sum, now time.Time) error {
+	if err := projections.Query(conn, "SELECT kind, on_time, late, abandoned FROM tallies", func(stmt *sqlite.Stmt) error {
+		if s, ok := of[stmt.ColumnInt64(0)]; ok {
+			s.OnTime += stmt.ColumnInt(1)
+			s.Late += stmt.ColumnInt(2)
+			s.Abandoned += stmt.ColumnInt(3)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := projections.Query(conn, "SELECT kind, slot, visits FROM durations", func(stmt *sqlite.Stmt) error {
+		if s, ok := of[stmt.ColumnInt64(0)]; ok {
+			s.took[stmt.ColumnInt64(1)] += stmt.ColumnInt64(2)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return open(conn, now, func(kind, waiting, overdue int64) {
+		if s, ok := of[kind]; ok {
+			s.Open += int(waiting)
+			s.Overdue += int(overdue)
+		}
+	})
+}
+
+// count looks at every visit that was entered in the span; the index visits_kind has all that it reads.
+func count(conn *sqlite.Conn, of map[int64]*sum, f Filter, now time.Time) error {
+	from, before := int64(-1<<63), int64(1<<63-1)
 	if !f.From.IsZero() {
 		from = f.From.UnixMicro()
 	}
 	if !f.Before.IsZero() {
 		before = f.Before.UnixMicro()
 	}
-	return projections.Query(conn, "SELECT entered, left, ifnull(due, 9223372036854775807) FROM visits WHERE kind = ? AND entered >= ? AND entered < ?",
-		func(stmt *sqlite.Stmt) error {
-			s.Visits++
-			due := stmt.ColumnInt64(2)
-			if stmt.ColumnIsNull(1) {
-				if at > due {
-					s.Overdue++
-				} else {
-					s.Open++
-				}
+	withdrawn := map[int64]bool{}
+	if err := projections.Query(conn, "SELECT exit FROM exits WHERE branch = ?", func(stmt *sqlite.Stmt) error {
+		withdrawn[stmt.ColumnInt64(0)] = true
+		return nil
+	}, Withdrawn); err != nil {
+		return err
+	}
+	for kind, s := range of {
+		err := projections.Query(conn, "SELECT entered, left, ifnull(due, 9223372036854775807), exit FROM visits WHERE kind = ? AND entered >= ? AND entered < ?",
+			func(stmt *sqlite.Stmt) error {
+				s.count(stmt, now.UnixMicro(), withdrawn[stmt.ColumnInt64(3)])
 				return nil
-			}
-			left := stmt.ColumnInt64(1)
-			if left > due {
-				s.Late++
-			} else {
-				s.OnTime++
-			}
-			s.took = append(s.took, left-stmt.ColumnInt64(0))
-			return nil
-		}, id, from, before)
+			}, kind, from, before)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sum) count(stmt *sqlite.Stmt, now int64, withdrawn bool) {
+	due, left := stmt.ColumnInt64(2), stmt.ColumnInt64(1)
+	switch open := stmt.ColumnIsNull(1); {
+	case open && now > due:
+		s.Overdue++
+	case open:
+		s.Open++
+	case withdrawn:
+		s.Abandoned++
+	case left > due:
+		s.Late++
+		s.took.add(left - stmt.ColumnInt64(0))
+	default:
+		s.OnTime++
+		s.took.add(left - stmt.ColumnInt64(0))
+	}
 }
 
 func figures(sums map[group]*sum) []Figure {
 	list := []Figure{}
 	for _, s := range sums {
+		s.Visits = s.OnTime + s.Late + s.Abandoned + s.Open + s.Overdue
 		if s.Visits == 0 {
 			continue
 		}
-		slices.Sort(s.took)
-		s.Median, s.P90, s.P99, s.Max = rank(s.took, 50), rank(s.took, 90), rank(s.took, 99), rank(s.took, 100)
+		ranks := s.took.ranks(50, 90, 99, 100)
+		s.Median, s.P90, s.P99, s.Max = ranks[0], ranks[1], ranks[2], ranks[3]
 		list = append(list, s.Figure)
 	}
 	slices.SortFunc(list, func(a, b Figure) int {
 		return group{a.Service, a.Channel, a.Licensor, a.Step}.compare(group{b.Service, b.Channel, b.Licensor, b.Step})
 	})
 	return list
-}
-
-// rank is the smallest value that percent of the sorted values do not exceed.
-func rank(sorted []int64, percent int) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	n := (len(sorted)*percent + 99) / 100
-	return time.Duration(sorted[n-1]) * time.Microsecond
-}
-
-// Tally is what metrics are made of: counts of visits of one step, since the first event.
-type Tally struct {
-	Service  string
-	Channel  string
-	Licensor string
-	Step     int
-	Action   string
-
-	OnTime, Late  int64 // over
-	Open, Overdue int64 // now
-	// Total is the sum of the durations of visits that are over; AtMost[i] counts those that took
-	// Buckets[i] or less.
-	Total  time.Duration
-	AtMost []int64
-}
-
-// Tallies are the tallies of every service, channel, licensor and step. They cost the same however
-// many visits are over.
-func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
-	tallies := map[kind]*Tally{}
-	err := m.View(ctx, func(conn *sqlite.Conn) error {
-		kinds, err := kindsOf(conn, Filter{})
-		if err != nil {
-			return err
-		}
-		of := func(id int64) *Tally {
-			k := kinds[id]
-			t, ok := tallies[k]
-			if !ok {
-				t = &Tally{Service: k.service, Channel: k.channel, Licensor: k.licensor, Step: k.step, Action: k.action, AtMost: make([]int64, len(Buckets))}
-				tallies[k] = t
-			}
-			return t
-		}
-		if err := closed(conn, of); err != nil {
-			return err
-		}
-		return open(conn, now, of)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("step tallies: %w", err)
-	}
-	list := make([]Tally, 0, len(tallies))
-	for _, t := range tallies {
-		list = append(list, *t)
-	}
-	slices.SortFunc(list, func(a, b Tally) int {
-		return cmp.Or(group{a.Service, a.Channel, a.Licensor, a.Step}.compare(group{b.Service, b.Channel, b.Licensor, b.Step}), cmp.Compare(a.Action, b.Action))
-	})
-	return list, nil
-}
-
-func closed(conn *sqlite.Conn, of func(int64) *Tally) error {
-	return projections.Query(conn, "SELECT * FROM tallies", func(s *sqlite.Stmt) error {
-		t := of(s.ColumnInt64(0))
-		t.OnTime += s.ColumnInt64(1)
-		t.Late += s.ColumnInt64(2)
-		t.Total += time.Duration(s.ColumnInt64(3)) * time.Microsecond
-		n := int64(0)
-		for i := range Buckets {
-			n += s.ColumnInt64(4 + i)
-			t.AtMost[i] += n
-		}
-		return nil
-	})
-}
-
-func open(conn *sqlite.Conn, now time.Time, of func(int64) *Tally) error {
-	return projections.Query(conn, "SELECT kind, count(*), ifnull(sum(due < ?), 0) FROM visits INDEXED BY visits_open WHERE left IS NULL GROUP BY kind", func(s *sqlite.Stmt) error {
-		t, overdue := of(s.ColumnInt64(0)), s.ColumnInt64(2)
-		t.Open += s.ColumnInt64(1) - overdue
-		t.Overdue += overdue
-		return nil
-	}, now)
 }

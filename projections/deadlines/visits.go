@@ -83,7 +83,7 @@ func scan(s *sqlite.Stmt, now time.Time) Visit {
 		Entered: projections.Time(s, 8), Due: projections.Time(s, 9), Calendar: s.ColumnText(10), Left: projections.Time(s, 11),
 		Branch: s.ColumnText(12), Role: s.ColumnText(13), Organization: s.ColumnText(14),
 	}
-	v.Outcome = outcome(v.Due, v.Left, now)
+	v.Outcome = outcome(v.Due, v.Left, now, v.Branch)
 	return v
 }
 
@@ -129,9 +129,11 @@ func (m *Model) List(ctx context.Context, f Filter, now time.Time, cursor string
 	switch f.Outcome {
 	case "":
 	case OnTime:
-		w.Add("v.left IS NOT NULL AND (v.due IS NULL OR v.left <= v.due)")
+		w.Add("v.left IS NOT NULL AND (v.due IS NULL OR v.left <= v.due) AND x.branch <> ?", Withdrawn)
 	case Late:
-		w.Add("v.left > v.due")
+		w.Add("v.left > v.due AND x.branch <> ?", Withdrawn)
+	case Abandoned:
+		w.Add("x.branch = ?", Withdrawn)
 	case Waiting:
 		w.Add("v.left IS NULL AND (v.due IS NULL OR v.due >= ?)", now)
 	case Overdue:

@@ -1,0 +1,149 @@
+package deadlines
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/tizilim/tizilim/projections"
+)
+
+// Tally is what metrics are made of: counts of visits of one step, since the first event.
+type Tally struct {
+	Service  string
+	Channel  string
+	Licensor string
+	Step     int
+	Action   string
+
+	OnTime, Late, Abandoned int64 // over
+	Open, Overdue           int64 // now
+	// Total is the sum of the durations of visits that are over and not abandoned; AtMost[i] counts
+	// those that took Buckets[i] or less.
+	Total  time.Duration
+	AtMost []int64
+}
+
+// Tallies are the tallies of every service, channel, licensor and step. They cost the same however
+// many visits are over.
+func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
+	tallies := map[kind]*Tally{}
+	err := m.View(ctx, func(conn *sqlite.Conn) error {
+		kinds, err := kindsOf(conn, Filter{})
+		if err != nil {
+			return err
+		}
+		of := func(id int64) *Tally {
+			k := kinds[id]
+			t, ok := tallies[k]
+			if !ok {
+				t = &Tally{Service: k.service, Channel: k.channel, Licensor: k.licensor, Step: k.step, Action: k.action, AtMost: make([]int64, len(Buckets))}
+				tallies[k] = t
+			}
+			return t
+		}
+		if err := closed(conn, of); err != nil {
+			return err
+		}
+		return open(conn, now, func(id, waiting, overdue int64) {
+			t := of(id)
+			t.Open += waiting
+			t.Overdue += overdue
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("step tallies: %w", err)
+	}
+	list := make([]Tally, 0, len(tallies))
+	for _, t := range tallies {
+		list = append(list, *t)
+	}
+	slices.SortFunc(list, func(a, b Tally) int {
+		return cmp.Or(group{a.Service, a.Channel, a.Licensor, a.Step}.compare(group{b.Service, b.Channel, b.Licensor, b.Step}), cmp.Compare(a.Action, b.Action))
+	})
+	return list, nil
+}
+
+func closed(conn *sqlite.Conn, of func(int64) *Tally) error {
+	return projections.Query(conn, "SELECT * FROM tallies", func(s *sqlite.Stmt) error {
+		t := of(s.ColumnInt64(0))
+		t.OnTime += s.ColumnInt64(1)
+		t.Late += s.ColumnInt64(2)
+		t.Abandoned += s.ColumnInt64(3)
+		t.Total += time.Duration(s.ColumnInt64(4)) * time.Microsecond
+		n := int64(0)
+		for i := range Buckets {
+			n += s.ColumnInt64(5 + i)
+			t.AtMost[i] += n
+		}
+		return nil
+	})
+}
+
+// open counts the visits of every kind that are open now.
+func open(conn *sqlite.Conn, now time.Time, count func(kind, waiting, overdue int64)) error {
+	return projections.Query(conn, "SELECT kind, count(*), ifnull(sum(due < ?), 0) FROM visits INDEXED BY visits_open WHERE left IS NULL GROUP BY kind", func(s *sqlite.Stmt) error {
+		count(s.ColumnInt64(0), s.ColumnInt64(1)-s.ColumnInt64(2), s.ColumnInt64(2))
+		return nil
+	}, now)
+}
+
+// tally counts visits of one kind that are over.
+type tally struct {
+	onTime, late, abandoned int64
+	total                   time.Duration       // of those not abandoned, as are the following
+	buckets                 [len(Buckets)]int64 // each alone, not with the smaller ones
+	durations               histogram
+}
+
+func (t *tally) add(v *visit, branch string) {
+	switch outcome(v.due, v.left, v.left, branch) {
+	case Abandoned:
+		t.abandoned++
+		return
+	case Late:
+		t.late++
+	default:
+		t.onTime++
+	}
+	took := v.left.Sub(v.entered)
+	t.total += took
+	t.durations.add(took.Microseconds())
+	if i, _ := slices.BinarySearch(Buckets[:], took); i < len(Buckets) {
+		t.buckets[i]++
+	}
+}
+
+func (t *tally) store(conn *sqlite.Conn, kind int64) error {
+	values := []any{kind, t.onTime, t.late, t.abandoned, t.total.Microseconds()}
+	for _, n := range t.buckets {
+		values = append(values, n)
+	}
+	if err := projections.Exec(conn, upsertTally, values...); err != nil {
+		return err
+	}
+	for slot, n := range t.durations {
+		if err := projections.Exec(conn, "INSERT INTO durations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET visits = visits + excluded.visits", kind, slot, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var upsertTally = func() string {
+	columns := []string{"on_time", "late", "abandoned", "total"}
+	for i := range Buckets {
+		columns = append(columns, "b"+strconv.Itoa(i))
+	}
+	sums := make([]string, len(columns))
+	for i, c := range columns {
+		sums[i] = c + " = " + c + " + excluded." + c
+	}
+	return "INSERT INTO tallies VALUES (?" + strings.Repeat(", ?", len(columns)) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sums, ", ")
+}()
