@@ -3,6 +3,7 @@ package licenses_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -339,6 +340,12 @@ func FuzzSearchText(f *testing.F) {
 	})
 }
 
+func reversed(s []string) []string {
+	s = slices.Clone(s)
+	slices.Reverse(s)
+	return s
+}
+
 func TestSearchFiltersAndPages(t *testing.T) {
 	s := &sample.Script{}
 	var all []string
@@ -357,16 +364,19 @@ func TestSearchFiltersAndPages(t *testing.T) {
 		query licenses.Query
 		want  []string
 	}{
-		"all":      {licenses.Query{}, all},
-		"number":   {licenses.Query{Number: "26000007"}, []string{"26000007"}},
-		"unknown":  {licenses.Query{Number: "2600000"}, nil},
-		"holder":   {licenses.Query{ID: "900101300017"}, fifths},
-		"service":  {licenses.Query{Service: "bookmaker-license"}, fifths},
-		"licensor": {licenses.Query{Licensor: "akimat", Text: "береке"}, fifths},
-		"both":     {licenses.Query{ID: "900101300017", Service: "casino-license"}, nil},
-		"status":   {licenses.Query{Status: license.StatusSuspended}, nil},
-		"text":     {licenses.Query{Text: "береке"}, all},
-		"before":   {licenses.Query{Text: "береке", AsOf: "2026-02-28"}, nil},
+		"all":               {licenses.Query{}, all},
+		"number":            {licenses.Query{Number: "26000007"}, []string{"26000007"}},
+		"unknown":           {licenses.Query{Number: "2600000"}, nil},
+		"holder":            {licenses.Query{ID: "900101300017"}, fifths},
+		"service":           {licenses.Query{Service: "bookmaker-license"}, fifths},
+		"licensor":          {licenses.Query{Licensor: "akimat", Text: "береке"}, fifths},
+		"both":              {licenses.Query{ID: "900101300017", Service: "casino-license"}, nil},
+		"status":            {licenses.Query{Status: license.StatusSuspended}, nil},
+		"text":              {licenses.Query{Text: "береке"}, all},
+		"newest":            {licenses.Query{Newest: true}, reversed(all)},
+		"newest of text":    {licenses.Query{Text: "береке", Newest: true}, reversed(all)},
+		"newest of service": {licenses.Query{Service: "bookmaker-license", Newest: true}, reversed(fifths)},
+		"before":            {licenses.Query{Text: "береке", AsOf: "2026-02-28"}, nil},
 	} {
 		for _, limit := range []int{1, 2, 5, 24, 25, 26} {
 			var got []string

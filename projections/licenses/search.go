@@ -24,7 +24,9 @@ type Query struct {
 	KnownAt  time.Time      // as the register knew it then; zero is now
 	Today    string         // YYYY-MM-DD; empty is the model's own clock
 
-	Cursor string // of the page before
+	// Newest is for the latest issued first; else the order is that of issue.
+	Newest bool
+	Cursor string // of the page before, of the same query
 	Limit  int    // 1 to MaxLimit, 0 is DefaultLimit
 }
 
@@ -36,7 +38,7 @@ const (
 	candidates   = 50_000
 )
 
-// Page is a part of the answer, in the order of issue. Next is the cursor of the following page, empty
+// Page is a part of the answer. Next is the cursor of the following page, empty
 // at the end.
 type Page struct {
 	Licenses []License
@@ -81,6 +83,7 @@ type search struct {
 	at     moment
 	limit  int
 	status license.Status
+	newest bool
 	where  *projections.Where
 	from   string
 	query  string // for the cursor
@@ -88,7 +91,7 @@ type search struct {
 }
 
 func newSearch(q Query, at moment, limit int) (*search, error) {
-	s := &search{at: at, limit: limit, status: q.Status, where: &projections.Where{}, from: "licenses", query: q.text(), page: Page{Licenses: []License{}}}
+	s := &search{at: at, limit: limit, status: q.Status, newest: q.Newest, where: &projections.Where{}, from: "licenses", query: q.text(), page: Page{Licenses: []License{}}}
 	s.where.Is("number", q.Number)
 	// A unary plus keeps SQLite from the index of a column: with the number or the holder given, which
 	// few licenses share, that index is the one to use, and otherwise the words are.
@@ -111,7 +114,7 @@ func newSearch(q Query, at moment, limit int) (*search, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.where.Add(s.key()+" > ?", row)
+		s.where.Add(s.key()+s.after(), row)
 	}
 	return s, nil
 }
@@ -133,7 +136,19 @@ func (s *search) key() string {
 }
 
 func (s *search) sql() string {
-	return "SELECT " + s.key() + ", issued_on, " + standingAt + " FROM " + s.from + s.where.SQL() + " ORDER BY " + s.key()
+	sql := "SELECT " + s.key() + ", issued_on, " + standingAt + " FROM " + s.from + s.where.SQL() + " ORDER BY " + s.key()
+	if s.newest {
+		sql += " DESC"
+	}
+	return sql
+}
+
+// after compares the key with the cursor's.
+func (s *search) after() string {
+	if s.newest {
+		return " < ?"
+	}
+	return " > ?"
 }
 
 func (s *search) args() []any { return append([]any{s.at.known}, s.where.Args()...) }
