@@ -360,7 +360,9 @@ func TestSearchAndCSV(t *testing.T) {
 			t.Errorf("csv in %s: %q, want %q", lang, rows[:2], want)
 		}
 		for _, row := range rows {
-			if i := slices.IndexFunc(row, func(cell string) bool { return strings.Contains(cell, "-license") || strings.Contains(cell, "-committee") }); i >= 0 {
+			if i := slices.IndexFunc(row, func(cell string) bool {
+				return strings.Contains(cell, "-license") || strings.Contains(cell, "-committee")
+			}); i >= 0 {
 				t.Errorf("csv in %s shows a token: %q", lang, row[i])
 			}
 		}

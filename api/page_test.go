@@ -61,7 +61,7 @@ func TestPages(t *testing.T) {
 	w.clock.pass(time.Hour)
 
 	home := w.page("/", "kk", 200)
-	w.contains(home, "Тізілім", first, "Жарық", "**********21", "2026 жылғы 24 қараша", "қолданыста", second, company, "қолданылуы тоқтатыла тұрған")
+	w.contains(home, "Тізілім", "Барлығы 2 жазба", second, company, "қолданылуы тоқтатыла тұрған", first, "Жарық", "**********21", "2026 жылғы 24 қараша", "қолданыста")
 	for _, q := range []string{company, "1205 4000 1238", second, "жарық", "ЖАР"} {
 		if body := w.page("/?q="+strings.ReplaceAll(q, " ", "%20"), "ru", 200); !strings.Contains(body, "/licenses/"+second) {
 			t.Errorf("%q does not find %s", q, second)
@@ -74,7 +74,8 @@ func TestPages(t *testing.T) {
 
 	license := w.page("/licenses/"+second, "ru", 200)
 	w.contains(license, "Лицензия "+second, "действие приостановлено", company, "Дата выдачи", "24 ноября 2026 г.", "Срок действия", "не ограничен",
-		"с 24 ноября 2026 г. по 24 декабря 2026 г. включительно", "Тексеру &lt;b&gt;", "История", "Приостановление действия", "сотрудник услугодателя, Комитет торговли", "Выдача", "информационная система")
+		"с 24 ноября 2026 г. по 24 декабря 2026 г. включительно", "Тексеру &lt;b&gt;", "История", "Время указано по Астане", "Приостановление действия", "сотрудник услугодателя, Комитет торговли", "Выдача",
+		"уполномоченное лицо лицензиара, Комитет торговли", "записано: информационная система")
 	natural := w.page("/licenses/"+first, "kk", 200)
 	w.contains(natural, "ЖСН", "**********21")
 	for _, secret := range []string{person, "Name of", "Мәңгілік ел"} {
@@ -126,7 +127,55 @@ func TestPaging(t *testing.T) {
 	body := w.page("/?q=жарық", "en", 200)
 	w.contains(body, "20 entries on this page", `rel="next"`)
 	next := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(body)
-	w.contains(w.page(strings.ReplaceAll(next[1], "&amp;", "&"), "en", 200), "1 entry on this page", "26000021")
+	last := w.page(strings.ReplaceAll(next[1], "&amp;", "&"), "en", 200)
+	w.contains(last, "1 entry on this page", "26000001", `href="/?q=%D0%B6%D0%B0%D1%80%D1%8B%D2%9B"`, "To the first page")
+	w.contains(w.page("/", "ru", 200), "Всего 21 запись; 20 записей на этой странице", "26000021", "lang=ru", "Скачать таблицу")
+	w.contains(w.page("/?service=commodity-broker-license&status=active", "en", 200), "21 entries in all; 20 entries on this page")
+	w.contains(w.page("/?cursor=nonsense&q=x", "ru", 400), "Такой страницы списка нет", `href="/?q=x"`, "К первой странице", "Вернуться к поиску")
+}
+
+// TestPagesSpeakToPeople: what programs are told about requests is not what a person can use.
+func TestPagesSpeakToPeople(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	for _, lang := range []string{"kk", "ru", "en"} {
+		for _, page := range []string{
+			w.page("/?cursor=nonsense", lang, 400), w.page("/licenses/"+number+"?as_of=2026-02-30", lang, 422),
+			w.page("/no-such-page", lang, 404), w.call("", "POST", "/", nil, "Accept-Language", lang).want(405).body,
+		} {
+			main := page[strings.Index(page, "<main"):strings.Index(page, "</main>")]
+			for _, jargon := range []string{"openapi", "Allow", "GET", "JSON", "ГГГГ", "YYYY", "ЖЖЖЖ", "«next»"} {
+				if strings.Contains(main, jargon) {
+					t.Errorf("a page in %s says %s: %s", lang, jargon, main)
+				}
+			}
+			w.contains(main, `<a href="/">`)
+		}
+	}
+	w.contains(w.page("/licenses/"+number+"?as_of=2026-02-30", "en", 422), `<a href="/licenses/`+number+`">`, "Show the present state")
+}
+
+// TestHistoryNamesTheDecision: the registry records what the licensor decided, by which order, and which
+// copy it is; nobody's name is told.
+func TestHistoryNamesTheDecision(t *testing.T) {
+	w := newWorld(t)
+	approve := func(a v1.Application) v1.Application {
+		return app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "№ 17-Д"}).want(200))
+	}
+	number := approve(w.examined("company", "commodity-broker-license", company)).Result
+	copied := app(w.call("company", "POST", "/api/v1/applications", v1.Opening{
+		Service: "commodity-broker-license", Channel: "portal", Request: "duplicate", License: number, Applicant: v1.Applicant{ID: company},
+	}).want(201))
+	if copied = w.file("company", copied.ID); copied.Step != nil && copied.Step.Action == "pay" {
+		copied = w.pay(copied)
+	}
+	approve(app(w.sign("company", copied.ID, company).want(200)))
+	body := w.page("/licenses/"+number, "ru", 200)
+	w.contains(body, "Выдача дубликата", "уполномоченное лицо лицензиара, Комитет торговли", "Дубликат: №\u00a01", "Основание решения: № 17-Д",
+		"Выдача", "уполномоченное лицо лицензиара, Комитет торговли", "Основание решения: № 17-Д")
+	if strings.Contains(body, "Name of") {
+		t.Errorf("the public page names a person:\n%s", body)
+	}
 }
 
 func TestStatic(t *testing.T) {

@@ -28,7 +28,7 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, t
 	switch code {
 	case "cursor-invalid":
 		page.Back, page.Again = "/?"+with(r.URL.Query(), "cursor", ""), page.T("search.first")
-	case "day-invalid":
+	case "day-invalid", "license-not-yet":
 		page.Back, page.Again = (&url.URL{Path: r.URL.Path}).String(), page.T("license.today")
 	}
 	w.Header().Set("Cache-Control", "no-store")

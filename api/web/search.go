@@ -65,7 +65,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 	page.Title = f.T("search.title")
 	page.Searched = page.Query != "" || in.Get("service") != "" || in.Get("status") != ""
 	q := licenses.Query{
-		Service: in.Get("service"), Status: license.Status(in.Get("status")), Cursor: in.Get("cursor"), Limit: pageSize,
+		Service: in.Get("service"), Status: license.Status(in.Get("status")), Newest: true, Cursor: in.Get("cursor"), Limit: pageSize,
 		Today: string(calendar.DayOf(s.Now())),
 	}
 	status := http.StatusOK
