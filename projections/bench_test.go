@@ -210,6 +210,26 @@ func BenchmarkDeadlines(b *testing.B) {
 			}
 		}
 	})
+	span := func(name string, from, before time.Time) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := m.List(b.Context(), deadlines.Filter{From: from, Before: before}, now, "", 50); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	span("list-a-day", sample.Begin.AddDate(0, 3, 0), sample.Begin.AddDate(0, 3, 1))
+	span("list-from-late", sample.Begin.AddDate(0, 12, 0), time.Time{})
+	span("list-half-a-year", sample.Begin.AddDate(0, 3, 0), sample.Begin.AddDate(0, 9, 0))
+	b.Run("steps-of-a-month", func(b *testing.B) {
+		f := deadlines.Filter{From: sample.Begin.AddDate(0, 3, 0), Before: sample.Begin.AddDate(0, 4, 0)}
+		for b.Loop() {
+			if _, err := m.Steps(b.Context(), f, now); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("overdue", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := m.Overdue(b.Context(), deadlines.Filter{}, now, "", 50); err != nil {

@@ -40,7 +40,6 @@ var schema = projections.Schema{
 			kind INTEGER NOT NULL, slot INTEGER NOT NULL, visits INTEGER NOT NULL, PRIMARY KEY (kind, slot)) WITHOUT ROWID;`,
 	Indexes: `
 		CREATE INDEX IF NOT EXISTS visits_kind ON visits (kind, entered, left, due, exit);
-		CREATE INDEX IF NOT EXISTS visits_entered ON visits (entered);
 		CREATE INDEX IF NOT EXISTS visits_open ON visits (due, key, kind) WHERE left IS NULL;
 		CREATE INDEX IF NOT EXISTS visits_late ON visits (key) WHERE left > due;`,
 }
