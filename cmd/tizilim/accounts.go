@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 // account is an entry of an accounts file, which is a JSON list of them.
@@ -36,6 +38,22 @@ func readAccounts(file string) ([]account, error) {
 		return nil, fmt.Errorf("accounts: %s: %w", file, err)
 	}
 	return all, nil
+}
+
+// checkOrganizations is ErrInvalid where an officer or a head belongs to no licensor of the acts: such
+// an account would see nothing, and say nothing of why. Service centers are in no act, so theirs are free.
+func checkOrganizations(all []account, catalog *regulation.Catalog) error {
+	for _, a := range all {
+		licensors := a.Role == domain.RoleOfficer || a.Role == domain.RoleHead
+		if licensors && !catalog.HasLicensor(a.Organization) {
+			var known []string
+			for _, l := range demo.Licensors(catalog) {
+				known = append(known, l.Slug)
+			}
+			return fmt.Errorf("account %s: organization %q is no licensor; there are %s: %w", a.ID, a.Organization, strings.Join(known, ", "), domain.ErrInvalid)
+		}
+	}
+	return nil
 }
 
 // forServer makes the server's accounts.

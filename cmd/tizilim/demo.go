@@ -39,66 +39,69 @@ stop it with Ctrl-C, start it again, and it is still there.`
 }
 
 // Run starts the demo and waits.
-func (c demoCmd) Run(ctx context.Context, out io.Writer) (err error) {
-	begin := time.Now()
+func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	rules, catalog, err := loadRules(actsFlag{}, calendar.Hours{})
 	if err != nil {
 		return err
 	}
-	f, err := lockFolder(c.Data)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	door, err := c.listen()
-	if err != nil {
-		return err
-	}
-	defer door.Close()
-	world := demo.NewWorld(catalog)
-	accounts, err := demoAccounts(filepath.Join(f.demo(), "accounts.json"), world)
-	if err != nil {
-		return err
-	}
-
-	seeding, err := openSeeding(filepath.Join(f.demo(), "seed.json"))
-	if err != nil {
-		return err
-	}
-	now := seeding.now
-	url := "http://" + door.Addr().String()
-	services, err := demo.StartServices(f.demo(), door.Addr().(*net.TCPAddr), url+"/api/v1/payments/callback", now, logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, services.Close()) }()
-	gateway, err := newPayments(services.Payments, url, services.Secret)
-	if err != nil {
-		return err
-	}
-	if err := seeding.goOn(ctx, f); err != nil {
-		return err
-	}
-	r, err := newRegistry(ctx, f, rules, outside{
-		registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, now: now, logger: logger,
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	if err := seeding.run(ctx, out, f, r, world, services); err != nil {
-		return fmt.Errorf("put the sample applications into the registry (start again to go on): %w", err)
-	}
-	greeting := greeting{URL: url, Data: c.Data, Services: services, Accounts: accounts, World: world, Took: time.Since(begin)}
-	if err := greeting.print(ctx, out, r, filepath.Join(f.demo(), "try.sh")); err != nil {
-		return err
-	}
-	if err := r.serve(ctx, door, f, gateway, verifier{services.Keys}, forServer(accounts)); err != nil {
+	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(catalog)}
+	if err := (launch{listenFlag: c.listenFlag, data: c.Data, kind: demoKind, rules: rules, logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "\nStopped. Everything is in %s.\n", c.Data)
 	return err
+}
+
+// demonstration is what a demo has around its registry.
+type demonstration struct {
+	data   string
+	begin  time.Time
+	out    io.Writer
+	logger *slog.Logger
+	world  demo.World
+}
+
+func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (_ *surroundings, err error) {
+	accounts, err := demoAccounts(filepath.Join(f.demo(), "accounts.json"), d.world)
+	if err != nil {
+		return nil, err
+	}
+	seeding, err := openSeeding(f.seed())
+	if err != nil {
+		return nil, err
+	}
+	url := "http://" + at.String()
+	services, err := demo.StartServices(f.demo(), at, url+"/api/v1/payments/callback", seeding.now, d.logger)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, services.Close())
+		}
+	}()
+	gateway, err := newPayments(services.Payments, url, services.Secret)
+	if err != nil {
+		return nil, err
+	}
+	if err := seeding.goOn(ctx, f); err != nil {
+		return nil, err
+	}
+	return &surroundings{
+		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, now: seeding.now},
+		gateway: gateway, keys: verifier{services.Keys}, accounts: forServer(accounts), close: services.Close,
+		fill: func(ctx context.Context, r *registry) error {
+			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {
+				return fmt.Errorf("put the sample applications into the registry (start again to go on): %w", err)
+			}
+			return r.follower.CaughtUp(ctx)
+		},
+		greet: func(ctx context.Context, r *registry) error {
+			g := greeting{URL: url, Data: d.data, Services: services, Accounts: accounts, World: d.world, Took: time.Since(d.begin)}
+			return g.print(ctx, d.out, r, filepath.Join(f.demo(), "try.sh"))
+		},
+	}, nil
 }
 
 // seeding puts the sample world into the registry, once. Until it is done the registry's clock stands

@@ -2,22 +2,20 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/stateregister"
-	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/calendar"
 )
 
@@ -47,7 +45,7 @@ type logFlag struct {
 }
 
 // Run serves until it is told to stop.
-func (c serveCmd) Run(ctx context.Context) (err error) {
+func (c serveCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	accounts, err := readAccounts(c.Accounts)
 	if err != nil {
@@ -61,41 +59,32 @@ func (c serveCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	rules, _, err := loadRules(c.actsFlag, hours)
+	rules, catalog, err := loadRules(c.actsFlag, hours)
 	if err != nil {
 		return err
+	}
+	if err := checkOrganizations(accounts, catalog); err != nil {
+		return fmt.Errorf("accounts: %s: %w", c.Accounts, err)
 	}
 	keys, err := signature.Open(c.SignatureKeys, time.Now)
 	if err != nil {
 		return err
 	}
-	f, err := lockFolder(c.Data)
-	if err != nil {
-		return err
+	around := func(_ context.Context, _ *folder, at *net.TCPAddr) (*surroundings, error) {
+		gateway, err := newPayments(c.PaymentsURL, cmp.Or(c.PublicURL, "http://"+at.String()), bytes.TrimSpace(secret))
+		return &surroundings{
+			outside: outside{
+				registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
+				payments:  gateway, now: time.Now,
+			},
+			gateway: gateway, keys: verifier{keys}, accounts: forServer(accounts),
+			greet: func(context.Context, *registry) error {
+				logger.Info("serving", "address", at.String(), "data", c.Data, "version", version())
+				return nil
+			},
+		}, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	door, err := c.listen()
-	if err != nil {
-		return err
-	}
-	defer door.Close()
-	if c.PublicURL == "" {
-		c.PublicURL = "http://" + door.Addr().String()
-	}
-	gateway, err := newPayments(c.PaymentsURL, c.PublicURL, bytes.TrimSpace(secret))
-	if err != nil {
-		return err
-	}
-	r, err := newRegistry(ctx, f, rules, outside{
-		registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
-		payments:  gateway, now: time.Now, logger: logger,
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	logger.Info("serving", "address", door.Addr().String(), "data", c.Data, "version", version())
-	return r.serve(ctx, door, f, gateway, verifier{keys}, forServer(accounts))
+	return launch{listenFlag: c.listenFlag, data: c.Data, kind: registryKind, rules: rules, logger: logger, around: around}.run(ctx)
 }
 
 // listen opens the door. A port that is taken is told with what to do.
@@ -120,46 +109,4 @@ func newPayments(gateway, registry string, secret []byte) (payments, error) {
 		URL: strings.TrimSuffix(gateway, "/"), Callback: strings.TrimSuffix(registry, "/") + "/api/v1/payments/callback",
 		Secret: secret, Fees: fees, Now: time.Now, Zone: calendar.Zone,
 	}}, nil
-}
-
-// drain is how long requests may take to end once the server is told to stop.
-const drain = 10 * time.Second
-
-// serve puts HTTP before the registry until ctx ends or the store fails.
-func (r *registry) serve(ctx context.Context, door net.Listener, f *folder, gateway payments, keys verifier, accounts []api.Account) error {
-	blobs, err := blobstore.Open(f.documents())
-	if err != nil {
-		return err
-	}
-	handler, err := api.New(api.Config{
-		Store: r.store, Log: r.store, Rules: r.rules,
-		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
-		Follower: r.follower, Reactor: r.reactor,
-		Verifier: keys, Blobs: blobs, PaymentNotice: gateway.notice,
-		Accounts: accounts, Healthy: r.store.Healthy, Metrics: r.metrics,
-		Now: time.Now, Logger: r.logger, Version: version(),
-	})
-	if err != nil {
-		return err
-	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(r.logger.Handler(), slog.LevelWarn),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(door) }()
-	var failure error
-	select {
-	case failure = <-ended:
-	case failure = <-r.failed:
-		failure = fmt.Errorf("the event store has stopped, start again: %w", failure)
-	case <-ctx.Done():
-	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	handler.Close()
-	if err := server.Shutdown(bounded); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		failure = errors.Join(failure, fmt.Errorf("requests were cut off: %w", err), server.Close())
-	}
-	return failure
 }

@@ -54,6 +54,7 @@ type outside struct {
 	payments  reactor.Payments
 	now       func() time.Time
 	logger    *slog.Logger
+	starting  func(doing string) // is told what the start is at
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
@@ -65,6 +66,7 @@ func newRegistry(ctx context.Context, f *folder, rules application.Rules, world 
 			r = nil
 		}
 	}()
+	world.starting("reading the event log")
 	if r.store, err = openStore(ctx, f, r); err != nil {
 		return r, err
 	}
@@ -84,15 +86,13 @@ func newRegistry(ctx context.Context, f *folder, rules application.Rules, world 
 	if err != nil {
 		return r, err
 	}
-	if err != nil {
-		return r, err
-	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
 		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
+	world.starting("bringing the read models up to date")
 	// Commands load from streams, and numbers are given out by numbers: both have to be whole first.
-	if err := r.catchUp(ctx, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
+	if err := r.catchUp(ctx, world.starting, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
 	r.store.UseIndex(r.streams)
@@ -104,7 +104,7 @@ func newRegistry(ctx context.Context, f *folder, rules application.Rules, world 
 const progress = 5 * time.Second
 
 // catchUp waits for the named read models, and says how far they are while it takes long.
-func (r *registry) catchUp(ctx context.Context, names ...string) error {
+func (r *registry) catchUp(ctx context.Context, starting func(string), names ...string) error {
 	done := make(chan struct{})
 	var saying sync.WaitGroup
 	saying.Go(func() {
@@ -117,6 +117,7 @@ func (r *registry) catchUp(ctx context.Context, names ...string) error {
 			for _, s := range r.follower.Status() {
 				if slices.Contains(names, s.Name) && s.Lag > 0 {
 					r.logger.Warn("bringing a read model up to date", "model", s.Name, "position", s.Position, "behind", s.Lag)
+					starting(fmt.Sprintf("bringing the read models up to date: %s is %d commits behind", s.Name, s.Lag))
 				}
 			}
 		}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/tizilim/tizilim/adapters/blobstore"
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/domain/application"
+)
+
+// launch is one run of a registry, from its door to its end: serve and demo go through the same one.
+type launch struct {
+	listenFlag
+	data   string
+	kind   kind
+	rules  application.Rules
+	logger *slog.Logger
+	// around makes what is around the registry, once the folder and the address are its own.
+	around func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error)
+}
+
+// surroundings are what serve and demo differ in.
+type surroundings struct {
+	outside
+	gateway  payments
+	keys     verifier
+	accounts []api.Account
+	fill     func(context.Context, *registry) error // before the first request; nil for nothing
+	greet    func(context.Context, *registry) error // once requests are answered; nil for nothing
+	close    func() error                           // nil for nothing
+}
+
+// run serves until ctx ends or the store fails. The address is taken before the folder is made: a start
+// that fails for want of a free port leaves nothing behind. From then on somebody answers there.
+func (l launch) run(ctx context.Context) (err error) {
+	door, err := l.listen()
+	if err != nil {
+		return err
+	}
+	e := enter(door, l.logger)
+	defer e.cut()
+	f, err := lockFolder(l.data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	if err := f.claim(ctx, l.kind); err != nil {
+		return err
+	}
+	s, err := l.around(ctx, f, door.Addr().(*net.TCPAddr))
+	if err != nil {
+		return err
+	}
+	if s.close != nil {
+		defer func() { err = errors.Join(err, s.close()) }()
+	}
+	s.logger, s.starting = l.logger, e.say
+	r, err := newRegistry(ctx, f, l.rules, s.outside)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if s.fill != nil {
+		e.say("putting the sample applications into the registry")
+		if err := s.fill(ctx, r); err != nil {
+			return err
+		}
+	}
+	return r.serve(ctx, e, f, s)
+}
+
+// drain is how long requests may take to end once the server is told to stop.
+const drain = 10 * time.Second
+
+// serve lets requests in until ctx ends or the store fails.
+func (r *registry) serve(ctx context.Context, e *entrance, f *folder, s *surroundings) error {
+	handler, err := r.handler(f, s)
+	if err != nil {
+		return err
+	}
+	e.open(handler)
+	failure := r.wait(ctx, e, s)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	handler.Close()
+	if err := e.server.Shutdown(bounded); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		failure = errors.Join(failure, fmt.Errorf("requests were cut off: %w", err), e.server.Close())
+	}
+	return failure
+}
+
+// wait greets and returns when it is time to stop: nil where ctx has ended.
+func (r *registry) wait(ctx context.Context, e *entrance, s *surroundings) error {
+	if s.greet != nil {
+		if err := s.greet(ctx, r); err != nil {
+			return err
+		}
+	}
+	select {
+	case err := <-e.ended:
+		return err
+	case err := <-r.failed:
+		return fmt.Errorf("the event store has stopped, start again: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// handler puts HTTP before the registry.
+func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
+	blobs, err := blobstore.Open(f.documents())
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Store: r.store, Log: r.store, Rules: r.rules,
+		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
+		Follower: r.follower, Reactor: r.reactor,
+		Verifier: s.keys, Blobs: blobs, PaymentNotice: s.gateway.notice,
+		Accounts: s.accounts, Healthy: r.store.Healthy, Metrics: r.metrics,
+		Now: time.Now, Logger: r.logger, Version: version(),
+	})
+}
