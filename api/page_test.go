@@ -129,8 +129,8 @@ func TestPaging(t *testing.T) {
 	next := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(body)
 	last := w.page(strings.ReplaceAll(next[1], "&amp;", "&"), "en", 200)
 	w.contains(last, "1 entry on this page", "26000001", `href="/?q=%D0%B6%D0%B0%D1%80%D1%8B%D2%9B"`, "To the first page")
-	w.contains(w.page("/", "ru", 200), "Всего 21 запись; 20 записей на этой странице", "26000021", "lang=ru", "Скачать таблицу")
-	w.contains(w.page("/?service=commodity-broker-license&status=active", "en", 200), "21 entries in all; 20 entries on this page")
+	w.contains(w.page("/", "ru", 200), "Всего 21 запись · 20 записей на этой странице", "26000021", "lang=ru", "Скачать таблицу")
+	w.contains(w.page("/?service=commodity-broker-license&status=active", "en", 200), "21 entries in all · 20 entries on this page")
 	w.contains(w.page("/?cursor=nonsense&q=x", "ru", 400), "Такой страницы списка нет", `href="/?q=x"`, "К первой странице", "Вернуться к поиску")
 }
 

@@ -125,7 +125,7 @@ func (s *Site) count(ctx context.Context, f Frame, q licenses.Query, found licen
 			n += c.N
 		}
 	}
-	return f.Count("count.total", n) + "; " + here, nil
+	return f.Count("count.total", n) + " · " + here, nil
 }
 
 // totals are the register's counts, kept for a while: to count a large register takes longer than to
