@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
@@ -258,6 +260,9 @@ func wireApplication(s application.State) v1.Application {
 	}
 	if s.Step != 0 {
 		a.Step = &v1.OpenStep{Number: s.Step, Action: string(s.Action), Role: string(s.Role), Due: s.Due}
+		if s.Due != nil {
+			a.Step.DueDay = dueDay(*s.Due)
+		}
 	}
 	if s.Form != nil {
 		a.Form = wireForm(*s.Form)
@@ -281,6 +286,15 @@ func wireApplication(s application.State) v1.Application {
 		a.Rating = &v1.Rating{Quality: r.Quality, Availability: r.Availability}
 	}
 	return a
+}
+
+// dueDay is the day by whose end something is due, empty where it is due within a day: a term in days
+// ends with the first instant of the day after.
+func dueDay(due time.Time) string {
+	if !due.Equal(calendar.DayOf(due).Start()) {
+		return ""
+	}
+	return string(calendar.DayOf(due.Add(-time.Nanosecond)))
 }
 
 func form(f v1.Form) application.Form {

@@ -153,7 +153,7 @@ func (s *Server) listOverdue(ctx context.Context, in *overdueInput) (*overdueRep
 	for _, v := range page.Visits {
 		out.Body.Items = append(out.Body.Items, v1.OverdueVisit{
 			Application: v.Application, Service: v.Service, Channel: v.Channel, Licensor: v.Licensor, Request: v.Request,
-			Step: v.Step, Action: v.Action, EnteredAt: v.Entered, DueAt: v.Due,
+			Step: v.Step, Action: v.Action, EnteredAt: v.Entered, DueAt: v.Due, DueDay: dueDay(v.Due),
 		})
 	}
 	return out, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -378,6 +379,19 @@ func TestDigitsCell(t *testing.T) {
 		if got := api.DigitsCell(cell); got != want {
 			t.Errorf("DigitsCell(%q) = %q, want %q", cell, got, want)
 		}
+	}
+}
+
+// TestDueDay: a term in working days ends with its last day, whose name is not the one of the instant after.
+func TestDueDay(t *testing.T) {
+	w := newWorld(t)
+	a := w.examined("company", "bookmaker-license", company)
+	want := string(calendar.DayOf(a.Step.Due.Add(-time.Nanosecond)))
+	if a.Step.DueDay != want || a.Step.DueDay == string(calendar.DayOf(*a.Step.Due)) {
+		t.Errorf("due %s on %s, want %s", a.Step.Due, a.Step.DueDay, want)
+	}
+	if b := w.open("company", "commodity-broker-license", "portal", company); b.Step.Due == nil || b.Step.DueDay != "" {
+		t.Errorf("a term of seconds has the day %q", b.Step.DueDay)
 	}
 }
 

@@ -150,6 +150,7 @@ type OpenStep struct {
 	Action string     `json:"action"`
 	Role   string     `json:"role,omitempty" doc:"Who acts: applicant, officer, operator or system"`
 	Due    *time.Time `json:"due,omitempty" doc:"By when the step has to be left"`
+	DueDay string     `json:"due_day,omitempty" doc:"The last day of a term that is counted in days, to its end; due is the instant after it"`
 }
 
 // Approval is a positive decision.

@@ -64,4 +64,5 @@ type OverdueVisit struct {
 	Action      string    `json:"action"`
 	EnteredAt   time.Time `json:"entered_at"`
 	DueAt       time.Time `json:"due_at"`
+	DueDay      string    `json:"due_day,omitempty" doc:"The last day of a term that is counted in days, to its end; due_at is the instant after it"`
 }
