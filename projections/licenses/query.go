@@ -50,17 +50,19 @@ func (m *Model) ByNumber(ctx context.Context, number string) (License, error) {
 }
 
 // AsOf is the license as it was on the day, YYYY-MM-DD, for all that the register knew at the
-// instant. An empty day is today; a zero instant is now. domain.ErrNotFound where there was none.
+// instant. An empty day is today; a zero instant is now. domain.ErrNotFound where there was none; where
+// there is one now, the error is a *domain.Rejection as well, which says since when.
 func (m *Model) AsOf(ctx context.Context, number, day string, known time.Time) (License, error) {
 	at, err := m.moment(day, known)
 	if err != nil {
 		return License{}, err
 	}
 	var l License
+	var issued string
 	err = m.View(ctx, func(conn *sqlite.Conn) error {
 		var row int64
-		err := projections.Query(conn, "SELECT row FROM licenses WHERE number = ?", func(stmt *sqlite.Stmt) error {
-			row = stmt.ColumnInt64(0)
+		err := projections.Query(conn, "SELECT row, issued_on FROM licenses WHERE number = ?", func(stmt *sqlite.Stmt) error {
+			row, issued = stmt.ColumnInt64(0), stmt.ColumnText(1)
 			return nil
 		}, number)
 		if err != nil || row == 0 {
@@ -69,7 +71,12 @@ func (m *Model) AsOf(ctx context.Context, number, day string, known time.Time) (
 		l, err = load(conn, row, at)
 		return err
 	})
-	if err == nil && !l.Exists {
+	switch {
+	case err != nil:
+	case issued != "" && !l.Exists:
+		err = fmt.Errorf("license %q: %w: %w", number, domain.ErrNotFound,
+			domain.Reject("license-not-yet", "the register did not have the license at that moment", "issued", issued))
+	case !l.Exists:
 		err = fmt.Errorf("license %q: %w", number, domain.ErrNotFound)
 	}
 	if err != nil {
