@@ -43,11 +43,11 @@ document.body.replaceChildren(out);
 `
 
 // TestTextInBrowser measures the text of every drawing in a real browser: none leaves its box. It
-// needs Chromium, and is skipped without it unless TIZILIM_REQUIRE_CHROMIUM=1.
+// needs Chromium, and is skipped without it unless TIZILIM_REQUIRE_BROWSER=1.
 func TestTextInBrowser(t *testing.T) {
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
-		if os.Getenv("TIZILIM_REQUIRE_CHROMIUM") == "1" {
+		if os.Getenv("TIZILIM_REQUIRE_BROWSER") == "1" {
 			t.Fatal("chromium is missing, no browser measured the drawings")
 		}
 		t.Skip("chromium is missing, no browser measured the drawings")
