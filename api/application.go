@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,9 +35,9 @@ func etag(version uint64) string { return `"` + strconv.FormatUint(version, 10) 
 func positionText(p domain.Position) string { return strconv.FormatUint(uint64(p), 10) }
 
 // replyApplication answers with the state, readable up to the position.
-func replyApplication(s application.State, position domain.Position) *applicationReply {
+func replyApplication(s application.State, position domain.Position, c caller) *applicationReply {
 	return &applicationReply{
-		Status: http.StatusOK, ETag: etag(s.Version), Position: positionText(position), Body: wireApplication(s),
+		Status: http.StatusOK, ETag: etag(s.Version), Position: positionText(position), Body: wireApplication(s, c),
 	}
 }
 
@@ -67,6 +69,11 @@ func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Openin
 	}
 	if err := v.caller.mayOpen(regulation.Channel(b.Channel), applicant.String(), service.Licensor.Slug); err != nil {
 		return nil, err
+	}
+	if b.License != "" {
+		if b.License, err = ident.Normalize(b.License); err != nil {
+			return nil, at("body.license", err)
+		}
 	}
 	concerns, err := s.concerns(ctx, b.License)
 	if err != nil {
@@ -105,7 +112,7 @@ func (s *Server) getApplication(ctx context.Context, in *ByID) (*applicationRepl
 	if err != nil {
 		return nil, err
 	}
-	return replyApplication(state, s.cfg.Follower.Head()), nil
+	return replyApplication(state, s.cfg.Follower.Head(), visitOf(ctx).caller), nil
 }
 
 type applicationsInput struct {
@@ -137,6 +144,9 @@ func (s *Server) listApplications(ctx context.Context, in *applicationsInput) (*
 	if in.Overdue {
 		filter.OverdueAt = s.cfg.Now()
 	}
+	if err := s.known(in.Service, ""); err != nil {
+		return nil, err
+	}
 	if err := visitOf(ctx).caller.narrow(&filter); err != nil {
 		return nil, err
 	}
@@ -147,7 +157,7 @@ func (s *Server) listApplications(ctx context.Context, in *applicationsInput) (*
 	}
 	out := &applicationsReply{Position: positionText(position), Body: v1.Applications{Items: []v1.Application{}, Next: page.Next}}
 	for _, a := range page.Applications {
-		item := wireApplication(a.State)
+		item := wireApplication(a.State, visitOf(ctx).caller)
 		updated := a.UpdatedAt
 		item.UpdatedAt = &updated
 		out.Body.Items = append(out.Body.Items, item)
@@ -192,9 +202,14 @@ func (s *Server) fileForm(ctx context.Context, in *byIDFiling) (*applicationRepl
 	if err != nil {
 		return nil, err
 	}
-	return s.do(ctx, state.ID, state.Act, application.File{
+	reply, err := s.do(ctx, state.ID, state.Act, application.File{
 		At: s.cfg.Now(), Form: form(in.Body.Form), Documents: documents,
 	})
+	if rejection := (*domain.Rejection)(nil); errors.As(err, &rejection) && rejection.Code == "site-invalid" {
+		i := slices.IndexFunc(in.Body.Form.Sites, func(x v1.NewSite) bool { return license.CheckSite(x.Kind, x.Address) != nil })
+		err = at(fmt.Sprintf("body.form.sites[%d].address", i), err)
+	}
+	return reply, err
 }
 
 type byIDWithdrawal struct {
@@ -249,12 +264,16 @@ func (s *Server) loadForApplicant(ctx context.Context, id string) (application.S
 	return state, err
 }
 
-// wireApplication is the application as it goes out.
-func wireApplication(s application.State) v1.Application {
-	opened := s.OpenedAt
+// wireApplication is the application as it goes out. Of somebody else who holds the license an applicant
+// sees what the public sees.
+func wireApplication(s application.State, c caller) v1.Application {
+	opened, holder := s.OpenedAt, s.Holder
+	if holder != "" && (c.reach == own || c.reach == nothing) {
+		holder, _ = ident.Masked(holder)
+	}
 	a := v1.Application{
 		ID: s.ID, Version: s.Version, Status: string(s.Status), Service: s.Service, Channel: string(s.Channel),
-		Act: s.Act, Request: string(s.Request), Licensor: s.Licensor, License: s.License, Reason: string(s.Reason),
+		Act: s.Act, Request: string(s.Request), Licensor: s.Licensor, License: s.License, Holder: holder, Reason: string(s.Reason),
 		Applicant: &v1.Person{ID: s.Applicant.ID, Name: s.Applicant.Name, Address: s.Applicant.Address},
 		OpenedAt:  &opened, Number: s.Number, RegisteredOn: s.RegisteredOn, Result: s.Result, Delivery: s.Delivery,
 	}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -57,7 +58,7 @@ func TestBadInput(t *testing.T) {
 		{"license with an issue", "company", "POST", "/api/v1/applications", change(`"request"`, `"license":"26000001","request"`), 422, "license-not-expected", nil},
 		{"reissue without license", "company", "POST", "/api/v1/applications", change("issue", "reissue"), 422, "license-required", nil},
 		{"duplicate of nothing", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"license":"26000001","request":"duplicate"`), 422, "license-unknown", nil},
-		{"license number as a path", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"license":"../x","request":"duplicate"`), 422, "license-unknown", nil},
+		{"license number as a path", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"license":"../x","request":"duplicate"`), 422, "number-form", nil},
 		{"body too large", "company", "POST", "/api/v1/applications", strings.Repeat(" ", 300<<10), 413, "too-large", nil},
 		{"form data", "company", "POST", "/api/v1/applications", opening, 415, "media-type-unsupported", []string{"Content-Type", "application/x-www-form-urlencoded"}},
 		{"no key", "company", "POST", "/api/v1/applications", opening, 400, "idempotency-key-required", []string{"Idempotency-Key", ""}},
@@ -79,8 +80,8 @@ func TestBadInput(t *testing.T) {
 		{"an id that is none", "company", "GET", at("1", ""), nil, 404, "not-found", nil},
 		{"an id in braces", "company", "GET", at("%7B"+a.ID[:34]+"%7D", ""), nil, 404, "not-found", nil},
 		{"no such license", "", "GET", "/api/v1/licenses/99999999", nil, 404, "not-found", nil},
-		{"no such service", "", "GET", "/api/v1/services/lottery", nil, 404, "service-unknown", nil},
-		{"no such procedure", "", "GET", "/api/v1/services/commodity-broker-license/procedures/fax", nil, 404, "channel-unknown", nil},
+		{"no such service", "", "GET", "/api/v1/services/lottery", nil, 404, "service-not-found", nil},
+		{"no such procedure", "", "GET", "/api/v1/services/commodity-broker-license/procedures/fax", nil, 404, "procedure-not-found", nil},
 		{"no such address", "", "GET", "/api/v1/nothing", nil, 404, "not-found", nil},
 		{"no such method", "", "PATCH", "/api/v1/services", nil, 405, "method-not-allowed", nil},
 		{"unknown parameter", "", "GET", "/api/v1/licenses?page=2", nil, 422, "parameter-invalid", nil},
@@ -88,22 +89,57 @@ func TestBadInput(t *testing.T) {
 		{"limit", "", "GET", "/api/v1/licenses?limit=100000", nil, 422, "parameter-invalid", nil},
 		{"limit that is no number", "", "GET", "/api/v1/licenses?limit=x", nil, 422, "parameter-invalid", nil},
 		{"cursor", "", "GET", "/api/v1/licenses?cursor=!", nil, 400, "cursor-invalid", nil},
+		{"cursor of three letters", "", "GET", "/api/v1/licenses?cursor=zzz", nil, 400, "cursor-invalid", nil},
+		{"cursor of three letters in a queue", "auditor", "GET", "/api/v1/applications?cursor=zzz", nil, 400, "cursor-invalid", nil},
+		{"cursor of three letters in what is overdue", "auditor", "GET", "/api/v1/deadlines/overdue?cursor=zzz", nil, 400, "cursor-invalid", nil},
 		{"cursor of applications", "auditor", "GET", "/api/v1/applications?cursor=%00", nil, 400, "cursor-invalid", nil},
 		{"BIN with a mistake", "", "GET", "/api/v1/licenses?bin=120540001239", nil, 422, "identifier-check-digit", nil},
-		{"IIN as BIN", "", "GET", "/api/v1/licenses?bin=" + person, nil, 422, "identifier-kind", nil},
-		{"words without a letter", "", "GET", "/api/v1/licenses?q=%22%2A", nil, 400, "parameter-invalid", nil},
-		{"as of no day", "", "GET", "/api/v1/licenses?as_of=2026-02-30", nil, 400, "day-invalid", nil},
-		{"known at no day", "", "GET", "/api/v1/licenses/26000001?known_at=yesterday", nil, 400, "day-invalid", nil},
+		{"IIN as BIN", "", "GET", "/api/v1/licenses?bin=" + person, nil, 422, "identifier-other-kind", nil},
+		{"BIN as IIN", "", "GET", "/api/v1/licenses?iin=" + company, nil, 422, "identifier-other-kind", nil},
+		{"BIN and IIN", "", "GET", "/api/v1/licenses?bin=" + company + "&iin=" + person, nil, 422, "one-identifier", nil},
+		{"a parameter twice", "", "GET", "/api/v1/licenses?q=a&q=b", nil, 422, "parameter-invalid", nil},
+		{"a parameter twice in the table", "", "GET", "/api/v1/licenses.csv?q=a&q=b", nil, 422, "parameter-invalid", nil},
+		{"a query that cannot be read", "", "GET", "/api/v1/licenses?q=%zz", nil, 422, "parameter-invalid", nil},
+		{"no such service in a search", "", "GET", "/api/v1/licenses?service=nope", nil, 422, "service-unknown", nil},
+		{"no such licensor in a search", "", "GET", "/api/v1/licenses?licensor=nope", nil, 422, "licensor-unknown", nil},
+		{"no such licensor in the table", "", "GET", "/api/v1/licenses.csv?licensor=nope", nil, 422, "licensor-unknown", nil},
+		{"no such service in the figures", "", "GET", "/api/v1/deadlines?service=foo", nil, 422, "service-unknown", nil},
+		{"no such licensor in the steps", "", "GET", "/api/v1/deadlines/steps?licensor=foo", nil, 422, "licensor-unknown", nil},
+		{"no such service in a queue", "officer", "GET", "/api/v1/applications?service=foo", nil, 422, "service-unknown", nil},
+		{"number with a mistake", "", "GET", "/api/v1/licenses?number=KZ46LIC00000001", nil, 422, "number-check-digits", nil},
+		{"number that is none", "", "GET", "/api/v1/licenses/lottery", nil, 422, "number-form", nil},
+		{"number with a mistake in the path", "", "GET", "/api/v1/licenses/KZ46LIC00000001/history", nil, 422, "number-check-digits", nil},
+		{"number with a mistake in a command", "head", "POST", "/api/v1/licenses/2600001/resumption", v1.Resume{}, 422, "number-form", nil},
+		{"words too many for one table", "", "GET", "/api/v1/licenses.csv?q=" + strings.Repeat("a", 201), nil, 422, "parameter-invalid", nil},
+		{"the same name twice", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"request":"issue","request":"issue"`), 400, "json-malformed", nil},
+		{"the same name in another case", "company", "POST", "/api/v1/applications", change(`"request":"issue"`, `"request":"issue","REQUEST":"issue"`), 400, "json-malformed", nil},
+		{"the same name twice inside", "company", "POST", "/api/v1/applications", change(`{"id"`, `{"id":"1","id"`), 400, "json-malformed", nil},
+		{"approval with a ground", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Ground: "not-qualified"}, 422, "decision-contradictory", nil},
+		{"approval with a text", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Text: "x"}, 422, "decision-contradictory", nil},
+		{"refusal with an order", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "x", Order: "1"}, 422, "decision-contradictory", nil},
+		{"refusal with a term", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "x", ValidUntil: "2027-01-01"}, 422, "decision-contradictory", nil},
+		{"refusal with a holder", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "x", Holder: company}, 422, "decision-contradictory", nil},
+		{"refusal without a ground", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Text: "x"}, 422, "ground-unknown", nil},
+		{"refusal on an unknown ground", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "whim", Text: "x"}, 422, "form-invalid", nil},
+		{"holder with a mistake", "officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Holder: "120540001239"}, 422, "identifier-check-digit", nil},
+		{"words without a letter", "", "GET", "/api/v1/licenses?q=%22%2A", nil, 422, "parameter-invalid", nil},
+		{"as of no day", "", "GET", "/api/v1/licenses?as_of=2026-02-30", nil, 422, "day-invalid", nil},
+		{"known at no day", "", "GET", "/api/v1/licenses/26000001?known_at=yesterday", nil, 422, "day-invalid", nil},
 		{"csv with an unknown parameter", "", "GET", "/api/v1/licenses.csv?x=1", nil, 422, "parameter-invalid", nil},
 		{"csv with an unknown status", "", "GET", "/api/v1/licenses.csv?status=x", nil, 422, "parameter-invalid", nil},
-		{"deadlines from no day", "", "GET", "/api/v1/deadlines?from=x", nil, 400, "day-invalid", nil},
+		{"deadlines from no day", "", "GET", "/api/v1/deadlines?from=x", nil, 422, "day-invalid", nil},
 		{"deadlines of another licensor", "officer", "GET", "/api/v1/deadlines/overdue?licensor=bailiff-committee", nil, 403, "forbidden", nil},
-		{"events after nothing", "auditor", "GET", "/api/v1/events?after=x", nil, 400, "position-invalid", nil},
+		{"events after nothing", "auditor", "GET", "/api/v1/events?after=x", nil, 400, "sequence-invalid", nil},
+		{"events after the end", "auditor", "GET", "/api/v1/events?after=999999.0", nil, 400, "sequence-invalid", nil},
+		{"stream after the end", "auditor", "GET", "/api/v1/events?after=999999", nil, 400, "sequence-invalid", []string{"Accept", "text/event-stream"}},
+		{"stream that goes on after the end", "auditor", "GET", "/api/v1/events", nil, 400, "sequence-invalid", []string{"Accept", "text/event-stream", "Last-Event-ID", "999999.3"}},
+		{"stream with a limit", "auditor", "GET", "/api/v1/events?limit=5", nil, 422, "parameter-invalid", []string{"Accept", "text/event-stream"}},
 		{"events limit", "auditor", "GET", "/api/v1/events?limit=0", nil, 422, "parameter-invalid", nil},
 		{"events parameter", "auditor", "GET", "/api/v1/events?from=0", nil, 422, "parameter-invalid", nil},
 		{"position that is none", "", "GET", "/api/v1/services", nil, 400, "position-invalid", []string{"Tizilim-Position", "-1"}},
+		{"position beyond the log", "", "GET", "/api/v1/services", nil, 400, "position-invalid", []string{"Tizilim-Position", "999999"}},
 		{"notice without a seal", "", "POST", "/api/v1/payments/callback", `{"Paid":true}`, 403, "payment-notice-invalid", nil},
-		{"notice of nothing", "", "POST", "/api/v1/payments/callback", `{`, 400, "payment-notice-invalid", []string{"Seal", "genuine"}},
+		{"notice of nothing", "", "POST", "/api/v1/payments/callback", `{`, 400, "payment-notice-malformed", []string{"Seal", "genuine"}},
 		{"notice of no application", "", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: uuid.NewString(), Paid: true}, 404, "not-found", []string{"Seal", "genuine"}},
 		{"notice of an id that is none", "", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: "../x", Paid: true}, 400, "request-invalid", []string{"Seal", "genuine"}},
 	}
@@ -240,9 +276,21 @@ func TestVersionsAndPositions(t *testing.T) {
 	w.call("company", "POST", at(a.ID, "/withdrawal"), v1.Withdrawal{}, "If-Match", r.header.Get("ETag")).want(200)
 	w.call("company", "POST", at(a.ID, "/withdrawal"), v1.Withdrawal{Reason: "x"}, "If-Match", "*").want(200)
 
-	short := newWorld(t, func(c *api.Config) { c.Wait = time.Millisecond })
+	short := newWorld(t, func(c *api.Config) { c.Wait, c.Log = time.Millisecond, longer{c.Log} })
 	short.call("", "GET", "/api/v1/licenses", nil, "Tizilim-Position", "999").want(503, "not-yet-visible")
+	short.call("", "GET", "/api/v1/licenses", nil, "Tizilim-Position", "1001").want(400, "position-invalid")
+	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+		short.call("", "GET", path, nil, "Tizilim-Position", "999").want(200)
+	}
+	if short.logged.String() != "" {
+		t.Errorf("a reader who has to ask again was logged:\n%s", short.logged)
+	}
 }
+
+// longer is a log that has more than the follower has heard of.
+type longer struct{ domain.Log }
+
+func (longer) Head(context.Context) (domain.Position, error) { return 1000, nil }
 
 // TestBeingRecorded: a write that is durable and cannot be read in time is accepted, never refused.
 func TestBeingRecorded(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -114,8 +116,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, bodyError(err, maxBody)
 	}
-	if !utf8.Valid(body) || controls(body) {
-		return nil, fail("json-malformed", fmt.Errorf("not UTF-8, or control characters: %w", domain.ErrInvalid))
+	if !utf8.Valid(body) || controls(body) || ambiguous(body) {
+		return nil, fail("json-malformed", fmt.Errorf("not UTF-8, control characters, or a name twice: %w", domain.ErrInvalid))
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, nil
@@ -140,6 +142,55 @@ func controls(body []byte) bool {
 		}
 	}
 	return false
+}
+
+// ambiguous reports whether an object in the JSON has a name twice, also in letters of another case: a
+// decoder would take the last one, and another reader of the same bytes the first. What is no JSON is
+// for the decoder to refuse.
+func ambiguous(body []byte) bool {
+	type object struct {
+		names map[string]bool // nil in an array
+		value bool            // a value comes next
+	}
+	var open []object
+	for in := json.NewDecoder(bytes.NewReader(body)); ; {
+		token, err := in.Token()
+		if err != nil {
+			return false
+		}
+		if token == json.Delim('}') || token == json.Delim(']') {
+			open = open[:len(open)-1]
+			continue
+		}
+		if n := len(open) - 1; n >= 0 && open[n].names != nil {
+			if name, ok := token.(string); ok && !open[n].value {
+				name = folded(name)
+				if open[n].names[name] {
+					return true
+				}
+				open[n].names[name], open[n].value = true, true
+				continue
+			}
+			open[n].value = false
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, object{names: map[string]bool{}})
+		case json.Delim('['):
+			open = append(open, object{})
+		}
+	}
+}
+
+// folded is one spelling for all that strings.EqualFold takes for the same.
+func folded(name string) string {
+	return strings.Map(func(c rune) rune {
+		least := c
+		for f := unicode.SimpleFold(c); f != c; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, name)
 }
 
 // How long a client may take to send a body, so that slow ones do not hold connections for ever.
@@ -241,5 +292,5 @@ func (s *Server) doAs(ctx context.Context, meta domain.Meta, id string, command 
 		s.log.Warn("read an application after its write", "stream", stream.String(), "err", err)
 		return recordedApplication(id, result), nil
 	}
-	return replyApplication(state, s.cfg.Follower.Head()), nil
+	return replyApplication(state, s.cfg.Follower.Head(), visitOf(ctx).caller), nil
 }

@@ -1,16 +1,19 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"encoding/csv"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/v1"
-	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/licenses"
 )
 
@@ -24,41 +27,42 @@ var csvColumns = []string{
 	"license.predecessor", "license.successor",
 }
 
+type csvInput struct {
+	SearchInput
+	Lang string `query:"lang" enum:"kk,ru,en" doc:"Language of the table; that of Accept-Language where absent"`
+}
+
 // searchCSV answers the same search as searchLicenses, all pages in one table. The table is for people
 // with a spreadsheet (programs have the JSON route): everything is in the language of ?lang=, or else of
 // the caller. It begins with a byte order mark, without which spreadsheets misread Cyrillic.
-func (s *Server) searchCSV(w http.ResponseWriter, r *http.Request) error {
-	in, err := csvInput(r)
+func (s *Server) searchCSV(ctx context.Context, in *csvInput) (*huma.StreamResponse, error) {
+	v := visitOf(ctx)
+	v.lang = cmp.Or(in.Lang, v.lang)
+	q, err := s.query(in.SearchInput)
 	if err != nil {
-		return err
-	}
-	v := visitOf(r.Context())
-	if lang := r.URL.Query().Get("lang"); lang != "" {
-		v.lang = lang
-	}
-	q, err := in.query(s.cfg.Now())
-	if err != nil {
-		return err
+		return nil, err
 	}
 	q.Limit = csvPage
 	position := s.cfg.Licenses.Position()
-	page, err := s.cfg.Licenses.Search(r.Context(), q)
+	page, err := s.cfg.Licenses.Search(ctx, q)
 	if err != nil {
-		return searchFault(q, err)
+		return nil, searchFault(q, err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="licenses.csv"`)
-	h.Set(positionHeader, positionText(position))
-	h.Set("Content-Language", v.lang)
-	if err := s.writeCSV(w, r, q, page); err != nil {
-		// The answer has begun: cut it, so that nobody takes a part for the whole.
-		if r.Context().Err() == nil {
-			s.log.Error("write csv", "err", err)
+	return s.stream(func(w http.ResponseWriter, r *http.Request) error {
+		h := w.Header()
+		h.Set("Content-Type", "text/csv; charset=utf-8")
+		h.Set("Content-Disposition", `attachment; filename="licenses.csv"`)
+		h.Set(positionHeader, positionText(position))
+		h.Set("Content-Language", v.lang)
+		if err := s.writeCSV(w, r, q, page); err != nil {
+			// The answer has begun: cut it, so that nobody takes a part for the whole.
+			if r.Context().Err() == nil {
+				s.log.Error("write csv", "err", err)
+			}
+			panic(http.ErrAbortHandler)
 		}
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+		return nil
+	}), nil
 }
 
 func (s *Server) writeCSV(w io.Writer, r *http.Request, q licenses.Query, page licenses.Page) error {
@@ -99,11 +103,11 @@ func (s *Server) writeCSV(w io.Writer, r *http.Request, q licenses.Query, page l
 func (s *Server) csvRow(l v1.License, lang string) []string {
 	kind, service := "license.kind."+l.Kind, l.Service
 	if found, err := s.cfg.Rules.Catalog.InForce(l.Service, s.cfg.Now()); err == nil { // else its slug has to do
-		service = wording(found.Title, lang)
+		service = found.Title.In(lang)
 	}
 	row := []string{
-		l.Number, s.texts.Text(lang, kind), s.texts.Text(lang, "license-status."+l.Status), service, wording(l.Activity, lang),
-		l.Licensee.ID, l.Licensee.Name, l.Licensee.Address, wording(l.Licensor.Title, lang),
+		l.Number, s.texts.Text(lang, kind), s.texts.Text(lang, "license-status."+l.Status), service, regulation.Text(l.Activity).In(lang),
+		l.Licensee.ID, l.Licensee.Name, l.Licensee.Address, regulation.Text(l.Licensor.Title).In(lang),
 		l.IssuedOn, l.FirstIssuedOn, l.ValidUntil, strconv.Itoa(l.Copies), l.Predecessor, l.Successor,
 	}
 	for i, cell := range row {
@@ -131,44 +135,4 @@ func safeCell(cell string) string {
 		return "'" + cell
 	}
 	return cell
-}
-
-// wording is the text in the language, or in the first one of ru, kk, en that there is.
-func wording(t map[string]string, lang string) string {
-	for _, l := range []string{lang, "ru", "kk", "en"} {
-		if t[l] != "" {
-			return t[l]
-		}
-	}
-	return ""
-}
-
-// csvInput reads the query, as strictly as huma reads that of the JSON route.
-func csvInput(r *http.Request) (SearchInput, error) {
-	var in SearchInput
-	var lang string
-	targets := map[string]*string{
-		"number": &in.Number, "bin": &in.BIN, "iin": &in.IIN, "q": &in.Q, "service": &in.Service,
-		"licensor": &in.Licensor, "status": &in.Status, "as_of": &in.AsOf, "known_at": &in.KnownAt, "lang": &lang,
-	}
-	var fields []v1.FieldError
-	for name, values := range r.URL.Query() {
-		target, ok := targets[name]
-		if !ok || len(values) != 1 || len(values[0]) > 400 {
-			fields = append(fields, v1.FieldError{Location: "query." + name, Message: "unknown, given twice, or too long"})
-			continue
-		}
-		*target = values[0]
-	}
-	if lang != "" && !i18n.Known(lang) {
-		fields = append(fields, v1.FieldError{Location: "query.lang", Message: "expected one of kk, ru, en"})
-	}
-	statuses := map[string]bool{"": true, "active": true, "suspended": true, "reissued": true, "terminated": true, "expired": true}
-	if !statuses[in.Status] {
-		fields = append(fields, v1.FieldError{Location: "query.status", Message: "expected one of active, suspended, reissued, terminated, expired"})
-	}
-	if fields != nil {
-		return in, &fault{code: "parameter-invalid", err: errors.Join(errUnprocessable, domain.ErrInvalid), fields: fields}
-	}
-	return in, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/deadlines"
 )
@@ -22,19 +21,22 @@ type VisitsInput struct {
 	To       string `query:"to" maxLength:"10" doc:"Last day on which the step was entered"`
 }
 
-func (in VisitsInput) filter() (deadlines.Filter, error) {
+func (s *Server) visits(in VisitsInput) (deadlines.Filter, error) {
 	f := deadlines.Filter{Service: in.Service, Channel: in.Channel, Licensor: in.Licensor, Request: in.Request}
+	if err := s.known(in.Service, in.Licensor); err != nil {
+		return f, err
+	}
 	if in.From != "" {
-		day, err := calendar.ParseDay(in.From)
+		day, err := queryDay("from", in.From)
 		if err != nil {
-			return f, fail("day-invalid", err)
+			return f, err
 		}
 		f.From = day.Start()
 	}
 	if in.To != "" {
-		day, err := calendar.ParseDay(in.To)
+		day, err := queryDay("to", in.To)
 		if err != nil {
-			return f, fail("day-invalid", err)
+			return f, err
 		}
 		f.Before = day.End()
 	}
@@ -93,7 +95,7 @@ func (s *Server) listDeadlineSteps(ctx context.Context, in *VisitsInput) (*deadl
 
 func (s *Server) figures(ctx context.Context, in VisitsInput) ([]deadlines.Figure, domain.Position, time.Time, error) {
 	now := s.cfg.Now().UTC()
-	filter, err := in.filter()
+	filter, err := s.visits(in)
 	if err != nil {
 		return nil, 0, now, err
 	}
@@ -134,7 +136,7 @@ type overdueReply struct {
 
 // listOverdue lists the applications behind their deadline, of the caller's licensor.
 func (s *Server) listOverdue(ctx context.Context, in *overdueInput) (*overdueReply, error) {
-	filter, err := in.filter()
+	filter, err := s.visits(in.VisitsInput)
 	if err != nil {
 		return nil, err
 	}

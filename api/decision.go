@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"strings"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/ident"
 )
 
 // register gives a request its registration number, in the channels where an officer does that.
@@ -41,8 +43,18 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 	if err := c.mayDecide(state); err != nil {
 		return nil, err
 	}
+	if b.Holder != "" {
+		holder, err := ident.Parse(b.Holder)
+		if err != nil {
+			return nil, at("body.holder", err)
+		}
+		b.Holder = holder.String()
+	}
 	if b.Signatory == "" {
 		b.Signatory = c.Actor.Name
+	}
+	if err := coherent(b); err != nil {
+		return nil, err
 	}
 	if b.Decision == "refuse" {
 		return s.do(ctx, state.ID, state.Act, application.Refuse{
@@ -56,4 +68,26 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 	return s.do(ctx, state.ID, state.Act, application.Approve{
 		At: s.cfg.Now(), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory, Holder: b.Holder,
 	})
+}
+
+// coherent refuses a decision that says more than one thing: what belongs to a refusal in an approval, and
+// the other way round. Which of the two was meant is not for the registry to guess.
+func coherent(b v1.Decision) error {
+	foreign := []struct{ name, value string }{{"ground", b.Ground}, {"text", b.Text}}
+	if b.Decision == "refuse" {
+		foreign = []struct{ name, value string }{{"order", b.Order}, {"valid_until", b.ValidUntil}, {"holder", b.Holder}}
+		if b.Ground == "" {
+			return unfit("ground-unknown", field{"body.ground", "field.one-of", []string{"value", strings.Join(tokens(application.Grounds), ", ")}})
+		}
+	}
+	var wrong []field
+	for _, f := range foreign {
+		if f.value != "" {
+			wrong = append(wrong, field{location: "body." + f.name, key: "field.not-with-" + b.Decision})
+		}
+	}
+	if wrong != nil {
+		return unfit("decision-contradictory", wrong...)
+	}
+	return nil
 }

@@ -127,9 +127,7 @@ func (s *Server) documents(ctx context.Context, attached []v1.Attached) ([]appli
 	for i, a := range attached {
 		content, size, err := s.cfg.Blobs.Get(ctx, a.SHA256)
 		if errors.Is(err, domain.ErrNotFound) {
-			return nil, &fault{code: "document-unknown", err: errUnprocessable, fields: []v1.FieldError{
-				{Location: "body.documents[" + strconv.Itoa(i) + "].sha256", Message: "no such file was uploaded"},
-			}}
+			return nil, unfit("document-unknown", field{location: "body.documents[" + strconv.Itoa(i) + "].sha256", key: "field.not-uploaded"})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", i, err)

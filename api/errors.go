@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,43 +23,87 @@ var (
 	errUnprocessable = errors.New("unprocessable")
 )
 
-// table says how each kind of error is answered. The first kind that fits decides; a fault brings a
-// code of its own, and a Rejection always has one.
+// table says which code each kind of error has. The first kind that fits decides; a fault brings a code
+// of its own, and a Rejection always has one.
 var table = []struct {
-	kind   error
-	status int
-	code   string
+	kind error
+	code string
 }{
-	{errLogin, http.StatusUnauthorized, "login-required"},
-	{errMethod, http.StatusMethodNotAllowed, "method-not-allowed"},
-	{errMediaType, http.StatusUnsupportedMediaType, "media-type-unsupported"},
-	{errUnprocessable, http.StatusUnprocessableEntity, "form-invalid"},
-	{domain.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency-key-reused"},
-	{domain.ErrVersion, http.StatusPreconditionFailed, "version-mismatch"},
-	{domain.ErrForbidden, http.StatusForbidden, "forbidden"},
-	{domain.ErrTooLarge, http.StatusRequestEntityTooLarge, "too-large"},
-	{domain.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
-	{domain.ErrDamaged, http.StatusInternalServerError, "internal"},
-	{domain.ErrNotFound, http.StatusNotFound, "not-found"},
-	{domain.ErrConflict, http.StatusConflict, "conflict"},
-	{domain.ErrInvalid, http.StatusBadRequest, "request-invalid"},
-	{context.Canceled, http.StatusServiceUnavailable, "unavailable"},
-	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable"},
+	{errLogin, "login-required"},
+	{errMethod, "method-not-allowed"},
+	{errMediaType, "media-type-unsupported"},
+	{errUnprocessable, "form-invalid"},
+	{domain.ErrKeyReused, "idempotency-key-reused"},
+	{domain.ErrVersion, "version-mismatch"},
+	{domain.ErrForbidden, "forbidden"},
+	{domain.ErrTooLarge, "too-large"},
+	{domain.ErrUnavailable, "unavailable"},
+	{domain.ErrDamaged, "internal"},
+	{domain.ErrNotFound, "not-found"},
+	{domain.ErrConflict, "conflict"},
+	{domain.ErrInvalid, "request-invalid"},
+	{context.Canceled, "unavailable"},
+	{context.DeadlineExceeded, "unavailable"},
 }
 
-// unprocessable are the codes of rejections for what the caller sent, whatever the state: 422. All
-// other rejections are about the state: 409.
-var unprocessable = map[string]bool{
-	"service-unknown": true, "channel-unknown": true, "applicant-kind": true, "request-not-offered": true,
-	"license-not-expected": true, "license-required": true, "license-unknown": true, "license-of-other-service": true,
-	"reason-required": true, "reason-not-expected": true, "name-required": true, "ground-unknown": true,
-	"reasons-required": true, "signatory-required": true, "valid-until-invalid": true, "delivery-unknown": true,
-	"rating-invalid": true, "suspension-days-invalid": true, "suspension-reason-required": true,
-	"suspension-too-long": true, "day-invalid": true, "resumption-day-invalid": true, "termination-day-invalid": true, "valid-until-not-expected": true,
-	"document-required": true, "holder-unconfirmed": true, "site-invalid": true, "site-unknown": true,
-	"signed-other-content": true, "signature-invalid": true,
-	"identifier-form": true, "identifier-check-digit": true, "identifier-kind": true,
-	"number-form": true, "number-check-digits": true,
+// statuses are the codes by the one status that each has: 422 for what the caller sent, whatever the
+// state, 409 for what the state forbids.
+var statuses = map[int][]string{
+	http.StatusBadRequest: {
+		"request-invalid", "json-malformed", "body-required", "cursor-invalid", "position-invalid", "sequence-invalid",
+		"if-match-invalid", "idempotency-key-required", "idempotency-key-invalid", "file-name-invalid", "payment-notice-malformed",
+	},
+	http.StatusUnauthorized: {"login-required", "token-unknown"},
+	http.StatusForbidden: {
+		"forbidden", "own-application", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
+	},
+	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "license-not-yet"},
+	http.StatusMethodNotAllowed:      {"method-not-allowed"},
+	http.StatusPreconditionFailed:    {"version-mismatch"},
+	http.StatusRequestEntityTooLarge: {"too-large"},
+	http.StatusUnsupportedMediaType:  {"media-type-unsupported", "file-type-unsupported"},
+	http.StatusInternalServerError:   {"internal"},
+	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
+	http.StatusUnprocessableEntity: {
+		"form-invalid", "parameter-invalid", "day-invalid", "idempotency-key-reused", "file-empty", "document-unknown",
+		"signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "applicant-kind", "request-not-offered",
+		"license-not-expected", "license-required", "license-unknown", "license-of-other-service", "reason-required",
+		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "signatory-required", "decision-contradictory",
+		"valid-until-invalid", "valid-until-not-expected", "delivery-unknown", "rating-invalid", "suspension-days-invalid",
+		"suspension-reason-required", "suspension-too-long", "resumption-day-invalid", "termination-day-invalid",
+		"document-required", "holder-unconfirmed", "site-invalid", "site-unknown", "signed-other-content", "signature-invalid",
+		"identifier-form", "identifier-check-digit", "identifier-kind", "identifier-other-kind", "one-identifier",
+		"number-form", "number-check-digits",
+	},
+	http.StatusConflict: {
+		"conflict", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
+		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
+		"number-taken", "paid-already", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-short",
+		"rated-already", "site-exists", "step-out-of-order", "suspended-already",
+	},
+}
+
+var statusOf = func() map[string]int {
+	of := map[string]int{}
+	for status, codes := range statuses {
+		for _, code := range codes {
+			of[code] = status
+		}
+	}
+	return of
+}()
+
+// fieldOf are the fields of a body that rejections are about.
+var fieldOf = map[string]string{
+	"channel-unknown": "body.channel", "service-unknown": "body.service", "applicant-kind": "body.applicant.id",
+	"identifier-form": "body.applicant.id", "identifier-check-digit": "body.applicant.id", "identifier-kind": "body.applicant.id",
+	"request-not-offered": "body.request", "license-not-expected": "body.license", "license-required": "body.license",
+	"license-unknown": "body.license", "license-of-other-service": "body.license", "reason-required": "body.reason",
+	"reason-not-expected": "body.reason", "name-required": "body.form.name", "document-required": "body.documents",
+	"signatory-required": "body.signatory", "valid-until-invalid": "body.valid_until", "valid-until-not-expected": "body.valid_until",
+	"holder-unconfirmed": "body.holder", "suspension-days-invalid": "body.from", "suspension-too-long": "body.until",
+	"suspension-reason-required": "body.reason", "resumption-day-invalid": "body.on", "termination-day-invalid": "body.on",
+	"not-expired": "body.ground", "site-invalid": "body.address", "signed-other-content": "body.signature",
 }
 
 // fault is an error with a public code of its own.
@@ -65,7 +111,14 @@ type fault struct {
 	code   string
 	err    error // wraps the kind
 	params []string
-	fields []v1.FieldError
+	fields []field
+}
+
+// field is a field or parameter at fault, with the text that says so; params are name, value pairs.
+type field struct {
+	location string
+	key      string
+	params   []string
 }
 
 func (f *fault) Error() string { return f.code + ": " + f.err.Error() }
@@ -76,32 +129,63 @@ func fail(code string, err error, params ...string) error {
 	return &fault{code: code, err: err, params: params}
 }
 
+// unfit makes an error of parameters or fields at fault.
+func unfit(code string, fields ...field) error {
+	return &fault{code: code, err: errUnprocessable, fields: fields}
+}
+
+// located is an error of one field or parameter. Without a key the problem's own title says what is
+// wrong there.
+type located struct {
+	field
+	err error
+}
+
+func (l *located) Error() string { return l.location + ": " + l.err.Error() }
+func (l *located) Unwrap() error { return l.err }
+
+// at says where an error is; nil stays nil.
+func at(location string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &located{field{location: location}, err}
+}
+
 // answer finds status and problem for an error, in the language.
 func (s *Server) answer(err error, lang string) v1.Problem {
-	status, code, params := http.StatusInternalServerError, "internal", []string(nil)
+	code, params, where := "internal", []string(nil), []field(nil)
 	for _, row := range table {
 		if errors.Is(err, row.kind) {
-			status, code = row.status, row.code
+			code = row.code
 			break
 		}
 	}
-	var fields []v1.FieldError
 	var rejection *domain.Rejection
 	var f *fault
+	var l *located
 	switch {
 	case errors.As(err, &rejection):
-		status, code, params = http.StatusConflict, rejection.Code, s.params(rejection, lang)
-		if unprocessable[code] {
-			status = http.StatusUnprocessableEntity
-		}
+		code, params = rejection.Code, s.params(rejection, lang)
 	case errors.As(err, &f):
-		code, params, fields = f.code, s.sized(f.params, lang), f.fields
+		code, params, where = f.code, s.sized(f.params, lang), f.fields
 	}
-	return v1.Problem{
-		Type: "urn:tizilim:problem:" + code, Code: code, Status: status, Errors: fields,
+	if errors.As(err, &l) {
+		where = []field{l.field}
+	}
+	p := v1.Problem{
+		Type: "urn:tizilim:problem:" + code, Code: code, Status: cmp.Or(statusOf[code], http.StatusInternalServerError),
 		Title:  s.texts.Text(lang, "problem."+code+".title", params...),
 		Detail: s.texts.Text(lang, "problem."+code+".detail", params...),
 	}
+	for _, f := range where {
+		message := p.Title
+		if f.key != "" {
+			message = s.texts.Text(lang, f.key, f.params...)
+		}
+		p.Errors = append(p.Errors, v1.FieldError{Location: f.location, Message: message})
+	}
+	return p
 }
 
 // sized are a fault's params, with a limit in bytes written for people.
@@ -122,9 +206,11 @@ func (s *Server) params(r *domain.Rejection, lang string) []string {
 		switch name {
 		case "action":
 			value = s.texts.Text(lang, "action."+value)
+		case "kind":
+			value = s.texts.Text(lang, "license."+value)
 		case "status":
 			value = s.texts.Text(lang, "license-status."+value)
-		case "until":
+		case "until", "issued":
 			value = s.texts.Day(lang, value)
 		case "accepted":
 			value = s.accepted(lang, value)
@@ -147,9 +233,16 @@ func (s *Server) accepted(lang, list string) string {
 // has the route's pattern and not the address, whose query may hold an IIN.
 func (s *Server) problem(ctx context.Context, err error) v1.Problem {
 	v := visitOf(ctx)
+	if rejection := (*domain.Rejection)(nil); v.write.key != "" && errors.As(err, &rejection) && !errors.As(err, new(*located)) && fieldOf[rejection.Code] != "" {
+		err = at(fieldOf[rejection.Code], err)
+	}
 	p := s.answer(err, v.lang)
+	level := slog.LevelError
+	if p.Code == "not-yet-visible" { // the reader only has to ask again
+		level = slog.LevelDebug
+	}
 	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
-		s.log.Error("request failed", "route", v.pattern, "status", p.Status, "code", p.Code, "err", err)
+		s.log.Log(ctx, level, "request failed", "route", v.pattern, "status", p.Status, "code", p.Code, "err", err)
 	}
 	return p
 }
@@ -181,7 +274,6 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func head(p v1.Problem, lang string) http.Header {
 	h := http.Header{}
 	h.Set("Content-Language", lang)
-	h.Set("Cache-Control", "no-store")
 	switch p.Status {
 	case http.StatusUnauthorized:
 		challenge := `Bearer realm="tizilim"`

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,15 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 )
 
-// Limits of a batch of events.
-const (
-	defaultEvents = 100
-	maxEvents     = 1000
-)
+// defaultEvents are in a batch where no limit is given.
+const defaultEvents = 100
 
 // heartbeat keeps a quiet feed's connection alive, and notices a client that has gone.
 const heartbeat = 15 * time.Second
@@ -43,39 +43,52 @@ func parsePlace(text string) (place, error) {
 		i, err2 = strconv.ParseUint(index, 10, 31)
 	}
 	if err1 != nil || err2 != nil {
-		return place{}, fail("position-invalid", fmt.Errorf("after %.40q: %w", text, domain.ErrInvalid))
+		return place{}, fail("sequence-invalid", fmt.Errorf("after %.40q: %w", text, domain.ErrInvalid))
 	}
 	return place{domain.Position(p), int(i)}, nil
 }
 
+type eventsInput struct {
+	After  string `query:"after" maxLength:"40" doc:"The sequence of the last event that one has; from the first event where absent"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Of a batch, 100 where absent; a stream has none"`
+	Accept string `header:"Accept" doc:"text/event-stream for a stream"`
+	Last   string `header:"Last-Event-ID" doc:"As after, for a stream; goes before it"`
+}
+
 // events is the open feed of everything that happened, as CloudEvents: a batch in JSON, or a stream of
 // server-sent events that catches up and then follows.
-func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	for name := range query {
-		if name != "after" && name != "limit" {
-			return &fault{code: "parameter-invalid", err: errUnprocessable, fields: []v1.FieldError{{Location: "query." + name, Message: "unknown query parameter"}}}
-		}
+func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	stream := strings.Contains(in.Accept, "text/event-stream")
+	if stream && in.Limit != 0 {
+		return nil, unfit("parameter-invalid", field{location: "query.limit", key: "field.stream-limit"})
 	}
-	text := query.Get("after")
-	stream := strings.Contains(r.Header.Get("Accept"), "text/event-stream")
-	if last := r.Header.Get("Last-Event-ID"); stream && last != "" {
-		text = last
+	text := in.After
+	if stream && in.Last != "" {
+		text = in.Last
 	}
 	after, err := parsePlace(text)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	head, err := s.cfg.Log.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("head of the log: %w", err)
+	}
+	if after.position > head {
+		return nil, fail("sequence-invalid", fmt.Errorf("after %s, the log ends at %d: %w", after, head, domain.ErrInvalid))
 	}
 	if stream {
-		return s.feed(w, r, after)
+		return s.stream(func(w http.ResponseWriter, r *http.Request) error { return s.feed(w, r, after) }), nil
 	}
-	limit := defaultEvents
-	if text := query.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxEvents {
-			return &fault{code: "parameter-invalid", err: errUnprocessable, fields: []v1.FieldError{{Location: "query.limit", Message: "expected 1 to 1000"}}}
-		}
+	batch, err := s.batch(ctx, after, head, cmp.Or(in.Limit, defaultEvents))
+	if err != nil {
+		return nil, err
 	}
-	return s.batch(w, r, after, limit)
+	return s.stream(func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "application/cloudevents-batch+json")
+		w.Header().Set(positionHeader, positionText(head))
+		return json.NewEncoder(w).Encode(batch)
+	}), nil
 }
 
 // start is the position to follow the log from so that the commit of the place comes once more: some
@@ -87,17 +100,13 @@ func (p place) start() domain.Position {
 	return p.position - 1
 }
 
-// batch answers with the events after a place that are there now.
-func (s *Server) batch(w http.ResponseWriter, r *http.Request, after place, limit int) error {
-	head, err := s.cfg.Log.Head(r.Context())
-	if err != nil {
-		return fmt.Errorf("head of the log: %w", err)
-	}
+// batch is the events after a place that are there now, up to the head.
+func (s *Server) batch(ctx context.Context, after place, head domain.Position, limit int) ([]v1.CloudEvent, error) {
 	batch := []v1.CloudEvent{}
 	if after.start() < head {
-		for c, err := range s.cfg.Log.Follow(r.Context(), after.start()) {
+		for c, err := range s.cfg.Log.Follow(ctx, after.start()) {
 			if err != nil {
-				return fmt.Errorf("read the log: %w", err)
+				return nil, fmt.Errorf("read the log: %w", err)
 			}
 			batch = append(batch, cloudEvents(c, after)...)
 			if c.Position >= head || len(batch) >= limit {
@@ -105,12 +114,10 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, after place, limi
 			}
 		}
 	}
-	if err := r.Context().Err(); err != nil {
-		return fmt.Errorf("read the log: %w", err)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
 	}
-	w.Header().Set("Content-Type", "application/cloudevents-batch+json")
-	w.Header().Set(positionHeader, positionText(head))
-	return json.NewEncoder(w).Encode(batch[:min(limit, len(batch))])
+	return batch[:min(limit, len(batch))], nil
 }
 
 // feed sends events as they come until the client goes or the server shuts down. A feed that breaks

@@ -24,3 +24,6 @@ var SafeCell = safeCell
 
 // DigitsCell is how CSV cells keep identifiers.
 var DigitsCell = digitsCell
+
+// Statuses are the codes of problems by their status.
+func Statuses() map[int][]string { return statuses }

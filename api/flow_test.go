@@ -116,7 +116,7 @@ func (w *world) lead(t *testing.T, who, service, channel, applicant string) v1.A
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	a := w.examined("company", "commodity-broker-license", company)
-	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "whim", Text: "x"}).want(422, "ground-unknown")
+	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Text: "x"}).want(422, "ground-unknown")
 	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified"}).want(422, "reasons-required")
 	a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "Талаптарға сай емес"}).want(200))
 	if a.Status != "refused" || a.Refusal.Stage != "decision" || a.Refusal.Signatory != "Name of head" || a.Step != nil {

@@ -44,12 +44,16 @@ func (s *Server) applicationHistory(ctx context.Context, in *ByID) (*historyRepl
 }
 
 func (s *Server) licenseHistory(ctx context.Context, in *ByNumber) (*historyReply, error) {
-	l, err := s.present(ctx, in.Number)
+	number, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.present(ctx, number)
 	if err != nil {
 		return nil, err
 	}
 	knows := visitOf(ctx).caller.knows(l.Licensor, l.Licensee.ID)
-	return s.history(ctx, domain.Stream{Category: domain.LicenseCategory, ID: in.Number}, knows)
+	return s.history(ctx, domain.Stream{Category: domain.LicenseCategory, ID: number}, knows)
 }
 
 func (s *Server) history(ctx context.Context, stream domain.Stream, knows bool) (*historyReply, error) {

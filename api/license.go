@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func cursorFault(cursor string, err error) error {
 
 // SearchInput is what the register is searched by; all that is given must hold.
 type SearchInput struct {
-	Number   string `query:"number" maxLength:"20" doc:"Number of a license or permit"`
+	Number   string `query:"number" maxLength:"40" doc:"Number of a license or permit"`
 	BIN      string `query:"bin" maxLength:"30" doc:"BIN of the holder"`
 	IIN      string `query:"iin" maxLength:"30" doc:"IIN of the holder"`
 	Q        string `query:"q" maxLength:"200" doc:"Words of the name or the activity; the last one may be a beginning"`
@@ -46,52 +47,80 @@ type licensesInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"20"`
 }
 
-// query makes the read model's query, with identifiers checked.
-func (in SearchInput) query(now time.Time) (licenses.Query, error) {
+// query makes the read model's query, with everything in it checked: what does not exist must not look
+// like what has no licenses.
+func (s *Server) query(in SearchInput) (licenses.Query, error) {
 	q := licenses.Query{
-		Number: in.Number, Text: in.Q, Service: in.Service, Licensor: in.Licensor, Status: license.Status(in.Status),
-		Today: string(calendar.DayOf(now)),
-	}
-	for _, number := range []struct {
-		kind ident.Kind
-		text string
-	}{{ident.BIN, in.BIN}, {ident.IIN, in.IIN}} {
-		if number.text == "" {
-			continue
-		}
-		id, err := ident.Parse(number.text)
-		if err != nil {
-			return q, err
-		}
-		if id.Kind() != number.kind || q.ID != "" && q.ID != id.String() {
-			return q, domain.Reject(ident.CodeKind, "the identifier is of the other kind, or two were given")
-		}
-		q.ID = id.String()
+		Text: in.Q, Service: in.Service, Licensor: in.Licensor, Status: license.Status(in.Status),
+		Today: s.orToday(""),
 	}
 	var err error
+	if q.ID, err = holder(in); err != nil {
+		return q, err
+	}
+	if in.Number != "" {
+		if q.Number, err = ident.Normalize(in.Number); err != nil {
+			return q, at("query.number", err)
+		}
+	}
+	if err := s.known(in.Service, in.Licensor); err != nil {
+		return q, err
+	}
 	q.AsOf, q.KnownAt, err = moments(in.AsOf, in.KnownAt)
 	return q, err
 }
 
-// moments reads the two axes of as-of. A day to be known at means its end: everything recorded on it
-// was known by then.
+// holder is the one identifier that is searched by, empty where none is.
+func holder(in SearchInput) (string, error) {
+	if in.BIN != "" && in.IIN != "" {
+		return "", unfit("one-identifier", field{location: "query.bin"}, field{location: "query.iin"})
+	}
+	text, kind := cmp.Or(in.BIN, in.IIN), ident.BIN
+	if in.IIN != "" {
+		kind = ident.IIN
+	}
+	if text == "" {
+		return "", nil
+	}
+	id, err := ident.Parse(text)
+	if err == nil && id.Kind() != kind {
+		err = domain.Reject("identifier-other-kind", "the identifier is of the other kind", "kind", string(id.Kind()), "parameter", string(id.Kind()))
+	}
+	return id.String(), at("query."+string(kind), err)
+}
+
+// known refuses services and licensors that there never were.
+func (s *Server) known(service, licensor string) error {
+	switch catalog := s.cfg.Rules.Catalog; {
+	case service != "" && !catalog.HasService(service):
+		return at("query.service", domain.Reject("service-unknown", "no such service", "service", service))
+	case licensor != "" && !catalog.HasLicensor(licensor):
+		return at("query.licensor", domain.Reject("licensor-unknown", "no such licensor"))
+	}
+	return nil
+}
+
+// moments reads the two axes of as-of.
 func moments(asOf, knownAt string) (string, time.Time, error) {
 	if asOf != "" {
-		if _, err := calendar.ParseDay(asOf); err != nil {
-			return "", time.Time{}, fail("day-invalid", err)
+		if _, err := queryDay("as_of", asOf); err != nil {
+			return "", time.Time{}, err
 		}
 	}
-	if knownAt == "" {
-		return asOf, time.Time{}, nil
-	}
-	if day, err := calendar.ParseDay(knownAt); err == nil {
-		return asOf, day.End().Add(-time.Microsecond), nil
-	}
-	known, err := time.Parse(time.RFC3339Nano, knownAt)
+	known, err := licenses.KnownAt(knownAt)
 	if err != nil {
-		return "", time.Time{}, fail("day-invalid", fmt.Errorf("known_at: %w", domain.ErrInvalid))
+		return "", known, at("query.known_at", fail("day-invalid", err))
 	}
 	return asOf, known, nil
+}
+
+// queryDay reads a day among the parameters.
+func queryDay(name, text string) (calendar.Day, error) {
+	day, err := calendar.ParseDay(text)
+	if err != nil {
+		return "", at("query."+name, fail("day-invalid", err))
+	}
+	return day, nil
 }
 
 type licensesReply struct {
@@ -100,7 +129,7 @@ type licensesReply struct {
 }
 
 func (s *Server) searchLicenses(ctx context.Context, in *licensesInput) (*licensesReply, error) {
-	q, err := in.query(s.cfg.Now())
+	q, err := s.query(in.SearchInput)
 	if err != nil {
 		return nil, err
 	}
@@ -120,16 +149,20 @@ func (s *Server) searchLicenses(ctx context.Context, in *licensesInput) (*licens
 // searchFault says which parameter a search was refused for.
 func searchFault(q licenses.Query, err error) error {
 	if errors.Is(err, domain.ErrInvalid) && q.Cursor == "" && q.Text != "" {
-		return &fault{code: "parameter-invalid", err: err, fields: []v1.FieldError{
-			{Location: "query.q", Message: "must have a letter or a digit"},
-		}}
+		return unfit("parameter-invalid", field{location: "query.q", key: "field.words"})
 	}
 	return cursorFault(q.Cursor, err)
 }
 
 // ByNumber names a license.
 type ByNumber struct {
-	Number string `path:"number" maxLength:"20" doc:"Number of the license or permit"`
+	Number string `path:"number" maxLength:"40" doc:"Number of the license or permit; small letters, spaces and hyphens will do"`
+}
+
+// number is the number in the path as it is written on the license.
+func (n ByNumber) number() (string, error) {
+	number, err := ident.Normalize(n.Number)
+	return number, at("path.number", err)
 }
 
 type licenseInput struct {
@@ -150,12 +183,16 @@ func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseRepl
 	if err != nil {
 		return nil, err
 	}
+	number, err := in.number()
+	if err != nil {
+		return nil, err
+	}
 	position := s.cfg.Licenses.Position()
 	var l licenses.License
 	if asOf == "" && known.IsZero() {
-		l, err = s.present(ctx, in.Number)
+		l, err = s.present(ctx, number)
 	} else {
-		l, err = s.cfg.Licenses.AsOf(ctx, in.Number, s.orToday(asOf), known)
+		l, err = s.cfg.Licenses.AsOf(ctx, number, s.orToday(asOf), known)
 	}
 	if err != nil {
 		return nil, err
@@ -184,7 +221,11 @@ func (s *Server) loadLicense(ctx context.Context, number string) (license.State,
 }
 
 // change gives a command to a license of the caller's licensor, and answers with the license.
-func (s *Server) change(ctx context.Context, number string, command license.Command) (*licenseReply, error) {
+func (s *Server) change(ctx context.Context, in ByNumber, command license.Command) (*licenseReply, error) {
+	number, err := in.number()
+	if err != nil {
+		return nil, err
+	}
 	state, err := s.loadLicense(ctx, number)
 	if err != nil {
 		return nil, err
@@ -219,7 +260,7 @@ type byNumberSuspend struct {
 
 func (s *Server) suspend(ctx context.Context, in *byNumberSuspend) (*licenseReply, error) {
 	b := in.Body
-	return s.change(ctx, in.Number, license.Suspend{At: s.cfg.Now(), From: b.From, Until: b.Until, Reason: b.Reason, Order: b.Order})
+	return s.change(ctx, in.ByNumber, license.Suspend{At: s.cfg.Now(), From: b.From, Until: b.Until, Reason: b.Reason, Order: b.Order})
 }
 
 type byNumberResume struct {
@@ -229,7 +270,7 @@ type byNumberResume struct {
 
 func (s *Server) resume(ctx context.Context, in *byNumberResume) (*licenseReply, error) {
 	b := in.Body
-	return s.change(ctx, in.Number, license.Resume{At: s.cfg.Now(), On: s.orToday(b.On), Reason: b.Reason, Order: b.Order})
+	return s.change(ctx, in.ByNumber, license.Resume{At: s.cfg.Now(), On: s.orToday(b.On), Reason: b.Reason, Order: b.Order})
 }
 
 type byNumberTerminate struct {
@@ -239,7 +280,7 @@ type byNumberTerminate struct {
 
 func (s *Server) terminate(ctx context.Context, in *byNumberTerminate) (*licenseReply, error) {
 	b := in.Body
-	return s.change(ctx, in.Number, license.Terminate{
+	return s.change(ctx, in.ByNumber, license.Terminate{
 		At: s.cfg.Now(), On: s.orToday(b.On), Ground: license.TerminationGround(b.Ground), Text: b.Text, Order: b.Order,
 	})
 }
@@ -260,7 +301,7 @@ type byNumberSite struct {
 // addSite enters a site. Its id derives from the command, so a repetition is the same site.
 func (s *Server) addSite(ctx context.Context, in *byNumberSite) (*licenseReply, error) {
 	id := uuid.NewSHA1(visitOf(ctx).write.command, []byte("site")).String()
-	return s.change(ctx, in.Number, license.AddSite{At: s.cfg.Now(), Site: license.Site{
+	return s.change(ctx, in.ByNumber, license.AddSite{At: s.cfg.Now(), Site: license.Site{
 		ID: id, Kind: in.Body.Kind, Name: in.Body.Name, Address: in.Body.Address,
 	}})
 }
@@ -272,7 +313,7 @@ type byNumberAndSite struct {
 }
 
 func (s *Server) removeSite(ctx context.Context, in *byNumberAndSite) (*licenseReply, error) {
-	return s.change(ctx, in.Number, license.RemoveSite{At: s.cfg.Now(), ID: in.ID, Reason: in.Reason})
+	return s.change(ctx, in.ByNumber, license.RemoveSite{At: s.cfg.Now(), ID: in.ID, Reason: in.Reason})
 }
 
 // wireLicense is the license as the caller may see it.
@@ -289,7 +330,7 @@ func wireLicense(l licenses.License, c caller) v1.License {
 	for _, site := range l.Sites {
 		out.Sites = append(out.Sites, v1.Site(site))
 	}
-	if p := l.Suspension; p != nil && ahead(l) {
+	if p := l.Stopped(); p != nil {
 		out.Suspension = &v1.Suspension{From: p.From, Until: p.Until, Reason: p.Reason, Order: p.Order}
 	}
 	if e := l.End; e != nil {
@@ -301,20 +342,12 @@ func wireLicense(l licenses.License, c caller) v1.License {
 	return out
 }
 
-// ahead reports whether the license is suspended, or will be.
-func ahead(l licenses.License) bool {
-	open := l.Status == license.StatusActive || l.Status == license.StatusSuspended
-	return open && l.Day <= l.Suspension.Until && (l.Resumption == nil || l.Day < l.Resumption.On)
-}
-
+// wireLicensee shows the holder; of a natural person only staff and the person see everything.
 func wireLicensee(l license.Licensee, knows bool) *v1.Licensee {
-	out := &v1.Licensee{ID: l.ID, Kind: string(ident.BIN), Name: l.Name, Address: l.Address}
-	id, err := ident.Parse(l.ID)
-	if err != nil || id.Kind() == ident.IIN {
-		out.Kind = string(ident.IIN)
-		if !knows {
-			out.ID, out.Address = id.Mask(), ""
-		}
+	masked, kind := ident.Masked(l.ID)
+	out := &v1.Licensee{ID: l.ID, Kind: string(kind), Name: l.Name, Address: l.Address}
+	if kind == ident.IIN && !knows {
+		out.ID, out.Address = masked, ""
 	}
 	return out
 }

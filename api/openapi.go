@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -49,32 +51,75 @@ func (s *Server) translate(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
+	lang := visitOf(ctx.Context()).lang
+	p := s.answer(humaFault(model), lang)
+	for name, values := range head(p, lang) {
+		ctx.SetHeader(name, values[0])
+	}
+	return &p, nil
+}
+
+func humaFault(model *huma.ErrorModel) error {
 	f := &fault{code: "form-invalid", err: errUnprocessable}
 	for _, e := range model.Errors {
-		f.fields = append(f.fields, v1.FieldError{Location: e.Location, Message: e.Message})
+		f.fields = append(f.fields, humaField(e))
 		if !strings.HasPrefix(e.Location, "body") {
 			f.code = "parameter-invalid"
 		}
 	}
 	switch {
-	case model.Status == http.StatusBadRequest && len(model.Errors) == 0:
-		f.code = "body-required"
-	case model.Status == http.StatusBadRequest:
-		f.code = "json-malformed"
+	case model.Status == http.StatusUnprocessableEntity:
 	case model.Status == http.StatusUnsupportedMediaType:
 		f.code = "media-type-unsupported"
 	case model.Status == http.StatusRequestEntityTooLarge:
-		f.code = "too-large"
+		f.code, f.params = "too-large", []string{"limit", strconv.Itoa(maxBody)}
 	case model.Status >= http.StatusInternalServerError:
 		f.code, f.fields = "internal", nil
+	case len(model.Errors) == 0:
+		f.code = "body-required"
+	default: // huma says in its own words where a decoder stopped; the problem's are enough
+		f.code, f.fields = "json-malformed", nil
 	}
-	lang := visitOf(ctx.Context()).lang
-	p := s.answer(f, lang)
-	p.Status = model.Status
-	for name, values := range head(p, lang) {
-		ctx.SetHeader(name, values[0])
+	return f
+}
+
+// humaTexts are the messages of huma's validation, in the words of package validation or of huma itself,
+// with the texts that say the same in three languages. What stands for (.*) is the text's parameter.
+var humaTexts = []struct {
+	message *regexp.Regexp
+	text    string
+}{
+	{regexp.MustCompile(`^unexpected property$`), "field.unexpected"},
+	{regexp.MustCompile(`^unknown query parameter$`), "field.unknown-parameter"},
+	{regexp.MustCompile(`^expected required property (.*) to be present$`), "field.required"},
+	{regexp.MustCompile(`^required .* parameter is missing$`), "field.parameter-required"},
+	{regexp.MustCompile(`^expected value to be one of "(.*)"$`), "field.one-of"},
+	{regexp.MustCompile(`^expected length >= (.*)$`), "field.too-short"},
+	{regexp.MustCompile(`^expected length <= (.*)$`), "field.too-long"},
+	{regexp.MustCompile(`^expected array length <= (.*)$`), "field.too-many"},
+	{regexp.MustCompile(`^expected number >= (.*)$`), "field.too-small"},
+	{regexp.MustCompile(`^expected number <= (.*)$`), "field.too-large"},
+	{regexp.MustCompile(`^expected string to match pattern (.*)$`), "field.pattern"},
+	{regexp.MustCompile(`^expected string$`), "field.string"},
+	{regexp.MustCompile(`^(expected number|invalid float)$`), "field.number"},
+	{regexp.MustCompile(`^(expected|invalid) integer$`), "field.integer"},
+	{regexp.MustCompile(`^(expected|invalid) boolean$`), "field.boolean"},
+	{regexp.MustCompile(`^expected array$`), "field.array"},
+	{regexp.MustCompile(`^expected object$`), "field.object"},
+}
+
+func humaField(e *huma.ErrorDetail) field {
+	for _, t := range humaTexts {
+		found := t.message.FindStringSubmatch(e.Message)
+		switch {
+		case found == nil:
+			continue
+		case len(found) > 1:
+			return field{e.Location, t.text, []string{"value", found[1]}}
+		}
+		return field{location: e.Location, key: t.text}
 	}
-	return &p, nil
+	return field{location: e.Location, key: "field.invalid"}
 }
 
 // refusal is a problem as an error that huma writes.
@@ -90,11 +135,14 @@ func (r *refusal) ContentType(string) string    { return "application/problem+js
 func (r *refusal) MarshalJSON() ([]byte, error) { return json.Marshal(r.Problem) }
 
 // operation registers a handler whose body, parameters and answer are described by its types.
-func operation[I, O any](s *Server, pattern, id, summary string, h func(context.Context, *I) (*O, error)) {
+func operation[I, O any](s *Server, pattern, id, summary string, h func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	s.patterns = append(s.patterns, pattern)
 	op := s.describe(pattern, id, summary)
 	op.MaxBodyBytes = maxBody + 1 // readBody has checked it; huma counts the limit itself as too large
 	op.BodyReadTimeout = -1       // the body has been read
+	for _, m := range more {
+		m(&op)
+	}
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
@@ -102,6 +150,21 @@ func operation[I, O any](s *Server, pattern, id, summary string, h func(context.
 		}
 		return out, nil
 	})
+}
+
+// answers describes the answer of an operation that writes it itself.
+func answers(r *huma.Response) func(*huma.Operation) {
+	return func(op *huma.Operation) { op.Responses["200"] = r }
+}
+
+// stream is an answer that a plain handler writes.
+func (s *Server) stream(h handler) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		if err := h(w, r); err != nil {
+			s.refuse(w, r, err)
+		}
+	}}
 }
 
 // describe is what all operations have in common, by their route.
@@ -152,7 +215,7 @@ func (s *Server) schema(v any) *huma.Schema {
 	return s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, "")
 }
 
-// file is the description of an answer that is not JSON of ours.
+// answerOf is the description of an answer that is not JSON of ours.
 func answerOf(description, media string, schema *huma.Schema) *huma.Response {
 	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{media: {Schema: schema}}}
 }
@@ -168,19 +231,11 @@ func (s *Server) described(pattern, id, summary string, h handler, status string
 	s.huma.OpenAPI().AddOperation(&op)
 }
 
-// path documents the parameters in the path of a plain handler.
+// pathParams documents the parameters in the path of a plain handler.
 func pathParams(names ...string) func(*huma.Operation) {
-	return params("path", true, names...)
-}
-
-func queryParams(names ...string) func(*huma.Operation) {
-	return params("query", false, names...)
-}
-
-func params(in string, required bool, names ...string) func(*huma.Operation) {
 	return func(op *huma.Operation) {
 		for _, name := range names {
-			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: in, Required: required, Schema: &huma.Schema{Type: "string"}})
+			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
 		}
 	}
 }

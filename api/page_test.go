@@ -88,16 +88,21 @@ func TestPages(t *testing.T) {
 	}
 	w.contains(w.page("/licenses/"+second+"?as_of=2026-12-25&known_at=2026-11-24", "en", 200), "in force", "State on 25 December 2026", "As the register knew it on 24 November 2026")
 	w.contains(w.page("/licenses/"+second+"?as_of=never", "en", 422), "A day is not valid")
-	w.contains(w.page("/licenses/"+second+"?as_of=2026-11-23", "en", 404), "Not found")
+	w.contains(w.page("/licenses/"+second+"?as_of=2026-11-23", "en", 404), "The license was not there yet", "24 November 2026", `<a href="/licenses/`+second+`">`, "Show the present state")
+	w.contains(w.page("/licenses/"+second[:2]+"-"+second[2:], "en", 200), "License "+second)
+	w.contains(w.page("/licenses/KZ46LIC00000001", "ru", 422), "В номере")
+	w.contains(w.page("/?q=kz46lic00000001", "ru", 422), `role="alert"`)
+	w.contains(w.page("/?status=good", "en", 422), "Unknown status")
+	w.page("/?service=none", "en", 422)
+	w.page("/deadlines?channel=fax", "en", 422)
 	w.contains(w.page("/licenses/99999999", "kk", 404), "Табылмады")
 	w.contains(w.page("/no/such/page", "ru", 404), "Не найдено")
 
 	w.contains(w.page("/deadlines", "en", 200), "1 step is past its deadline now", `<th scope="row">`)
 	w.contains(w.page("/deadlines?service=commodity-dealer-license&channel=portal", "ru", 200), "1 действие сейчас просрочено",
 		"Авторизация", "10–15 секунд", "Заполнение запроса", "overdue")
-	if body := w.page("/deadlines?service=none", "kk", 200); !strings.Contains(body, "Әзірге іс-қимылдар болған жоқ.") {
-		t.Errorf("deadlines of nothing:\n%s", body)
-	}
+	w.contains(w.page("/deadlines?service=none", "kk", 422), "Мұндай көрсетілетін қызмет жоқ", `<a href="/deadlines">`)
+	w.contains(w.page("/deadlines?service=casino-license&channel=center", "kk", 200), "Әзірге іс-қимылдар болған жоқ.")
 }
 
 // TestLanguageSwitch: ?lang= chooses and is remembered.

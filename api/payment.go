@@ -66,8 +66,11 @@ func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 		return bodyError(err, maxBody)
 	}
 	notice, err := s.cfg.PaymentNotice(r.Context(), r.Header, body)
-	if errors.Is(err, domain.ErrForbidden) || errors.Is(err, domain.ErrInvalid) {
+	switch {
+	case errors.Is(err, domain.ErrForbidden):
 		return fail("payment-notice-invalid", err)
+	case errors.Is(err, domain.ErrInvalid):
+		return fail("payment-notice-malformed", err)
 	}
 	if err != nil {
 		return err

@@ -70,9 +70,8 @@ func (s *Server) documentRoutes(at string) {
 func (s *Server) licenseRoutes() {
 	const at = "/api/v1/licenses/{number}"
 	operation(s, "GET /api/v1/licenses", "search-licenses", "Search the register, in the order of issue", s.searchLicenses)
-	s.described("GET /api/v1/licenses.csv", "search-licenses-csv", "The same search as one table for a spreadsheet, in the language asked for", s.searchCSV,
-		"200", answerOf("The table", "text/csv", &huma.Schema{Type: "string"}),
-		queryParams("number", "bin", "iin", "q", "service", "licensor", "status", "as_of", "known_at", "lang"))
+	operation(s, "GET /api/v1/licenses.csv", "search-licenses-csv", "The same search as one table, in people's words", s.searchCSV,
+		answers(answerOf("The table", "text/csv", &huma.Schema{Type: "string"})))
 	operation(s, "GET "+at, "get-license", "One license, also as of another day", s.getLicense)
 	operation(s, "GET "+at+"/history", "get-license-history", "What befell a license", s.licenseHistory)
 	operation(s, "POST "+at+"/suspension", "suspend-license", "Suspend a license", s.suspend)
@@ -86,10 +85,9 @@ func (s *Server) figureRoutes() {
 	operation(s, "GET /api/v1/deadlines", "list-deadlines", "How procedures keep to their deadlines, by service and channel", s.listDeadlines)
 	operation(s, "GET /api/v1/deadlines/steps", "list-deadline-steps", "The same by step, with durations", s.listDeadlineSteps)
 	operation(s, "GET /api/v1/deadlines/overdue", "list-overdue", "The applications behind their deadline", s.listOverdue)
-	s.described("GET /api/v1/events", "read-events",
+	operation(s, "GET /api/v1/events", "read-events",
 		"Everything that happened, from the first event: a batch of CloudEvents, or with Accept: text/event-stream a stream that goes on", s.events,
-		"200", answerOf("Events", "application/cloudevents-batch+json", &huma.Schema{Type: "array", Items: s.schema(v1.CloudEvent{})}),
-		queryParams("after", "limit"))
+		answers(answerOf("Events", "application/cloudevents-batch+json", &huma.Schema{Type: "array", Items: s.schema(v1.CloudEvent{})})))
 	s.plain("GET /openapi.json", s.serveSpec)
 	s.plain("GET /metrics", s.cfg.Metrics.serve)
 	s.plain("GET /livez", s.livez)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -145,15 +146,15 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit) (http.H
 	if v.caller, err = s.gate.admit(r, pattern); err != nil {
 		return nil, err
 	}
+	if err := plainQuery(r, v.page); err != nil {
+		return nil, err
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback {
 		if v.write, err = readWrite(w, r, pattern, v.caller); err != nil {
 			return nil, err
 		}
-	} else if err := s.await(r); err != nil {
+	} else if err := s.await(r, pattern); err != nil {
 		return nil, err
-	}
-	if !v.page {
-		w.Header().Set("Cache-Control", "no-store")
 	}
 	return s.mux, nil
 }
@@ -170,15 +171,46 @@ func unrouted(w http.ResponseWriter, r *http.Request, fallback http.Handler) err
 	return fmt.Errorf("no such address: %w", domain.ErrNotFound)
 }
 
-// await waits until the read models have what the reader has seen elsewhere.
-func (s *Server) await(r *http.Request) error {
+// plainQuery refuses a query to the API in which something cannot be read, or stands twice: which one was
+// meant nobody knows.
+func plainQuery(r *http.Request, page bool) error {
+	if page {
+		return nil
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return unfit("parameter-invalid")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return unfit("parameter-invalid", field{location: "query." + name, key: "field.twice"})
+		}
+	}
+	return nil
+}
+
+// operations are the routes that say how the server is: they never wait for it.
+var operations = map[string]bool{"GET /livez": true, "GET /readyz": true, "GET /metrics": true}
+
+// await waits until the read models have what the reader has seen elsewhere. What is not in the log at
+// all was seen nowhere, and is not waited for.
+func (s *Server) await(r *http.Request, pattern string) error {
 	value := r.Header.Get(positionHeader)
-	if value == "" {
+	if value == "" || operations[pattern] {
 		return nil
 	}
 	position, err := parsePosition(value)
 	if err != nil {
 		return err
+	}
+	if position > s.cfg.Follower.Head() {
+		head, err := s.cfg.Log.Head(r.Context())
+		if err != nil {
+			return fmt.Errorf("head of the log: %w", err)
+		}
+		if position > head {
+			return fail("position-invalid", fmt.Errorf("position %d, the log ends at %d: %w", position, head, domain.ErrInvalid))
+		}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Wait)
 	defer cancel()
@@ -197,8 +229,9 @@ func (s *Server) recovered(out *recorder, r *http.Request, p any) {
 }
 
 // secure sets the headers that every answer has. Pages are ours alone: no script, no frame, nothing
-// from elsewhere.
+// from elsewhere. Nothing is to be kept by anybody, but for what says so itself: files that do not change.
 func secure(h http.Header) {
+	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")

@@ -2,11 +2,9 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/tizilim/tizilim/api/v1"
-	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -30,7 +28,7 @@ type BySlug struct {
 func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error) {
 	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
-		return nil, fail("service-unknown", err)
+		return nil, fail("service-not-found", err)
 	}
 	return &serviceReply{Body: wireService(service)}, nil
 }
@@ -45,11 +43,11 @@ type procedureReply struct{ Body v1.Procedure }
 func (s *Server) getProcedure(_ context.Context, in *procedureInput) (*procedureReply, error) {
 	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
-		return nil, fail("service-unknown", err)
+		return nil, fail("service-not-found", err)
 	}
 	procedure, err := service.Procedure(regulation.Channel(in.Channel))
 	if err != nil {
-		return nil, fail("channel-unknown", fmt.Errorf("%w: %w", domain.ErrNotFound, err))
+		return nil, fail("procedure-not-found", err)
 	}
 	return &procedureReply{Body: wireProcedure(procedure)}, nil
 }

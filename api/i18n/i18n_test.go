@@ -168,20 +168,28 @@ func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
 				})
 			}
 		case *ast.CallExpr: // domain.Reject("code", …), fail("code", …)
-			if name := callee(n); (name == "Reject" || name == "fail" && file.Name.Name == "api") && len(n.Args) > 0 {
+			if name := callee(n); (name == "Reject" || (name == "fail" || name == "unfit") && file.Name.Name == "api") && len(n.Args) > 0 {
 				problem(n.Args[0])
 			}
 		case *ast.KeyValueExpr: // fault{code: "code"}
 			if key, ok := n.Key.(*ast.Ident); ok && key.Name == "code" {
 				problem(n.Value)
+			} else if ok && key.Name == "key" { // field{key: "field.text"}
+				if s, ok := literal(n.Value); ok {
+					add(s, n)
+				}
 			}
 		case *ast.AssignStmt: // f.code = "code"
 			if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && field.Sel.Name == "code" {
 				problem(n.Rhs[0])
 			}
-		case *ast.CompositeLit: // the error table: {kind, status, "code"}
-			if len(n.Elts) == 3 && n.Type == nil && file.Name.Name == "api" {
-				problem(n.Elts[2])
+		case *ast.CompositeLit: // the error table: {kind, "code"}
+			if len(n.Elts) == 2 && n.Type == nil && file.Name.Name == "api" {
+				if s, _ := literal(n.Elts[1]); strings.HasPrefix(s, "field.") { // {huma's message, "field.text"}
+					add(s, n)
+				} else {
+					problem(n.Elts[1])
+				}
 			}
 		case *ast.ValueSpec: // const X Type = "token"; const CodeX = "code"
 			for i, v := range n.Values {

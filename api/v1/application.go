@@ -8,7 +8,7 @@ type Opening struct {
 	Channel   string    `json:"channel" minLength:"1" maxLength:"20" doc:"portal, office or center"`
 	Request   string    `json:"request" enum:"issue,reissue,duplicate"`
 	Applicant Applicant `json:"applicant"`
-	License   string    `json:"license,omitempty" maxLength:"20" doc:"For reissue and duplicate: the number of the license"`
+	License   string    `json:"license,omitempty" maxLength:"40" doc:"For reissue and duplicate: the number of the license"`
 	Reason    string    `json:"reason,omitempty" enum:"name,address,reorganization,activity-name" doc:"For reissue"`
 }
 
@@ -83,8 +83,8 @@ type Decision struct {
 	Decision   string `json:"decision" enum:"approve,refuse"`
 	Order      string `json:"order,omitempty" maxLength:"200" doc:"The licensor's order the approval rests on"`
 	ValidUntil string `json:"valid_until,omitempty" maxLength:"10" doc:"Last day of the license; absent for no end"`
-	Holder     string `json:"holder,omitempty" maxLength:"12" doc:"Where another than the applicant holds the license concerned: that holder's IIN or BIN, to confirm it"`
-	Ground     string `json:"ground,omitempty" maxLength:"50" doc:"Ground of a refusal: activity-forbidden, fee-not-paid, not-qualified, not-agreed, court-decision, documents-incorrect"`
+	Holder     string `json:"holder,omitempty" maxLength:"30" doc:"Where another than the applicant holds the license concerned: that holder's IIN or BIN, to confirm it"`
+	Ground     string `json:"ground,omitempty" enum:"activity-forbidden,fee-not-paid,not-qualified,not-agreed,court-decision,documents-incorrect" doc:"Ground of a refusal"`
 	Text       string `json:"text,omitempty" maxLength:"4000" doc:"Wording of a refusal for the applicant"`
 	Signatory  string `json:"signatory,omitempty" maxLength:"300" doc:"The authorized person; the account's own name where absent"`
 }
@@ -96,7 +96,7 @@ type Withdrawal struct {
 
 // Delivery records that the applicant has the result.
 type Delivery struct {
-	To string `json:"to" maxLength:"20" doc:"cabinet, hand or center"`
+	To string `json:"to" enum:"cabinet,hand,center"`
 }
 
 // Rating answers the act's questionnaire: 1 not satisfied, 2 partly, 3 satisfied.
@@ -117,6 +117,7 @@ type Application struct {
 	Request   string  `json:"request,omitempty"`
 	Licensor  string  `json:"licensor,omitempty"`
 	License   string  `json:"license,omitempty" doc:"The license to be reissued or duplicated"`
+	Holder    string  `json:"holder,omitempty" doc:"IIN or BIN of who holds that license, where it is not the applicant"`
 	Reason    string  `json:"reason,omitempty"`
 	Applicant *Person `json:"applicant,omitempty"`
 

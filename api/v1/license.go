@@ -83,14 +83,14 @@ type Resume struct {
 // Terminate asks for the end of a license.
 type Terminate struct {
 	On     string `json:"on,omitempty" maxLength:"10" doc:"Today where absent"`
-	Ground string `json:"ground" maxLength:"50" doc:"expired, performed, revoked, liquidated, own-request or law-changed"`
+	Ground string `json:"ground" enum:"expired,performed,revoked,liquidated,own-request,law-changed"`
 	Text   string `json:"text,omitempty" maxLength:"4000"`
 	Order  string `json:"order,omitempty" maxLength:"200"`
 }
 
 // NewSite asks for a site to be entered.
 type NewSite struct {
-	Kind    string `json:"kind" maxLength:"20" doc:"branch, object or point"`
+	Kind    string `json:"kind" enum:"branch,object,point"`
 	Name    string `json:"name,omitempty" maxLength:"300"`
 	Address string `json:"address" maxLength:"500"`
 }

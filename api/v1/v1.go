@@ -23,5 +23,5 @@ type Problem struct {
 // FieldError is one field or parameter at fault.
 type FieldError struct {
 	Location string `json:"location" doc:"Path of the field, such as body.applicant.id"`
-	Message  string `json:"message" doc:"What is wrong with it, in English"`
+	Message  string `json:"message" doc:"What is wrong with it, in the caller's language"`
 }

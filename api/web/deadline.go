@@ -50,6 +50,9 @@ type Step struct {
 
 func (s *Site) deadlines(w http.ResponseWriter, r *http.Request) error {
 	in := r.URL.Query()
+	if err := s.known(in); err != nil {
+		return err
+	}
 	f := s.frame(r, "deadline")
 	page := DeadlinePage{Frame: f, Services: s.services(f, in.Get("service")), Channels: channels(f, in.Get("channel"))}
 	page.Title = f.T("deadlines.title")

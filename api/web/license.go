@@ -57,12 +57,16 @@ type Event struct {
 }
 
 func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
-	number, in := r.PathValue("number"), r.URL.Query()
+	in := r.URL.Query()
+	number, err := ident.Normalize(r.PathValue("number"))
+	if err != nil {
+		return err
+	}
 	asOf, known, err := moments(in)
 	if err != nil {
 		return err
 	}
-	l, err := s.find(r.Context(), number, asOf, known)
+	l, err := s.Licenses.AsOf(r.Context(), number, cmp.Or(asOf, string(calendar.DayOf(s.Now()))), known)
 	if err != nil {
 		return err
 	}
@@ -92,11 +96,6 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, "license", http.StatusOK, page)
 }
 
-// find is the license on the day, today unless one is given, as the register knew it.
-func (s *Site) find(ctx context.Context, number, asOf string, known time.Time) (licenses.License, error) {
-	return s.Licenses.AsOf(ctx, number, cmp.Or(asOf, string(calendar.DayOf(s.Now()))), known)
-}
-
 func kind(l licenses.License) string {
 	if l.Kind == "permit" {
 		return "permit"
@@ -104,8 +103,7 @@ func kind(l licenses.License) string {
 	return "license"
 }
 
-// moments reads the days of as-of from the address. What the register knew on a day is what it knew at
-// the end of it.
+// moments reads the days of as-of from the address.
 func moments(in url.Values) (asOf string, known time.Time, err error) {
 	if text := in.Get("as_of"); text != "" {
 		day, err := calendar.ParseDay(text)
@@ -114,19 +112,15 @@ func moments(in url.Values) (asOf string, known time.Time, err error) {
 		}
 		asOf = string(day)
 	}
-	if text := in.Get("known_at"); text != "" {
-		day, err := calendar.ParseDay(text)
-		if err != nil {
-			return "", known, invalidDay()
-		}
-		known = day.End().Add(-time.Microsecond)
+	if known, err = licenses.KnownAt(in.Get("known_at")); err != nil {
+		return "", known, invalidDay()
 	}
 	return asOf, known, nil
 }
 
 // facts are the lines about the license that it has something for.
 func facts(f Frame, l licenses.License) []Fact {
-	id, idKind := masked(l.Licensee.ID)
+	id, idKind := ident.Masked(l.Licensee.ID)
 	list := []Fact{
 		fact(f, "license.licensee", l.Licensee.Name),
 		fact(f, "license."+string(idKind), id),
@@ -161,7 +155,7 @@ func standing(f Frame, l licenses.License) (list []Fact) {
 	if l.Successor != "" {
 		list = append(list, link(f, "license.successor", l.Successor))
 	}
-	if p := l.Suspension; p != nil && ahead(l) {
+	if p := l.Stopped(); p != nil {
 		list = append(list, span(f, p), fact(f, "license.suspension-reason", p.Reason))
 	}
 	if e := l.End; e != nil {
@@ -169,12 +163,6 @@ func standing(f Frame, l licenses.License) (list []Fact) {
 			fact(f, "license.ended-ground", f.T("termination-ground."+string(e.Ground))))
 	}
 	return list
-}
-
-// ahead reports whether the license is suspended, or will be.
-func ahead(l licenses.License) bool {
-	open := l.Status == license.StatusActive || l.Status == license.StatusSuspended
-	return open && l.Day <= l.Suspension.Until && (l.Resumption == nil || l.Day < l.Resumption.On)
 }
 
 func fact(f Frame, key, value string) Fact { return Fact{Name: f.T(key), Value: Wording{Text: value}} }

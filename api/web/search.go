@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +70,9 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 		Today: string(calendar.DayOf(s.Now())),
 	}
 	status := http.StatusOK
+	if err := s.known(in); err != nil {
+		return err
+	}
 	if err := interpret(&q, page.Query); err != nil {
 		var rejection *domain.Rejection
 		if !errors.As(err, &rejection) {
@@ -155,7 +159,7 @@ func (t *totals) read(ctx context.Context, m *licenses.Model, day string, now ti
 
 var (
 	identifierLike = regexp.MustCompile(`^[0-9][0-9 -]{10,16}[0-9]$`)
-	numberLike     = regexp.MustCompile(`^([0-9]{8}|[Kk][Zz][0-9]{2}[A-Za-z]{3}[0-9]{8})$`)
+	numberLike     = regexp.MustCompile(`^([0-9]{8}|[Kk][Zz][0-9]{2}[A-Za-z]{3}[0-9]+)$`)
 )
 
 // interpret finds out what somebody searches by: twelve digits are an IIN or BIN, eight digits or KZ…
@@ -170,7 +174,9 @@ func interpret(q *licenses.Query, text string) error {
 		}
 		q.ID = id.String()
 	case numberLike.MatchString(compact):
-		q.Number = strings.ToUpper(compact)
+		number, err := ident.Normalize(compact)
+		q.Number = number
+		return err
 	default:
 		q.Text = text
 	}
@@ -178,21 +184,12 @@ func interpret(q *licenses.Query, text string) error {
 }
 
 func row(f Frame, l licenses.License) Row {
-	id, _ := masked(l.Licensee.ID)
+	id, _ := ident.Masked(l.Licensee.ID)
 	return Row{
 		Number: l.Number, URL: "/licenses/" + url.PathEscape(l.Number), Licensee: l.Licensee.Name, ID: id,
 		Activity: f.wording(l.Activity), Licensor: f.wording(l.LicensorTitle), IssuedOn: f.Day(l.IssuedOn),
 		Status: string(l.Status), Standing: f.T("license-status." + string(l.Status)),
 	}
-}
-
-// masked is an identifier as the public may see it, and its kind; what cannot be read is hidden.
-func masked(number string) (string, ident.Kind) {
-	id, err := ident.Parse(number)
-	if err != nil {
-		return "…", ident.IIN
-	}
-	return id.Mask(), id.Kind()
 }
 
 func (s *Site) services(f Frame, chosen string) []Option {
@@ -205,18 +202,35 @@ func (s *Site) services(f Frame, chosen string) []Option {
 
 func statuses(f Frame, chosen string) []Option {
 	options := []Option{{Value: "", Text: f.T("search.any-status"), Selected: chosen == ""}}
-	for _, status := range []license.Status{license.StatusActive, license.StatusSuspended, license.StatusReissued, license.StatusTerminated, license.StatusExpired} {
+	for _, status := range license.Statuses {
 		options = append(options, Option{string(status), f.T("license-status." + string(status)), string(status) == chosen})
 	}
 	return options
 }
 
+var allChannels = []regulation.Channel{regulation.Portal, regulation.Office, regulation.Center}
+
 func channels(f Frame, chosen string) []Option {
 	options := []Option{{Value: "", Text: f.T("deadlines.any-channel"), Selected: chosen == ""}}
-	for _, c := range []regulation.Channel{regulation.Portal, regulation.Office, regulation.Center} {
+	for _, c := range allChannels {
 		options = append(options, Option{string(c), f.T("channel." + string(c)), string(c) == chosen})
 	}
 	return options
+}
+
+// known refuses an address with a choice that no form of ours offers: what does not exist must not look
+// like what has nothing.
+func (s *Site) known(in url.Values) error {
+	service, channel, status := in.Get("service"), regulation.Channel(in.Get("channel")), license.Status(in.Get("status"))
+	switch {
+	case service != "" && !s.Catalog.HasService(service):
+		return domain.Reject("service-unknown", "no such service", "service", service)
+	case channel != "" && !slices.Contains(allChannels, channel):
+		return domain.Reject("channel-unknown", "no such channel", "channel", string(channel))
+	case status != "" && !slices.Contains(license.Statuses, status):
+		return domain.Reject("status-unknown", "no such status")
+	}
+	return nil
 }
 
 // with is the query with one value set, or taken away where it is empty.

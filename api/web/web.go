@@ -151,12 +151,8 @@ func (f Frame) Day(day string) string { return f.site.Texts.Day(f.Lang, day) }
 
 // wording is a text of an act in the page's language, in another one where it has none.
 func (f Frame) wording(t regulation.Text) Wording {
-	for _, lang := range []string{f.Lang, "ru", "kk", "en"} {
-		if t[lang] != "" {
-			return Wording{Text: t[lang], Lang: lang, Other: lang != f.Lang}
-		}
-	}
-	return Wording{}
+	text, lang := t.Wording(f.Lang)
+	return Wording{Text: text, Lang: lang, Other: text != "" && lang != f.Lang}
 }
 
 // Wording is a text with its language, which a page has to say where it is not the page's own.
