@@ -22,9 +22,9 @@ import (
 // replayCmd prints a history, folded event by event.
 type replayCmd struct {
 	Of     string `arg:"" name:"license-or-application" help:"Number of a license or permit, or id or registration number of an application."`
-	At     string `placeholder:"DATE" help:"Only what had happened by the end of that day (YYYY-MM-DD, in Asia/Almaty), or by an instant (RFC 3339)."`
-	Format string `enum:"text,json" default:"text" help:"text or json."`
-	URL    string `placeholder:"URL" help:"Ask the registry at this address instead of reading the data folder."`
+	At     string `placeholder:"DATE" env:"-" help:"Only what had happened by the end of that day (YYYY-MM-DD, in Asia/Almaty), or by an instant (RFC 3339)."`
+	Format string `enum:"text,json" default:"text" env:"-" help:"text or json."`
+	URL    string `placeholder:"URL" env:"-" help:"Ask the registry at this address instead of reading the data folder."`
 	Token  string `placeholder:"TOKEN" help:"Bearer token of an employee's account, for --url: without one the events come without their data, and so without states."`
 	dataFlag
 }
@@ -111,15 +111,19 @@ func replay(ctx context.Context, src *source, of string, until time.Time) (*stor
 	return tell(src, stream, records, until)
 }
 
-// resolve finds the stream that an argument names.
+// resolve finds the stream that an argument names, a number as people write it or an id.
 func resolve(ctx context.Context, src *source, of string) (domain.Stream, error) {
 	if id, err := uuid.Parse(of); err == nil {
 		return domain.NewStream(domain.ApplicationCategory, id.String())
 	}
-	if class, n, err := ident.ParsePermitNumber(of); err == nil && class == "APP" {
+	number, err := ident.Normalize(of)
+	if err != nil {
+		return domain.Stream{}, err
+	}
+	if class, n, err := ident.ParsePermitNumber(number); err == nil && class == "APP" {
 		return registered(ctx, src, n)
 	}
-	return domain.NewStream(domain.LicenseCategory, of)
+	return domain.NewStream(domain.LicenseCategory, number)
 }
 
 // registered is the application that the registration number was assigned to: the number is the

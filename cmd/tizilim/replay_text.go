@@ -31,7 +31,7 @@ func applicationState(s application.State) map[string]any {
 		m["step"] = fmt.Sprintf("%d %s (%s)", s.Step, s.Action, s.Role)
 	}
 	if s.Due != nil {
-		m["due"] = local(*s.Due)
+		m["due"] = due(*s.Due)
 	}
 	switch {
 	case s.Payment != nil:
@@ -84,7 +84,7 @@ func withoutEmpty(m map[string]any) map[string]any {
 // print writes the story for people: one block for each event, then the state at the end.
 func (h *story) print(out io.Writer) error {
 	w := &strings.Builder{}
-	fmt.Fprintf(w, "%s · as of %s · from %s\n", h.Of, h.AsOf, h.Source)
+	fmt.Fprintf(w, "%s · as of %s · from %s · times of %s\n", h.Of, h.AsOf, h.Source, calendar.Zone)
 	before := map[domain.Stream]map[string]any{}
 	for i, one := range h.Events {
 		fmt.Fprintf(w, "\n%2d  %s  %s  %s version %d, position %d\n", i+1, local(one.Time), one.Type, one.Stream, one.Version, one.Position)
@@ -135,7 +135,7 @@ func steps(p application.Progress, after map[string]any) string {
 	if e := p.Enters; e != nil {
 		part := fmt.Sprintf("enters %d %s", e.Step, e.Action)
 		if e.Due != nil {
-			part += ", due " + local(*e.Due)
+			part += ", due " + due(*e.Due).String()
 		}
 		parts = append(parts, part)
 	}
@@ -173,6 +173,21 @@ func changes(before, after map[string]any) string {
 
 // local is an instant in the licensor's time.
 func local(t time.Time) string { return t.In(calendar.Zone).Format("2006-01-02 15:04:05") }
+
+// due is an instant until which something has to be done. A term in working days ends with its last day,
+// which is the first instant of the next one: nobody would take that for the day before.
+type due time.Time
+
+func (d due) String() string {
+	t := time.Time(d).In(calendar.Zone)
+	if day := calendar.DayOf(t); day.Start().Equal(t) {
+		return "by the end of " + t.Add(-time.Nanosecond).Format("2 Jan 2006")
+	}
+	return local(t)
+}
+
+// MarshalText is the instant itself, for programs.
+func (d due) MarshalText() ([]byte, error) { return time.Time(d).In(calendar.Zone).MarshalText() }
 
 // MarshalJSON puts the event's place and time in the licensor's time beside the record.
 func (t told) MarshalJSON() ([]byte, error) {
