@@ -23,9 +23,9 @@ type benchCmd struct {
 
 // benchAppend appends to a store of its own and removes it.
 type benchAppend struct {
-	Callers int           `default:"64" help:"How many callers append at once, each to streams of its own."`
-	For     time.Duration `default:"5s" help:"How long."`
-	Dir     string        `placeholder:"DIR" type:"existingdir" help:"Folder on the disk to measure; a new one is made in it and removed. The system's folder for temporary files where left out."`
+	Callers int           `default:"64" env:"-" help:"How many callers append at once, each to streams of its own."`
+	For     time.Duration `default:"5s" env:"-" help:"How long."`
+	Dir     string        `placeholder:"DIR" env:"-" type:"existingdir" help:"Folder on the disk to measure; a new one is made in it and removed. The system's folder for temporary files where left out."`
 }
 
 // Run measures and prints.

@@ -23,8 +23,8 @@ type calendarCmd struct {
 
 // calendarFlags are of every command about the calendar.
 type calendarFlags struct {
-	Lang      string `default:"en" enum:"en,ru,kk" help:"Language: en, ru or kk."`
-	Calendars string `placeholder:"DIR" type:"existingdir" help:"Folder with further versions of the calendar (*.yaml), which follow the newest one."`
+	Lang      string `default:"en" enum:"en,ru,kk" env:"-" help:"Language: en, ru or kk."`
+	Calendars string `placeholder:"DIR" type:"existingdir" env:"-" help:"Folder with further versions of the calendar (*.yaml), which follow the newest one."`
 }
 
 // open reads and checks the calendars. What is wrong with one is told with file, line and reason.

@@ -9,7 +9,8 @@
 //	tizilim bench         what this machine gives
 //
 // Read main.go (the command line), then wire.go (how the parts are put together), then a command's
-// own file. Every flag is also an environment variable: --data is TIZILIM_DATA.
+// own file. The settings of a server are also environment variables: --data is TIZILIM_DATA. What is
+// asked of one command alone is not.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -48,6 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Name("tizilim"),
 		kong.Description("An event-sourced licensing registry."),
 		kong.DefaultEnvars("TIZILIM"),
+		kong.ValueFormatter(withDefault),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -70,6 +73,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// withDefault tells of a flag what holds without it, which its placeholder would hide.
+func withDefault(v *kong.Value) string {
+	text := kong.DefaultHelpValueFormatter(v)
+	if !v.HasDefault || v.Flag == nil || v.Flag.PlaceHolder == "" {
+		return text
+	}
+	if help, env, found := strings.Cut(text, " ($"); found {
+		return help + " (default " + v.Default + ", $" + env
+	}
+	return strings.TrimSuffix(text, ".") + " (default " + v.Default + ")."
 }
 
 // dataFlag is where a command finds the registry's data.

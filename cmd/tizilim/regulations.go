@@ -39,7 +39,7 @@ func (f actsFlag) load() (*regulation.Catalog, error) {
 }
 
 type langFlag struct {
-	Lang string `default:"en" enum:"en,ru,kk" help:"Language of the headings, and of the texts where the act has them: en, ru or kk."`
+	Lang string `default:"en" enum:"en,ru,kk" env:"-" help:"Language of the headings, and of the texts where the act has them: en, ru or kk."`
 }
 
 type regulationsList struct {
@@ -99,7 +99,7 @@ func channels(s *regulation.Service) []string {
 }
 
 type regulationsExport struct {
-	Format string `enum:"json" default:"json" help:"json."`
+	Format string `enum:"json" default:"json" env:"-" help:"json."`
 	actsFlag
 }
 
