@@ -96,7 +96,8 @@ func TestDemoRefusesWhatIsNoIdentifier(t *testing.T) {
 		"/persons/120540001238":       http.StatusBadRequest, // a BIN
 		"/organizations/850312300121": http.StatusBadRequest,
 		"/organizations/x":            http.StatusBadRequest,
-		"/":                           http.StatusNotFound,
+		"/":                           http.StatusOK, // says what it is
+		"/nothing":                    http.StatusNotFound,
 	} {
 		resp, err := http.Get(server.URL + path)
 		if err != nil {

@@ -27,9 +27,11 @@ type process struct {
 	url    string
 	signer string
 	tokens map[string]string
-	lines  chan string // of its output; closed at its end
-	errors *bytes.Buffer
-	writes int
+	// services are the addresses of the stand-ins, as printed.
+	services []string
+	lines    chan string // of its output; closed at its end
+	errors   *bytes.Buffer
+	writes   int
 }
 
 // startDemo starts a demo on any free port and does not wait for it.
@@ -68,8 +70,11 @@ func (p *process) greeted(data string) *process {
 		switch {
 		case strings.Contains(line, "Register and deadlines"):
 			p.url = strings.TrimSuffix(words[3], "/")
-		case strings.Contains(line, "Demo signer"):
-			p.signer = strings.TrimSuffix(words[2], "/")
+		case strings.HasPrefix(line, "  Demo "):
+			p.services = append(p.services, words[len(words)-1])
+			if words[1] == "signer" {
+				p.signer = strings.TrimSuffix(words[2], "/")
+			}
 		case strings.Contains(line, "Start again with the same command"):
 			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
 			return p
@@ -170,6 +175,15 @@ func send(t *testing.T, req *http.Request, status int) []byte {
 func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	p := startDemo(t, data).greeted(data)
+	for _, service := range p.services {
+		about, err := http.NewRequestWithContext(t.Context(), http.MethodGet, service, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := send(t, about, 200); !bytes.HasPrefix(text, []byte("Demo ")) {
+			t.Errorf("%s says %s", service, text)
+		}
+	}
 	number := p.issue("120540001238")
 	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
 	if before.Status != "active" || before.Licensee.ID != "120540001238" {

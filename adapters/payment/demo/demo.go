@@ -89,6 +89,7 @@ func Open(config Config) (*Gateway, error) {
 	}
 	g := &Gateway{config: config, mux: http.NewServeMux(), journal: j, orders: orders, byApplication: map[string]string{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.mux.HandleFunc("GET /{$}", about)
 	g.mux.HandleFunc("POST /orders", g.create)
 	g.mux.HandleFunc("GET /orders/{id}", g.show)
 	g.mux.HandleFunc("GET /pay/{id}", g.page)
@@ -100,6 +101,19 @@ func Open(config Config) (*Gateway, error) {
 		}
 	}
 	return g, nil
+}
+
+// about says what this is to whoever comes here with a browser.
+func about(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprint(w, `Demo payment gateway. No money moves.
+
+The registry orders a payment here by itself and gives the applicant the address of its page, where it
+is paid or declined. Orders are not listed here: whoever has the address of one may pay it.
+
+GET /pay/ORDER     the page
+POST /pay/ORDER    outcome=paid or outcome=failed, as a script does it
+`)
 }
 
 // Close stops posting notices and closes the journal. The next Open goes on.

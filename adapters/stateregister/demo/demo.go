@@ -30,9 +30,32 @@ const (
 // Handler serves the registers.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", about)
 	mux.HandleFunc("GET /persons/{id}", answer(ident.IIN))
 	mux.HandleFunc("GET /organizations/{id}", answer(ident.BIN))
 	return mux
+}
+
+// about says what this is to whoever comes here with a browser.
+func about(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, `Demo state registers of persons and organizations. Everybody in them is made up.
+
+GET /persons/IIN          such as /persons/%s
+GET /organizations/BIN    such as /organizations/%s
+
+An identifier whose tenth and eleventh digits are 99 is unknown to them; at 98 they do not answer.
+`, known(ident.IIN), known(ident.BIN))
+}
+
+// known is the first identifier of the kind in the table.
+func known(kind ident.Kind) string {
+	for _, e := range Known {
+		if id, err := ident.Parse(e.ID); err == nil && id.Kind() == kind {
+			return e.ID
+		}
+	}
+	return ""
 }
 
 func answer(kind ident.Kind) http.HandlerFunc {

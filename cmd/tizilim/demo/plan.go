@@ -98,14 +98,23 @@ func Plan(catalog *regulation.Catalog, cal *calendar.Calendar, world World, base
 	return p.moves
 }
 
+// subactivities are those that a license of the service can be for part of. The other services have none.
+var subactivities = map[string][]string{
+	"import-export-license":             {"экспорт", "импорт"},
+	"investigated-goods-import-license": {"импорт"},
+	"import-permit":                     {"импорт"},
+	"trunk-pipeline-license":            {"транспортировка нефти", "транспортировка газа"},
+	"scrap-metal-license":               {"лом цветных металлов", "лом черных металлов"},
+}
+
 // sample begins an application to issue a license.
 func (p *planner) sample(proc *regulation.Procedure, what string, i int) *Sample {
 	s := &Sample{
 		Name:      fmt.Sprintf("%s/%s/%s", proc.Service.Slug, proc.Channel, what),
 		Procedure: proc, Request: regulation.Issue, Applicant: p.world.applicant(proc.Service, i),
 	}
-	if i%3 == 1 {
-		s.Subactivities = []string{"экспорт", "импорт"}
+	if of := subactivities[proc.Service.Slug]; i%3 == 1 {
+		s.Subactivities = of
 	}
 	if i%4 == 2 {
 		s.Site = "Алматы қ., Демо даңғылы, 10, 2-кеңсе"

@@ -327,3 +327,24 @@ func TestWriteBeginning(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a license is for has to be what the service licenses.
+func TestSubactivitiesAreTheServices(t *testing.T) {
+	f := newFixture(t, memstore.New())
+	with := map[string]bool{}
+	for _, m := range f.plan {
+		slug := m.Sample.Procedure.Service.Slug
+		with[slug] = with[slug] || len(m.Sample.Subactivities) > 0
+		if slices.Contains(m.Sample.Subactivities, "экспорт") && slug != "import-export-license" {
+			t.Errorf("%s is for exports", m.Sample.Name)
+		}
+	}
+	for _, slug := range []string{"casino-license", "slot-hall-license", "totalizator-license", "bookmaker-license"} {
+		if with[slug] {
+			t.Errorf("%s has subactivities", slug)
+		}
+	}
+	if !with["import-export-license"] {
+		t.Error("no license for exports and imports")
+	}
+}

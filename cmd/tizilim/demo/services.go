@@ -128,8 +128,17 @@ const maxContent = 1 << 20
 // signing software does on their own machine. Its answer is the body that the registry wants.
 //
 //	POST /sign?as=IIN-or-BIN
+//
+// GET / says so.
 func signer(keys *signature.Demo) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprint(w, `Demo signer. It signs for everybody, so what it signs proves nothing.
+
+POST /sign?as=IIN-or-BIN    signs the body; the answer is what the registry wants as a signature
+`)
+	})
 	mux.HandleFunc("POST /sign", func(w http.ResponseWriter, r *http.Request) {
 		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxContent))
 		if err != nil {
