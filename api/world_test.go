@@ -163,6 +163,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		History: must(history.Open(dir)), Blobs: must(blobstore.Open(t.TempDir())), Verifier: verifier{w},
 		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
 	}
+	cfg.History.Events = w.store
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{

@@ -74,6 +74,7 @@ func newRegistry(ctx context.Context, f *folder, rules application.Rules, world 
 	if err := r.openModels(f.read()); err != nil {
 		return r, err
 	}
+	r.history.Events = r.store
 
 	r.numbering = &reactor.Numbering{
 		Store: r.store, Assigned: r.numbers, Now: world.now,

@@ -1,12 +1,13 @@
-// Package history is the read model of what befell one thing, event by event, for people and auditors,
-// and of how licenses descend from each other and from applications. It keeps whole events and takes
-// every one, also those of categories that nobody else knows.
+// Package history tells what befell one thing, event by event, for people and auditors, and how licenses
+// descend from each other and from applications. The events are the store's own, kept nowhere else; the
+// read model holds the descent.
 package history
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 
 	"zombiezen.com/go/sqlite"
@@ -20,7 +21,7 @@ import (
 // Licenses are as their events link them.
 var schema = projections.Schema{
 	Name: "history", Number: 1,
-	Tables: projections.RecordTables + `
+	Tables: `
 		CREATE TABLE IF NOT EXISTS licenses (
 			number TEXT PRIMARY KEY, issued_on TEXT NOT NULL, reason TEXT NOT NULL, predecessor TEXT NOT NULL,
 			successor TEXT NOT NULL, application TEXT NOT NULL) WITHOUT ROWID;
@@ -34,7 +35,14 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
-	records projections.Records // used by Apply only
+	// Events is where the events of a stream are read: the store, or a read model that has them. It is
+	// set before Of is used.
+	Events Events
+}
+
+// Events reads streams as domain.EventStore does.
+type Events interface {
+	Read(ctx context.Context, stream domain.Stream, from uint64) iter.Seq2[domain.Record, error]
 }
 
 // Entry is one event of a history.
@@ -67,17 +75,12 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	err := m.Update(ctx, commits, func(conn *sqlite.Conn, r domain.Record) error {
-		if err := m.records.Put(conn, r); err != nil {
-			return err
-		}
+	return m.Update(ctx, commits, func(conn *sqlite.Conn, r domain.Record) error {
 		if r.Stream.Category == domain.LicenseCategory {
 			return link(conn, r)
 		}
 		return nil
-	}, m.records.Flush)
-	m.records.Done(err)
-	return err
+	}, nil)
 }
 
 // link notes how a license is linked to others and to applications.
@@ -97,28 +100,23 @@ func link(conn *sqlite.Conn, r domain.Record) error {
 	return nil
 }
 
-// Of is the history of a stream in order, domain.ErrNotFound where it has no events.
-func (m *Model) Of(ctx context.Context, s domain.Stream) ([]Entry, error) {
-	var records []domain.Record
-	err := m.View(ctx, func(conn *sqlite.Conn) (err error) {
-		records, _, err = projections.ReadRecords(conn, s, 1, 1<<30)
-		return err
-	})
-	if err == nil && len(records) == 0 {
-		err = domain.ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("history of %s: %w", s, err)
-	}
-	entries := make([]Entry, len(records))
-	for i, r := range records {
-		entries[i].Record = r
-		if s.Category != domain.ApplicationCategory {
-			continue
+// Of is the history of a stream in order, as the store has it at the time of the call;
+// domain.ErrNotFound where it has no events.
+func (m *Model) Of(ctx context.Context, s domain.Stream) (entries []Entry, err error) {
+	for r, err := range m.Events.Read(ctx, s, 1) {
+		if err != nil {
+			return nil, fmt.Errorf("history of %s: %w", s, err)
 		}
-		if err := json.Unmarshal(r.Data, &entries[i].Progress); err != nil {
-			return nil, fmt.Errorf("history of %s: version %d: %w: %w", s, r.Version, domain.ErrDamaged, err)
+		e := Entry{Record: r}
+		if s.Category == domain.ApplicationCategory {
+			if err := json.Unmarshal(r.Data, &e.Progress); err != nil {
+				return nil, fmt.Errorf("history of %s: version %d: %w: %w", s, r.Version, domain.ErrDamaged, err)
+			}
 		}
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("history of %s: %w", s, domain.ErrNotFound)
 	}
 	return entries, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/sample"
+	"github.com/tizilim/tizilim/projections/streams"
 )
 
 func open(t *testing.T, commits []domain.Commit) *history.Model {
@@ -25,9 +26,19 @@ func open(t *testing.T, commits []domain.Commit) *history.Model {
 			t.Error(err)
 		}
 	})
-	if err := m.Apply(t.Context(), commits); err != nil {
+	events, err := streams.Open(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := events.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := errors.Join(m.Apply(t.Context(), commits), events.Apply(t.Context(), commits)); err != nil {
+		t.Fatal(err)
+	}
+	m.Events = events
 	return m
 }
 
