@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -91,12 +92,22 @@ func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logg
 	if err := feedAll(ctx, log, logger, ps); err != nil {
 		return err
 	}
-	for _, m := range models {
-		if err := m.Finish(ctx); err != nil {
-			return fmt.Errorf("finish %s: %w", m.Name(), err)
-		}
+	return finishAll(ctx, models)
+}
+
+// finishAll finishes all at the same time: each is a file of its own.
+func finishAll(ctx context.Context, models []Model) error {
+	errs := make([]error, len(models))
+	var tasks sync.WaitGroup
+	for i, m := range models {
+		tasks.Go(func() {
+			if err := m.Finish(ctx); err != nil {
+				errs[i] = fmt.Errorf("finish %s: %w", m.Name(), err)
+			}
+		})
 	}
-	return nil
+	tasks.Wait()
+	return errors.Join(errs...)
 }
 
 // feedAll brings all to the log's head, and once more to what its head was then.

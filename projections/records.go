@@ -23,18 +23,21 @@ const RecordTables = `
 // recordBits of a record's key are its version.
 const recordBits = 24
 
-// Records keep whole events by stream, for the models that need them: all of them, also those that
-// nobody understands. It is used inside Update only.
+// Records keep whole events by stream: all of them, also those that nobody understands. It is used
+// inside Update only.
 type Records struct {
 	streams map[domain.Stream]*stream // written lately
 	changed []*stream
+	last    int64 // the highest number of a stream, 0 where it is not known
 	buf     []byte
 }
 
 // stream is a stream's number and head version.
 type stream struct {
+	name    domain.Stream
 	id      int64
 	version uint64
+	fresh   bool // not in the file yet
 	changed bool
 }
 
@@ -51,10 +54,10 @@ func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
 		return fmt.Errorf("version %d follows version %d: %w", r.Version, s.version, domain.ErrDamaged)
 	}
 	if s.id == 0 {
-		if err := Exec(conn, "INSERT INTO streams (category, name, version) VALUES (?, ?, 0)", r.Stream.Category, r.Stream.ID); err != nil {
+		if s.id, err = b.number(conn); err != nil {
 			return err
 		}
-		s.id = conn.LastInsertRowID()
+		s.fresh = true
 	}
 	s.version = r.Version
 	if !s.changed {
@@ -63,6 +66,20 @@ func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
 	}
 	b.buf = appendHead(b.buf[:0], r.Event)
 	return Exec(conn, "INSERT INTO records VALUES (?, ?, ?, ?)", s.id<<recordBits|int64(r.Version), r.Position, b.buf, []byte(r.Data))
+}
+
+// number is the next stream's.
+func (b *Records) number(conn *sqlite.Conn) (int64, error) {
+	if b.last == 0 {
+		if err := Query(conn, "SELECT ifnull(max(id), 0) FROM streams", func(stmt *sqlite.Stmt) error {
+			b.last = stmt.ColumnInt64(0)
+			return nil
+		}); err != nil {
+			return 0, err
+		}
+	}
+	b.last++
+	return b.last, nil
 }
 
 func (b *Records) stream(conn *sqlite.Conn, name domain.Stream) (*stream, error) {
@@ -81,6 +98,7 @@ func (b *Records) stream(conn *sqlite.Conn, name domain.Stream) (*stream, error)
 }
 
 func findStream(conn *sqlite.Conn, name domain.Stream) (s stream, err error) {
+	s.name = name
 	err = Query(conn, "SELECT id, version FROM streams WHERE name = ? AND category = ?", func(stmt *sqlite.Stmt) error {
 		s.id, s.version = stmt.ColumnInt64(0), uint64(stmt.ColumnInt64(1))
 		return nil
@@ -91,12 +109,19 @@ func findStream(conn *sqlite.Conn, name domain.Stream) (s stream, err error) {
 // Flush ends a transaction's records.
 func (b *Records) Flush(conn *sqlite.Conn) error {
 	for _, s := range b.changed {
-		s.changed = false
-		if err := Exec(conn, "UPDATE streams SET version = ? WHERE id = ?", s.version, s.id); err != nil {
+		if err := s.store(conn); err != nil {
 			return err
 		}
+		s.fresh, s.changed = false, false
 	}
 	return nil
+}
+
+func (s *stream) store(conn *sqlite.Conn) error {
+	if s.fresh {
+		return Exec(conn, "INSERT INTO streams VALUES (?, ?, ?, ?)", s.id, s.name.Category, s.name.ID, s.version)
+	}
+	return Exec(conn, "UPDATE streams SET version = ? WHERE id = ?", s.version, s.id)
 }
 
 // Done is told how the transaction ended.
@@ -104,6 +129,7 @@ func (b *Records) Done(err error) {
 	b.changed = b.changed[:0]
 	if err != nil || len(b.streams) > keptStreams {
 		clear(b.streams)
+		b.last = 0
 	}
 }
 
