@@ -34,8 +34,8 @@ type rebuildCmd struct {
 // Help says when one needs it.
 func (rebuildCmd) Help() string {
 	return `Read models follow from the event log and are kept up to date by themselves; nobody has to rebuild them but
-after damage to a file. The server has to be stopped. Each model is built beside the old one, checked,
-and put in its place by one rename; an interrupted rebuild changes nothing.`
+after damage to a file. The server has to be stopped, so the register cannot be searched meanwhile. Each model
+is built beside the old one, checked, and put in its place by one rename; an interrupted rebuild changes nothing.`
 }
 
 // Run rebuilds and says how long it took.
