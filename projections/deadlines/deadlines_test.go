@@ -171,6 +171,21 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 	}
 }
 
+// The step of deciding ends with the decision: the time in which the license is formed is nobody's.
+func TestFormingTheLicenseIsNotTheOfficers(t *testing.T) {
+	s := &sample.Script{}
+	opened(s, "a")
+	s.Add(domain.ApplicationCategory, "a", after(100), officer, application.Approved{Progress: application.Progress{Completes: []int{2}, Outcome: regulation.Approved}})
+	s.Add(domain.ApplicationCategory, "a", after(900), domain.System, application.Completed{Progress: application.Progress{Ends: true}, License: "26000001"})
+	visits, err := open(t, s.Commits).Visits(t.Context(), "a", after(9999))
+	if err != nil || len(visits) != 2 {
+		t.Fatal(visits, err)
+	}
+	if v := visits[1]; v.Branch != "approved" || v.Outcome != deadlines.OnTime || !v.Left.Equal(after(100)) || v.Role != "officer" {
+		t.Errorf("%+v", v)
+	}
+}
+
 // A withdrawal says nothing about how long a step takes: whenever it comes, the visit is neither on
 // time nor late, and its duration counts nowhere.
 func TestWithdrawnIsAnOutcomeOfItsOwn(t *testing.T) {

@@ -212,11 +212,11 @@ func (w *walk) decision(old *issued) {
 			Ground: application.NotQualified, Text: "не соответствует квалификационным требованиям", Signatory: "Ахметов А."})
 		return
 	}
-	w.append(w.officer, application.Approved{Order: "№ 17", ValidUntil: "2031-12-31", Signatory: "Ахметов А."})
+	w.append(w.officer, application.Approved{Progress: application.Progress{Completes: []int{stepIssue}, Outcome: regulation.Approved}, Order: "№ 17", ValidUntil: "2031-12-31", Signatory: "Ахметов А."})
 	w.at = w.at.Add(50 * time.Millisecond)
 	result := w.result(old)
 	w.at = w.at.Add(50 * time.Millisecond)
-	w.append(domain.System, application.Completed{Progress: ends(regulation.Approved, stepIssue), License: result})
+	w.append(domain.System, application.Completed{Progress: ends(""), License: result})
 	w.wait(3600)
 	w.append(domain.System, application.Delivered{To: "cabinet"})
 	if w.chance(3) {
