@@ -97,6 +97,35 @@ func payloadFields(t *testing.T) map[string][]string {
 	return payloads
 }
 
+var link = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)\s]*)?\)`)
+
+// TestLinksLeadSomewhere follows every relative link of the README and the docs.
+func TestLinksLeadSomewhere(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed := 0
+	for _, page := range append(pages, "README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(l[1], ":") { // an address
+				continue
+			}
+			followed++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(l[1]))); err != nil {
+				t.Errorf("%s links to %s: %v", page, l[1], err)
+			}
+		}
+	}
+	if followed < 5 {
+		t.Errorf("followed only %d links: the search is broken", followed)
+	}
+}
+
 // eventName is "type schema" of an EventType method, which returns two constants.
 func eventName(t *testing.T, d *ast.FuncDecl) string {
 	results := d.Body.List[0].(*ast.ReturnStmt).Results
