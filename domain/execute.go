@@ -22,7 +22,8 @@ const maxAttempts = 100
 
 // Execute carries out one command on one stream: it folds the stream into a state, decides, and
 // appends, and does it again when another writer was first. A command whose id is already in the
-// stream is answered with its first outcome; one that decides on no events is already done.
+// stream is answered with its first outcome; one that decides on no events is already done, and leaves
+// nothing behind: its id is not remembered.
 //
 // fold puts one record into the state; it fails only where the record cannot be decoded. decide is
 // pure. Errors: what decide refuses, ErrVersion, ErrKeyReused, and the store's.
@@ -75,7 +76,7 @@ func attempt[S any](ctx context.Context, store EventStore, stream Stream, meta M
 	}
 	position, err := store.Append(ctx, stream, last.Version, events)
 	if err != nil {
-		return Result{}, fmt.Errorf("append to %s: %w", stream, err)
+		return Result{}, err
 	}
 	return Result{Version: last.Version + uint64(len(events)), Position: position}, nil
 }
