@@ -94,6 +94,8 @@ func Open(config Config) (*Gateway, error) {
 	g.mux.HandleFunc("GET /orders/{id}", g.show)
 	g.mux.HandleFunc("GET /pay/{id}", g.page)
 	g.mux.HandleFunc("POST /pay/{id}", g.pay)
+	g.mu.Lock() // a notice that is taken at once changes orders
+	defer g.mu.Unlock()
 	for id, o := range orders {
 		g.byApplication[o.Application] = id
 		if o.Status != payment.Open && !o.Notified {
