@@ -65,6 +65,9 @@ var walks = map[string]struct {
 	"GET /{$}":               {"+ + + + + + + + + + +", nil},
 	"GET /licenses/{number}": {"+ + + + + + + + + + +", nil},
 	"GET /deadlines":         {"+ + + + + + + + + + +", nil},
+	"GET /login":             {"+ + + + + + + + + + +", nil},
+	"POST /login":            {"+ + + + + + + + + + +", nil},
+	"POST /logout":           {"+ + + + + + + + + + +", nil},
 	"GET /static/{file}":     {"+ + + + + + + + + + +", nil},
 }
 

@@ -18,6 +18,10 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
+	for pattern, h := range map[string]handler{"POST /login": s.login, "POST /logout": s.logout} {
+		s.pages[pattern] = true
+		s.plain(pattern, h)
+	}
 }
 
 func (s *Server) serviceRoutes() {

@@ -56,7 +56,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.site, err = web.New(web.Config{
 		Texts: s.texts, Catalog: func() *regulation.Catalog { return cfg.Rules().Catalog }, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
-		History: cfg.History, Now: cfg.Now,
+		History: cfg.History, Now: cfg.Now, Viewer: s.viewer,
 	})
 	if err != nil {
 		return nil, err
@@ -144,13 +144,13 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit) (http.H
 		return nil, unrouted(w, r, handler)
 	}
 	var err error
-	if v.caller, err = s.gate.admit(r, pattern); err != nil {
+	if v.caller, err = s.gate.admit(r, pattern, v.page); err != nil {
 		return nil, err
 	}
 	if err := plainQuery(r, v.page); err != nil {
 		return nil, err
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback && !v.page {
 		if v.write, err = readWrite(w, r, pattern, v.caller); err != nil {
 			return nil, err
 		}

@@ -35,6 +35,8 @@ type Config struct {
 	Deadlines *deadlines.Model
 	History   *history.Model
 	Now       func() time.Time
+	// Viewer says who looks at a page.
+	Viewer func(r *http.Request) Viewer
 }
 
 // Site is the pages.
@@ -55,7 +57,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "deadline", "error"}
+var stems = []string{"search", "license", "deadline", "login", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -78,6 +80,7 @@ func (s *Site) Pages() []Page {
 		{"GET /{$}", s.search},
 		{"GET /licenses/{number}", s.license},
 		{"GET /deadlines", s.deadlines},
+		{"GET /login", s.login},
 		{"GET /static/{file}", s.static},
 	}
 }
@@ -112,6 +115,7 @@ type Frame struct {
 	Title    string
 	Nav      string // stem of the page in the navigation
 	Switches []Switch
+	Viewer   Viewer
 
 	site *Site
 }
@@ -126,7 +130,7 @@ type Switch struct {
 
 // frame makes the frame of a page, but for its title.
 func (s *Site) frame(r *http.Request, nav string) Frame {
-	f := Frame{Lang: s.Language(r), Nav: nav, site: s}
+	f := Frame{Lang: s.Language(r), Nav: nav, Viewer: s.Viewer(r), site: s}
 	for _, l := range i18n.Languages {
 		query := r.URL.Query()
 		query.Set("lang", l)
