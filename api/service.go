@@ -12,7 +12,7 @@ type servicesReply struct{ Body v1.Services }
 
 func (s *Server) listServices(context.Context, *struct{}) (*servicesReply, error) {
 	out := &servicesReply{Body: v1.Services{Items: []v1.Service{}}}
-	for _, service := range s.cfg.Rules.Catalog.Services() {
+	for _, service := range s.cfg.Rules().Catalog.Services() {
 		out.Body.Items = append(out.Body.Items, wireService(service))
 	}
 	return out, nil
@@ -26,7 +26,7 @@ type BySlug struct {
 }
 
 func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
 		return nil, fail("service-not-found", err)
 	}
@@ -41,7 +41,7 @@ type procedureInput struct {
 type procedureReply struct{ Body v1.Procedure }
 
 func (s *Server) getProcedure(_ context.Context, in *procedureInput) (*procedureReply, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
 		return nil, fail("service-not-found", err)
 	}
