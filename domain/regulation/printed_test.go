@@ -89,7 +89,7 @@ func TestCutTable(t *testing.T) {
 // TestTwoLanguages: the scrap metal act is printed in Kazakh and in Russian, item by item and cell by
 // cell, but for the cells that one of the two tables leaves empty.
 func TestTwoLanguages(t *testing.T) {
-	s, err := load(t).Wording("kz-zhambyl-2013-62", "scrap-metal-license")
+	s, err := load(t).Wording("kz-zhambyl-2013-62", "", "scrap-metal-license")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func inOneLanguage(s *regulation.Service) map[string]string {
 
 // TestSameDeadlines: where both tables of the scrap metal act print a term, it is one and the same.
 func TestSameDeadlines(t *testing.T) {
-	s, err := load(t).Wording("kz-zhambyl-2013-62", "scrap-metal-license")
+	s, err := load(t).Wording("kz-zhambyl-2013-62", "", "scrap-metal-license")
 	if err != nil {
 		t.Fatal(err)
 	}
