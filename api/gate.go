@@ -100,6 +100,7 @@ var rules = map[string]rule{
 	"GET /{$}":               public,
 	"GET /licenses/{number}": public,
 	"GET /deadlines":         public,
+	"GET /calendar":          public,
 	"GET /login":             public,
 	"POST /login":            public,
 	"POST /logout":           public,

@@ -65,6 +65,7 @@ var walks = map[string]struct {
 	"GET /{$}":               {"+ + + + + + + + + + +", nil},
 	"GET /licenses/{number}": {"+ + + + + + + + + + +", nil},
 	"GET /deadlines":         {"+ + + + + + + + + + +", nil},
+	"GET /calendar":          {"+ + + + + + + + + + +", nil},
 	"GET /login":             {"+ + + + + + + + + + +", nil},
 	"POST /login":            {"+ + + + + + + + + + +", nil},
 	"POST /logout":           {"+ + + + + + + + + + +", nil},
