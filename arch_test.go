@@ -48,6 +48,9 @@ var elsewhere = map[string][]string{
 	"zombiezen.com/go/sqlite":    {"projections", "adapters/sqlitedb", "cmd"},
 	"github.com/alecthomas/kong": {"cmd"},
 	"net/http/pprof":             {"cmd"},
+	"github.com/coreos/go-oidc":  {"adapters/openid"},
+	"golang.org/x/oauth2":        {"adapters/openid"},
+	"github.com/zitadel":         nil, // tests only
 	"github.com/chromedp":        nil, // tests only
 	"github.com/google/go-cmp":   {"adapters/storetest"},
 	"github.com/rogpeppe":        nil,

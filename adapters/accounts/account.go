@@ -1,0 +1,441 @@
+package accounts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
+	"github.com/tizilim/tizilim/domain/ident"
+)
+
+// Assignment is a role that somebody has, for an organization where the role is one of an organization.
+type Assignment struct {
+	Role         domain.Role `json:"role"`
+	Organization string      `json:"organization,omitempty"` // slug of the licensor or service center
+}
+
+func (a Assignment) String() string {
+	if a.Organization == "" {
+		return string(a.Role)
+	}
+	return string(a.Role) + " of " + a.Organization
+}
+
+// Check is domain.ErrInvalid for a role that is none, or stands for the wrong kind of organization.
+func (a Assignment) Check() error {
+	organized := a.Role == domain.RoleOfficer || a.Role == domain.RoleHead || a.Role == domain.RoleOperator
+	switch {
+	case !slices.Contains(access.Roles(), a.Role):
+		return fmt.Errorf("role %q: there are %v: %w", a.Role, access.Roles(), domain.ErrInvalid)
+	case organized && a.Organization == "":
+		return fmt.Errorf("role %s: needs an organization: %w", a.Role, domain.ErrInvalid)
+	case !organized && a.Organization != "":
+		return fmt.Errorf("role %s: is not one of an organization: %w", a.Role, domain.ErrInvalid)
+	}
+	return nil
+}
+
+// Stamp is who did something, and when.
+type Stamp struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"` // id of an account, or where else it came from
+}
+
+// Account is somebody who can log in.
+type Account struct {
+	// ID stands in the events of what the account did, so it is never given twice.
+	ID    string `json:"id"`
+	Login string `json:"login,omitempty"` // what goes with a password; "" where there is none
+	Name  string `json:"name"`
+	// Identifier is the IIN or BIN of the applicant, or of the employee, "" where it is not known.
+	Identifier string `json:"identifier,omitempty"`
+	// Person is the IIN of who acts for the organization whose BIN is the Identifier.
+	Person string       `json:"person,omitempty"`
+	Roles  []Assignment `json:"roles"`
+	// Issuer and Subject are who the account is at the OpenID provider, "" where it is from none. Its
+	// roles then are what the provider says at each login.
+	Issuer   string `json:"issuer,omitempty"`
+	Subject  string `json:"subject,omitempty"`
+	Disabled bool   `json:"disabled,omitempty"`
+	Created  Stamp  `json:"created"`
+	Changed  Stamp  `json:"changed"`
+}
+
+// stored is an account with what leaves this package in no form.
+type stored struct {
+	Account
+	Password string `json:"password,omitempty"` // encoded hash
+	// Epoch counts what ends all sessions: a session is good only with the epoch it began in. So they end
+	// by one write, and one that begins at the same moment ends with them.
+	Epoch int64 `json:"epoch"`
+}
+
+// HasPassword reports on an account with its password, without telling it.
+type HasPassword struct {
+	Account
+	Password bool `json:"has_password"`
+}
+
+// names are what no other account may have.
+func (s stored) names() []string {
+	var names []string
+	if s.Login != "" {
+		names = append(names, loginName(s.Login))
+	}
+	if s.isApplicant() {
+		names = append(names, applicantName(s.digits()))
+	}
+	if s.Subject != "" {
+		names = append(names, openIDName(s.Issuer, s.Subject))
+	}
+	return names
+}
+
+func loginName(login string) string            { return "login " + login }
+func applicantName(digits string) string       { return "applicant " + digits }
+func openIDName(issuer, subject string) string { return "openid " + issuer + " " + subject }
+
+func (s stored) isApplicant() bool {
+	return slices.Contains(s.Roles, Assignment{Role: domain.RoleApplicant})
+}
+
+// digits tells applicants apart: two people may act for one organization, each with an account.
+func (s stored) digits() string {
+	if s.Person == "" || s.Person == s.Identifier {
+		return s.Identifier
+	}
+	return s.Identifier + "-" + s.Person
+}
+
+var (
+	logins = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{1,63}$`)
+	// identifying is a login that says who one is by itself.
+	identifying = regexp.MustCompile(`^[0-9]{12}(-[0-9]{12})?$`)
+	ids         = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+)
+
+// longestName bounds a name, in characters.
+const longestName = 200
+
+// check is domain.ErrInvalid for what is no sound account.
+func (s stored) check() error {
+	if !ids.MatchString(s.ID) {
+		return fmt.Errorf("account id %q: letters, digits, '.', '_' and '-', up to 64: %w", s.ID, domain.ErrInvalid)
+	}
+	if n := utf8.RuneCountInString(s.Name); n == 0 || n > longestName {
+		return fmt.Errorf("account name: 1 to %d characters: %w", longestName, domain.ErrInvalid)
+	}
+	if s.Login != "" && !logins.MatchString(s.Login) {
+		return fmt.Errorf("login %q: small letters, digits, '.', '_', '@' and '-', 2 to 64 of them: %w", s.Login, domain.ErrInvalid)
+	}
+	if identifying.MatchString(s.Login) && (!s.isApplicant() || s.Login != s.digits()) {
+		return fmt.Errorf("login of twelve digits: only an applicant's own identifier: %w", domain.ErrInvalid)
+	}
+	for i, r := range s.Roles {
+		if err := r.Check(); err != nil {
+			return err
+		}
+		if slices.Contains(s.Roles[:i], r) {
+			return fmt.Errorf("role %s: twice: %w", r, domain.ErrInvalid)
+		}
+	}
+	// Whoever logs in by certificate is an applicant; no certificate leads into an employee's account.
+	if s.isApplicant() && (len(s.Roles) > 1 || s.Identifier == "") {
+		return fmt.Errorf("applicant: needs an identifier, and has no other role: %w", domain.ErrInvalid)
+	}
+	return nil
+}
+
+// normalizeLogin makes a login out of what somebody typed.
+func normalizeLogin(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }
+
+// NewAccount is an account to be.
+type NewAccount struct {
+	ID         string // a new one where empty
+	Login      string // required
+	Name       string
+	Identifier string
+	Person     string
+	Roles      []Assignment
+}
+
+// Add makes an account, with a password where that is not empty. A rejection where the id, the login or
+// the applicant has one already.
+func (a *Accounts) Add(ctx context.Context, by string, n NewAccount, password string) (Account, error) {
+	s := stored{Account: Account{
+		ID: cmp.Or(n.ID, uuid.NewString()), Login: normalizeLogin(n.Login), Name: strings.TrimSpace(n.Name), Roles: n.Roles,
+		Created: Stamp{a.now(), by}, Changed: Stamp{a.now(), by},
+	}}
+	err := a.fill(ctx, &s, n, password)
+	if err == nil {
+		err = retry(ctx, func() error { return a.create(ctx, s) })
+	}
+	if err != nil {
+		return Account{}, fmt.Errorf("add account: %w", err)
+	}
+	return s.Account, a.Record(ctx, Entry{Account: by, Action: "account-added", Kind: "account", Thing: s.ID, Person: s.Identifier})
+}
+
+// create stores an account that was not there.
+func (a *Accounts) create(ctx context.Context, s stored, with ...Change) error {
+	if _, revision, err := find[stored](ctx, a.store, KindAccount, s.ID); err != nil {
+		return err
+	} else if revision != 0 {
+		return domain.Reject(CodeExists, "another account has this id")
+	}
+	changes, err := a.rename(ctx, nil, s)
+	if err != nil {
+		return err
+	}
+	changes = append(changes, put(KindAccount, Record{Key: s.ID}, s))
+	return a.store.Write(ctx, append(changes, with...)...)
+}
+
+// fill puts what has to be checked into the account.
+func (a *Accounts) fill(ctx context.Context, s *stored, n NewAccount, password string) (err error) {
+	if s.Login == "" {
+		return fmt.Errorf("a login is needed: %w", domain.ErrInvalid)
+	}
+	if s.Identifier, err = identifier(n.Identifier); err != nil {
+		return err
+	}
+	if s.Person, err = identifier(n.Person); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil || password == "" {
+		return err
+	}
+	if err := goodPassword(*s, password); err != nil {
+		return err
+	}
+	s.Password, err = a.hasher.hash(ctx, password)
+	return err
+}
+
+// identifier is the IIN or BIN as it is stored, "" for none.
+func identifier(typed string) (string, error) {
+	if typed == "" {
+		return "", nil
+	}
+	id, err := ident.Parse(typed)
+	return id.String(), err
+}
+
+// rename is how the unique names change from those of an account to those of the other. A rejection
+// where somebody else has one.
+func (a *Accounts) rename(ctx context.Context, before []string, after stored) ([]Change, error) {
+	var changes []Change
+	for _, name := range before {
+		if slices.Contains(after.names(), name) {
+			continue
+		}
+		_, revision, err := get[string](ctx, a.store, KindName, name)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, remove(KindName, name, revision))
+	}
+	for _, name := range after.names() {
+		if slices.Contains(before, name) {
+			continue
+		}
+		if _, revision, err := find[string](ctx, a.store, KindName, name); err != nil {
+			return nil, err
+		} else if revision != 0 {
+			kind, _, _ := strings.Cut(name, " ")
+			return nil, domain.Reject(CodeExists, "another account has this "+kind)
+		}
+		changes = append(changes, put(KindName, Record{Key: name, Owner: after.ID}, after.ID))
+	}
+	return changes, nil
+}
+
+// change reads the account, changes it, and stores it with who did it. Where f reports false nothing is
+// stored.
+func (a *Accounts) change(ctx context.Context, by, id, action string, f func(*stored) (bool, error)) (Account, error) {
+	var s stored
+	changed := false
+	err := retry(ctx, func() error {
+		var revision int64
+		var err error
+		if s, revision, err = get[stored](ctx, a.store, KindAccount, id); err != nil {
+			return err
+		}
+		before := s.names()
+		s.Roles = slices.Clone(s.Roles)
+		if changed, err = f(&s); err != nil || !changed {
+			return err
+		}
+		s.Changed = Stamp{a.now(), by}
+		if err := s.check(); err != nil {
+			return err
+		}
+		changes, err := a.rename(ctx, before, s)
+		if err != nil {
+			return err
+		}
+		return a.store.Write(ctx, append(changes, put(KindAccount, Record{Key: id, Revision: revision}, s))...)
+	})
+	if err != nil || !changed {
+		return s.Account, wrap(action, err)
+	}
+	return s.Account, a.Record(ctx, Entry{Account: by, Action: action, Kind: "account", Thing: id, Person: s.Identifier})
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Account is the account with the id; domain.ErrNotFound where there is none.
+func (a *Accounts) Account(ctx context.Context, id string) (HasPassword, error) {
+	s, _, err := get[stored](ctx, a.store, KindAccount, id)
+	return HasPassword{s.Account, s.Password != ""}, wrap("account", err)
+}
+
+// Find is the account with the login, or else with the id.
+func (a *Accounts) Find(ctx context.Context, loginOrID string) (HasPassword, error) {
+	id, _, err := get[string](ctx, a.store, KindName, loginName(normalizeLogin(loginOrID)))
+	if errors.Is(err, domain.ErrNotFound) {
+		id, err = loginOrID, nil
+	}
+	if err != nil {
+		return HasPassword{}, wrap("account", err)
+	}
+	return a.Account(ctx, id)
+}
+
+// List are the accounts with ids after the one given, in the order of the ids.
+func (a *Accounts) List(ctx context.Context, after string, limit int) ([]HasPassword, error) {
+	records, err := a.store.List(ctx, KindAccount, "", after, limit)
+	if err != nil {
+		return nil, wrap("list accounts", err)
+	}
+	list := make([]HasPassword, len(records))
+	for i, r := range records {
+		s, err := decode[stored](KindAccount, r)
+		if err != nil {
+			return nil, wrap("list accounts", err)
+		}
+		list[i] = HasPassword{s.Account, s.Password != ""}
+	}
+	return list, nil
+}
+
+// Edit is what to change of an account; what is empty stays.
+type Edit struct{ Login, Name, Identifier, Person string }
+
+// Edit corrects an account. Where the person or organization it stands for becomes another one, its
+// sessions end.
+func (a *Accounts) Edit(ctx context.Context, by, id string, e Edit) (Account, error) {
+	return a.change(ctx, by, id, "account-edited", func(s *stored) (bool, error) {
+		before := s.Account
+		s.Login = cmp.Or(normalizeLogin(e.Login), s.Login)
+		s.Name = cmp.Or(strings.TrimSpace(e.Name), s.Name)
+		stands, err := identifier(e.Identifier)
+		if err != nil {
+			return false, err
+		}
+		person, err := identifier(e.Person)
+		if err != nil {
+			return false, err
+		}
+		s.Identifier, s.Person = cmp.Or(stands, s.Identifier), cmp.Or(person, s.Person)
+		if s.Identifier != before.Identifier || s.Person != before.Person {
+			s.Epoch++
+		}
+		return s.Login != before.Login || s.Name != before.Name || s.Identifier != before.Identifier || s.Person != before.Person, nil
+	})
+}
+
+// Disable shuts the account: its sessions end, and nobody logs into it until Enable.
+func (a *Accounts) Disable(ctx context.Context, by, id string) (Account, error) {
+	return a.change(ctx, by, id, "account-disabled", func(s *stored) (bool, error) {
+		changed := !s.Disabled
+		s.Disabled = true
+		s.Epoch++
+		return changed, nil
+	})
+}
+
+// Enable opens it again. Sessions of before stay ended.
+func (a *Accounts) Enable(ctx context.Context, by, id string) (Account, error) {
+	return a.change(ctx, by, id, "account-enabled", func(s *stored) (bool, error) {
+		changed := s.Disabled
+		s.Disabled = false
+		return changed, nil
+	})
+}
+
+// AddRole gives the account a role. Its sessions end, so that none goes on as somebody else.
+func (a *Accounts) AddRole(ctx context.Context, by, id string, r Assignment) (Account, error) {
+	return a.change(ctx, by, id, "role-added", func(s *stored) (bool, error) {
+		if slices.Contains(s.Roles, r) {
+			return false, nil
+		}
+		s.Roles = append(s.Roles, r)
+		s.Epoch++
+		return true, ownRoles(s)
+	})
+}
+
+// RemoveRole takes the role away, and ends the sessions. domain.ErrNotFound where the account does not
+// have it.
+func (a *Accounts) RemoveRole(ctx context.Context, by, id string, r Assignment) (Account, error) {
+	return a.change(ctx, by, id, "role-removed", func(s *stored) (bool, error) {
+		i := slices.Index(s.Roles, r)
+		if i < 0 {
+			return false, fmt.Errorf("role %s: %w", r, domain.ErrNotFound)
+		}
+		s.Roles = slices.Delete(s.Roles, i, i+1)
+		s.Epoch++
+		return true, ownRoles(s)
+	})
+}
+
+// ownRoles is domain.ErrInvalid for an account whose roles are not given here.
+func ownRoles(s *stored) error {
+	if s.Subject != "" {
+		return fmt.Errorf("the roles of this account come from the OpenID provider: %w", domain.ErrInvalid)
+	}
+	return nil
+}
+
+// Remove erases the account: its name, identifier, password, roles and sessions. The events of what it did
+// keep its id and name, and the access log keeps the id until its retention is over.
+func (a *Accounts) Remove(ctx context.Context, by, id string) error {
+	err := retry(ctx, func() error {
+		s, revision, err := get[stored](ctx, a.store, KindAccount, id)
+		if err != nil {
+			return err
+		}
+		changes, err := a.rename(ctx, s.names(), stored{})
+		if err != nil {
+			return err
+		}
+		err = all(ctx, a.store, KindSession, id, func(r Record, _ session) error {
+			changes = append(changes, remove(KindSession, r.Key, r.Revision))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return a.store.Write(ctx, append(changes, remove(KindAccount, id, revision))...)
+	})
+	if err != nil {
+		return fmt.Errorf("remove account: %w", err)
+	}
+	return a.Record(ctx, Entry{Account: by, Action: "account-removed", Kind: "account", Thing: id})
+}
