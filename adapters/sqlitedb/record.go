@@ -13,16 +13,18 @@ import (
 )
 
 const (
-	selectRecord = `SELECT key, owner, revision, expires, data FROM record WHERE `
-	list         = selectRecord + `kind = ? AND key > ? ORDER BY key LIMIT ?`
-	listOwned    = selectRecord + `kind = ? AND key > ? AND owner = ? ORDER BY key LIMIT ?`
+	columns = `SELECT key, owner, revision, expires, data FROM record `
+	one     = columns + `WHERE kind = ? AND key = ?`
+	list    = columns + `WHERE kind = ? AND key > ? ORDER BY key LIMIT ?`
+	// Without being told, SQLite reads everybody's.
+	listOwned = columns + `INDEXED BY record_owner WHERE kind = ? AND key > ? AND owner = ? ORDER BY key LIMIT ?`
 )
 
 // Get is accounts.Store's.
 func (db *DB) Get(ctx context.Context, kind accounts.Kind, key string) (accounts.Record, error) {
 	var found []accounts.Record
 	err := db.read(ctx, func(conn *sqlite.Conn) (err error) {
-		found, err = records(conn, selectRecord+`kind = ? AND key = ?`, string(kind), key)
+		found, err = records(conn, one, string(kind), key)
 		return err
 	})
 	if err == nil && len(found) == 0 {
