@@ -89,8 +89,8 @@ func New(cfg Config) (*Accounts, error) {
 	cfg.Hashes = cmp.Or(cfg.Hashes, runtime.GOMAXPROCS(0))
 	cfg.HashWait = cmp.Or(cfg.HashWait, 3*time.Second)
 	cfg.Hash = cmp.Or(cfg.Hash, DefaultHash)
-	cfg.LoginTries = cmp.Or(cfg.LoginTries, DefaultLoginTries)
-	cfg.AddressTries = cmp.Or(cfg.AddressTries, DefaultAddressTries)
+	cfg.LoginTries = cfg.LoginTries.or(DefaultLoginTries)
+	cfg.AddressTries = cfg.AddressTries.or(DefaultAddressTries)
 	cfg.Retention = cmp.Or(cfg.Retention, 3*365*24*time.Hour)
 	cfg.Audience = cmp.Or(cfg.Audience, "tizilim")
 	now := func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) }

@@ -160,32 +160,48 @@ func (a *Accounts) admit(ctx context.Context, text, method string, from From, sh
 
 // shaped is the account as it has to be, and the changes that make it so.
 func (a *Accounts) shaped(ctx context.Context, by string, shape func(*stored) string) (stored, []Change, error) {
-	var s stored
-	id, revision, err := find[string](ctx, a.store, KindName, shape(&s))
+	s := stored{Account: Account{ID: uuid.NewString(), Created: Stamp{a.now(), by}}}
+	name := shape(&s)
+	id, revision, err := find[string](ctx, a.store, KindName, name)
 	if err != nil {
 		return s, nil, err
 	}
-	stamp := Stamp{a.now(), by}
-	var before []string
-	if revision != 0 {
-		if s, revision, err = get[stored](ctx, a.store, KindAccount, id); err != nil {
-			return s, nil, err
-		}
-		old := s
-		before = s.names()
-		if shape(&s); old.Name == s.Name && slices.Equal(old.Roles, s.Roles) && old.Identifier == s.Identifier {
-			return s, nil, nil
-		}
-		if !slices.Equal(old.Roles, s.Roles) || old.Identifier != s.Identifier {
-			s.Epoch++ // nobody goes on as what they are no more
-		}
-	} else {
-		s.ID, s.Created = uuid.NewString(), stamp
+	if revision == 0 {
+		return a.shapedNew(ctx, by, name, s)
 	}
-	s.Changed = stamp
+	if s, revision, err = get[stored](ctx, a.store, KindAccount, id); err != nil {
+		return s, nil, err
+	}
+	old := s
+	shape(&s)
+	same := slices.Equal(old.Roles, s.Roles) && old.Identifier == s.Identifier
+	if same && old.Name == s.Name {
+		return s, nil, nil
+	}
+	if !same {
+		s.Epoch++ // nobody goes on as what they are no more
+	}
+	s.Changed = Stamp{a.now(), by}
 	if err := s.check(); err != nil {
 		return s, nil, err
 	}
-	changes, err := a.rename(ctx, before, s)
-	return s, append(changes, put(KindAccount, Record{Key: s.ID, Revision: revision}, s)), err
+	changes, err := a.rename(ctx, old.names(), s)
+	return s, append(changes, put(KindAccount, Record{Key: id, Revision: revision}, s)), err
+}
+
+// shapedNew is shaped for an account that there was not when its name was looked up: where there is now,
+// somebody else was faster, and it is looked up again.
+func (a *Accounts) shapedNew(ctx context.Context, by, name string, s stored) (stored, []Change, error) {
+	s.Changed = Stamp{a.now(), by}
+	if err := s.check(); err != nil {
+		return s, nil, err
+	}
+	changes, err := a.rename(ctx, nil, s)
+	if err != nil {
+		if _, revision, again := find[string](ctx, a.store, KindName, name); again == nil && revision != 0 {
+			err = domain.ErrConflict
+		}
+		return s, nil, err
+	}
+	return s, append(changes, put(KindAccount, Record{Key: s.ID}, s)), nil
 }

@@ -62,13 +62,14 @@ const (
 	atOnce    = 512                    // are written together
 	roomWait  = 250 * time.Millisecond // for room
 	writeWait = 10 * time.Second       // for one write
-	nextTry   = time.Second            // after one that failed
+	tryAgain  = time.Second            // after one that failed
 )
 
 // log writes entries to the journal in batches, behind those who make them.
 type log struct {
 	journal Journal
 	logger  *slog.Logger
+	again   time.Duration // tryAgain
 	queue   chan Entry
 	adding  sync.RWMutex  // held for reading by whoever adds
 	closed  bool          // guarded by adding
@@ -78,7 +79,7 @@ type log struct {
 }
 
 func newLog(j Journal, logger *slog.Logger) *log {
-	l := &log{journal: j, logger: logger, queue: make(chan Entry, roomFor), closing: make(chan struct{}), done: make(chan struct{})}
+	l := &log{journal: j, logger: logger, again: tryAgain, queue: make(chan Entry, roomFor), closing: make(chan struct{}), done: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -142,7 +143,7 @@ func (l *log) write(batch []Entry) {
 		}
 		l.logger.Error("access log could not be written; trying again", "entries", len(batch), "error", err)
 		select {
-		case <-time.After(nextTry):
+		case <-time.After(l.again):
 		case <-l.closing:
 			l.left = errors.Join(l.left, l.append(batch))
 			return

@@ -82,18 +82,31 @@ func (h *hasher) stale(encoded string) bool {
 
 // key waits for its turn and computes. Two spellings of one text in Unicode are one password.
 func (h *hasher) key(ctx context.Context, cost HashCost, salt []byte, length uint32, password string) ([]byte, error) {
-	turn, cancel := context.WithTimeout(ctx, h.wait)
+	if err := h.turn(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-h.slots }()
+	return argon2.IDKey([]byte(norm.NFKC.String(password)), salt, cost.Time, cost.Memory, cost.Threads, length), nil
+}
+
+// turn waits for a slot.
+func (h *hasher) turn(ctx context.Context) error {
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	wait, cancel := context.WithTimeout(ctx, h.wait)
 	defer cancel()
 	select {
 	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-turn.Done():
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("too many passwords are being checked: %w", domain.ErrUnavailable)
+		return nil
+	case <-wait.Done():
 	}
-	return argon2.IDKey([]byte(norm.NFKC.String(password)), salt, cost.Time, cost.Memory, cost.Threads, length), nil
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("too many passwords are being checked: %w", domain.ErrUnavailable)
 }
 
 // encodeHash writes a hash as other programs do too: $argon2id$v=19$m=…,t=…,p=…$salt$key.

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,6 +29,11 @@ var (
 	DefaultLoginTries   = Tries{Free: 5, Delay: 30 * time.Second, Most: time.Hour, Forget: 6 * time.Hour}
 	DefaultAddressTries = Tries{Free: 20, Delay: 30 * time.Second, Most: 15 * time.Minute, Forget: 5 * time.Minute}
 )
+
+// or fills in what is not set.
+func (t Tries) or(d Tries) Tries {
+	return Tries{cmp.Or(t.Free, d.Free), cmp.Or(t.Delay, d.Delay), cmp.Or(t.Most, d.Most), cmp.Or(t.Forget, d.Forget)}
+}
 
 // failures is what is remembered of the tries on one login or from one address.
 type failures struct {
