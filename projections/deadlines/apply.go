@@ -35,9 +35,10 @@ type form struct {
 type entry struct {
 	row    int64
 	kind   kind  // but for step and action
-	visits int64 // how many there are
+	visits int64 // of steps: how many there are
 	stored int64 // how many of them the file knew when the batch began
 	open   *visit
+	whole  *visit // of the service as a whole, while that is open
 }
 
 // visit is a row of visits.
@@ -53,7 +54,7 @@ type visit struct {
 }
 
 const (
-	versionBits = 16     // of a visit's key are its place
+	versionBits = 16     // of a visit's key are its place; place 0 is the service as a whole
 	keep        = 50_000 // applications remembered
 )
 
@@ -96,7 +97,33 @@ func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
 	if err != nil {
 		return err
 	}
-	return b.move(e, r, p)
+	if err := b.move(e, r, p); err != nil {
+		return err
+	}
+	return b.serve(e, r, p)
+}
+
+// serve follows the service as a whole: it begins when the request is registered, is due when the step
+// is that then forms the result, and is over when the procedure ends.
+func (b *batch) serve(e *entry, r domain.Record, p application.Progress) error {
+	if r.Type == "application-registered" {
+		entered := application.Entered{Step: Whole}
+		if n := p.Enters; n != nil && (n.Action == regulation.IssueResult || n.Action == regulation.IssueOrRefuse) {
+			entered.Due, entered.Calendar = n.Due, n.Calendar
+		}
+		var err error
+		e.whole, err = b.begin(e, e.row<<versionBits, entered, r.Time)
+		return err
+	}
+	if e.whole == nil || !p.Ends {
+		return nil
+	}
+	v := e.whole
+	e.whole = nil
+	if r.Type == "application-completed" {
+		p.Outcome = regulation.Approved
+	}
+	return b.leave(v, r, branch(r, p, false))
 }
 
 // progress reads the part that every application event has, which is all that is of interest here.
@@ -153,11 +180,16 @@ func (b *batch) entry(id string) (*entry, error) {
 	}
 	b.lately[id] = e
 	return e, projections.Query(b.conn, `SELECT v.key, v.kind, k.step, v.entered, v.due FROM visits v JOIN kinds k USING (kind)
-		WHERE v.key = ? AND v.left IS NULL`, func(s *sqlite.Stmt) error {
-		e.open = &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
+		WHERE v.key IN (?, ?) AND v.left IS NULL`, func(s *sqlite.Stmt) error {
+		v := &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
 			entered: projections.Time(s, 3), due: projections.Time(s, 4)}
+		if v.step == Whole {
+			e.whole = v
+		} else {
+			e.open = v
+		}
 		return nil
-	}, e.row<<versionBits|e.visits)
+	}, e.row<<versionBits, e.row<<versionBits|e.visits)
 }
 
 // move follows an event's progress: it closes the open visit when the event completes its step, moves
@@ -203,12 +235,6 @@ func branch(r domain.Record, p application.Progress, completed bool) string {
 }
 
 func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*visit, error) {
-	k := e.kind
-	k.step, k.action, k.calendar = entered.Step, string(entered.Action), entered.Calendar
-	id, err := b.kindID(k)
-	if err != nil {
-		return nil, err
-	}
 	e.visits++
 	if e.visits >= 1<<versionBits {
 		return nil, fmt.Errorf("application with %d visits of steps: %w", e.visits, domain.ErrDamaged)
@@ -216,7 +242,17 @@ func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*vis
 	if e.visits == e.stored+1 {
 		b.entries = append(b.entries, e)
 	}
-	v := &visit{key: e.row<<versionBits | e.visits, kind: id, step: entered.Step, entered: at, fresh: true}
+	return b.begin(e, e.row<<versionBits|e.visits, entered, at)
+}
+
+func (b *batch) begin(e *entry, key int64, entered application.Entered, at time.Time) (*visit, error) {
+	k := e.kind
+	k.step, k.action, k.calendar = entered.Step, string(entered.Action), entered.Calendar
+	id, err := b.kindID(k)
+	if err != nil {
+		return nil, err
+	}
+	v := &visit{key: key, kind: id, step: entered.Step, entered: at, fresh: true}
 	if entered.Due != nil {
 		v.due = *entered.Due
 	}

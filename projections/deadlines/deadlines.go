@@ -2,6 +2,9 @@
 // time an application was in a step, with the instant by which it had to be left and the one at which
 // it was. Whether an open step is overdue depends on the clock alone, so every question carries "now".
 //
+// The service as a whole has a visit too, under the number Whole instead of a step's: from the
+// registration of the request to the result. It is never among the steps, nor are they in it.
+//
 // Reading order: this file (the rows), apply.go (how events become visits), visits.go (lists),
 // figures.go and slots.go (counts and percentiles), tallies.go (metrics).
 package deadlines
@@ -15,12 +18,12 @@ import (
 )
 
 // Kinds are what visits are counted by, exits how they end. A visit's key is its application's row and its place among
-// the visits of that application, so that those lie together in order. Times are microseconds.
+// the visits of that application, so that those lie together in order, the service as a whole first. Times are microseconds.
 // Tallies count the visits that are over, by kind, because those never change any more: metrics and
 // figures are asked for all the time. Durations count those that were not abandoned, by kind and slot
 // (slots.go).
 var schema = projections.Schema{
-	Name: "deadlines", Number: 1,
+	Name: "deadlines", Number: 2,
 	Tables: `
 		CREATE TABLE IF NOT EXISTS kinds (
 			kind INTEGER PRIMARY KEY, service TEXT NOT NULL, channel TEXT NOT NULL, licensor TEXT NOT NULL,
@@ -80,6 +83,13 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	}
 	return &Model{File: f, kinds: map[kind]int64{}, exits: map[exit]int64{}, lately: map[string]*entry{}, known: map[form]bool{}}, nil
 }
+
+// Whole stands, instead of the number of a step, for the service as a whole. A refusal after the
+// registration ends it as the license does, whatever the stage.
+const Whole = 0
+
+// soon is how long before it is due an open visit is due soon.
+const soon = 24 * time.Hour
 
 // Outcome is how a visit stands to its deadline.
 type Outcome string

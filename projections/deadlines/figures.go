@@ -55,7 +55,7 @@ type sum struct {
 func (m *Model) Steps(ctx context.Context, f Filter, now time.Time) ([]Figure, error) {
 	sums := map[group]*sum{}
 	err := m.View(ctx, func(conn *sqlite.Conn) error {
-		kinds, err := kindsOf(conn, f)
+		kinds, err := kindsOf(conn, f.kinds())
 		if err != nil {
 			return err
 		}
@@ -84,9 +84,8 @@ func (m *Model) Steps(ctx context.Context, f Filter, now time.Time) ([]Figure, e
 	return figures(sums), nil
 }
 
-func kindsOf(conn *sqlite.Conn, f Filter) (map[int64]kind, error) {
+func kindsOf(conn *sqlite.Conn, w *projections.Where) (map[int64]kind, error) {
 	kinds := map[int64]kind{}
-	w := f.kinds()
 	err := projections.Query(conn, "SELECT kind, service, channel, licensor, step, action FROM kinds k"+w.SQL(), func(s *sqlite.Stmt) error {
 		kinds[s.ColumnInt64(0)] = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), step: s.ColumnInt(4), action: s.ColumnText(5)}
 		return nil
@@ -114,10 +113,10 @@ func counted(conn *sqlite.Conn, of map[int64]*sum, now time.Time) error {
 	}); err != nil {
 		return err
 	}
-	return open(conn, now, func(kind, waiting, overdue int64) {
+	return open(conn, now, func(kind int64, n standing) {
 		if s, ok := of[kind]; ok {
-			s.Open += int(waiting)
-			s.Overdue += int(overdue)
+			s.Open += int(n.open)
+			s.Overdue += int(n.overdue)
 		}
 	})
 }

@@ -17,8 +17,9 @@ type Filter struct {
 	Channel  string
 	Licensor string
 	Request  string
-	Step     int
+	Step     int // every step where zero
 	Action   string
+	Whole    bool // the services as a whole, instead of steps
 	// From and Before bound the instant at which the step was entered: From included, Before not.
 	From, Before time.Time
 	// Outcome leaves only the visits with that outcome, in List; the figures tell all outcomes apart.
@@ -31,8 +32,13 @@ type Filter struct {
 func (f Filter) kinds() *projections.Where {
 	w := &projections.Where{}
 	w.Is("k.service", f.Service).Is("k.channel", f.Channel).Is("k.licensor", f.Licensor).Is("k.request", f.Request).Is("k.action", f.Action)
-	if f.Step != 0 {
+	switch {
+	case f.Whole:
+		w.Add("k.step = ?", Whole)
+	case f.Step != 0:
 		w.Add("k.step = ?", f.Step)
+	default:
+		w.Add("k.step <> ?", Whole)
 	}
 	return w
 }
