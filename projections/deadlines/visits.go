@@ -11,6 +11,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/projections"
 )
 
@@ -34,6 +35,27 @@ type Filter struct {
 	// was entered.
 	ByLicensor bool
 	ByPeriod   Period
+}
+
+// ErrFuture says that something is asked as of an instant that has not come yet. It is domain.ErrInvalid.
+var ErrFuture = fmt.Errorf("in the future: %w", domain.ErrInvalid)
+
+// ParseAsOf reads Filter.AsOf: an instant of RFC 3339, or a day, which is its end. Zero, which is now,
+// are the empty text and the day that it is now; ErrFuture is what is later, and domain.ErrInvalid
+// what is no instant at all.
+func ParseAsOf(text string, now time.Time) (time.Time, error) {
+	at, err := projections.Instant(text)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case text == "" || text == string(calendar.DayOf(now)):
+		return time.Time{}, nil
+	case at.After(now):
+		return time.Time{}, fmt.Errorf("as of %s: %w", text, ErrFuture)
+	case at.IsZero(): // the first instant of all, which stands for now; no more had happened by the next one
+		at = at.Add(time.Microsecond)
+	}
+	return at.UTC().Truncate(time.Microsecond), nil
 }
 
 // procedures are the conditions on the table kinds but for which steps.
