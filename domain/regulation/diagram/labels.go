@@ -93,10 +93,11 @@ var words = map[string]map[string]string{
 	"visit.late":      {"kk": "кешігіп", "ru": "с опозданием", "en": "late"},
 	"visit.open":      {"kk": "орындалуда", "ru": "выполняется", "en": "open"},
 	"visit.overdue":   {"kk": "мерзімі өткен", "ru": "просрочено", "en": "overdue"},
-	"visit.withdrawn": {"kk": "кері қайтарылды", "ru": "отозвано", "en": "withdrawn"},
+	"visit.abandoned": {"kk": "кері қайтарылды", "ru": "отозвано", "en": "withdrawn"},
 	"visit.entered":   {"kk": "басталды", "ru": "начато", "en": "entered"},
 	"visit.left":      {"kk": "аяқталды", "ru": "завершено", "en": "left"},
 	"visit.due":       {"kk": "мерзімі", "ru": "срок до", "en": "due"},
+	"visit.last-day":  {"kk": "мерзімі {day} қоса алғанда", "ru": "срок по {day} включительно", "en": "due by the end of {day}"},
 }
 
 // systems are the names by which the acts print information systems, in the languages that the acts

@@ -1,6 +1,10 @@
 package diagram
 
-import "github.com/tizilim/tizilim/domain/regulation"
+import (
+	"time"
+
+	"github.com/tizilim/tizilim/domain/regulation"
+)
 
 // point and rect are in pixels, from the top left corner.
 type point struct{ x, y int }
@@ -328,17 +332,21 @@ func (c *chart) fill(n *node) int {
 
 // times are the instants of a visit. When it was due matters where it was not left in time.
 func (c *chart) times(v *Visit) []string {
-	form := "02.01.2006 15:04:05"
+	day, clock := "02.01.2006", " 15:04:05"
 	if c.lang == "en" {
-		form = "2006-01-02 15:04:05"
+		day = "2006-01-02"
 	}
 	zone := c.o.zone()
-	all := []string{c.word("visit.entered") + " " + v.Entered.In(zone).Format(form)}
+	all := []string{c.word("visit.entered") + " " + v.Entered.In(zone).Format(day+clock)}
 	if !v.Left.IsZero() {
-		all = append(all, c.word("visit.left")+" "+v.Left.In(zone).Format(form))
+		all = append(all, c.word("visit.left")+" "+v.Left.In(zone).Format(day+clock))
 	}
-	if !v.Due.IsZero() && v.Outcome != OnTime {
-		all = append(all, c.word("visit.due")+" "+v.Due.In(zone).Format(form))
+	switch due := v.Due.In(zone); {
+	case v.Due.IsZero() || v.Outcome == OnTime:
+	case due.Equal(time.Date(due.Year(), due.Month(), due.Day(), 0, 0, 0, 0, zone)):
+		all = append(all, c.word("visit.last-day", "day", due.AddDate(0, 0, -1).Format(day)))
+	default:
+		all = append(all, c.word("visit.due")+" "+due.Format(day+clock))
 	}
 	return all
 }
@@ -347,8 +355,6 @@ func (c *chart) times(v *Visit) []string {
 // word.
 func (c *chart) standing(v *Visit) string {
 	switch {
-	case v.Branch == Withdrawn:
-		return c.word("visit.withdrawn") + ", " + c.word("visit."+string(v.Outcome))
 	case v.Outcome == OnTime && v.Due.IsZero():
 		return ""
 	}
