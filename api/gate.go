@@ -57,14 +57,17 @@ var (
 // rules is the gate's table: every route and who may use it. New fails when a route has no rule or a
 // rule has no route.
 var rules = map[string]rule{
-	"GET /api/v1/services":                             public,
-	"GET /api/v1/services/{slug}":                      public,
-	"GET /api/v1/services/{slug}/procedures/{channel}": public,
+	"GET /api/v1/services":                                          public,
+	"GET /api/v1/services/{slug}":                                   public,
+	"GET /api/v1/services/{slug}/procedures/{channel}":              public,
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  public,
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": public,
 
 	"POST /api/v1/applications":                        entrants,
 	"GET /api/v1/applications":                         readers,
 	"GET /api/v1/applications/{id}":                    readers,
 	"GET /api/v1/applications/{id}/history":            readers,
+	"GET /api/v1/applications/{id}/diagram.svg":        readers,
 	"PUT /api/v1/applications/{id}/form":               entrants,
 	"POST /api/v1/applications/{id}/documents":         entrants,
 	"GET /api/v1/applications/{id}/documents/{sha256}": readers,

@@ -19,14 +19,17 @@ var walks = map[string]struct {
 	answers string
 	body    any
 }{
-	"GET /api/v1/services":                             {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/services/{slug}":                      {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/services/{slug}/procedures/{channel}": {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services":                                          {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}":                                   {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}/procedures/{channel}":              {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": {"+ + + + + + + + + + +", nil},
 
 	"POST /api/v1/applications":                        {"L + F F F F F F F F F", v1.Opening{Service: "commodity-dealer-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: company}}},
 	"GET /api/v1/applications":                         {"L + + + + + + + + + +", nil},
 	"GET /api/v1/applications/{id}":                    {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/history":            {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/diagram.svg":        {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/documents/{sha256}": {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/signature":          {"L + N + N + N N N + +", nil},
 	"PUT /api/v1/applications/{id}/form":               {"L + N F N F F N N F F", form("x")},

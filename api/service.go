@@ -20,36 +20,60 @@ func (s *Server) listServices(context.Context, *struct{}) (*servicesReply, error
 
 type serviceReply struct{ Body v1.Service }
 
-// BySlug names a service.
+// BySlug names a service in one of its wordings.
 type BySlug struct {
 	Slug string `path:"slug" maxLength:"100" doc:"Slug of the service"`
+	Act  string `query:"act" maxLength:"100" doc:"Id of the act whose wording is meant, as an application names it; the one in force where absent"`
 }
 
 func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	service, err := s.service(*in)
 	if err != nil {
-		return nil, fail("service-not-found", err)
+		return nil, err
 	}
 	return &serviceReply{Body: wireService(service)}, nil
 }
 
-type procedureInput struct {
+func (s *Server) service(in BySlug) (*regulation.Service, error) {
+	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	if err != nil {
+		return nil, fail("service-not-found", err)
+	}
+	if in.Act == "" {
+		return service, nil
+	}
+	if service, err = s.cfg.Rules.Catalog.Wording(in.Act, in.Slug); err != nil {
+		return nil, fail("wording-not-found", err)
+	}
+	return service, nil
+}
+
+// ByChannel names a procedure.
+type ByChannel struct {
 	BySlug
 	Channel string `path:"channel" maxLength:"20" doc:"portal, office or center"`
 }
 
 type procedureReply struct{ Body v1.Procedure }
 
-func (s *Server) getProcedure(_ context.Context, in *procedureInput) (*procedureReply, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+func (s *Server) getProcedure(_ context.Context, in *ByChannel) (*procedureReply, error) {
+	procedure, err := s.procedure(*in)
 	if err != nil {
-		return nil, fail("service-not-found", err)
+		return nil, err
+	}
+	return &procedureReply{Body: wireProcedure(procedure)}, nil
+}
+
+func (s *Server) procedure(in ByChannel) (*regulation.Procedure, error) {
+	service, err := s.service(in.BySlug)
+	if err != nil {
+		return nil, err
 	}
 	procedure, err := service.Procedure(regulation.Channel(in.Channel))
 	if err != nil {
 		return nil, fail("procedure-not-found", err)
 	}
-	return &procedureReply{Body: wireProcedure(procedure)}, nil
+	return procedure, nil
 }
 
 func wireService(s *regulation.Service) v1.Service {

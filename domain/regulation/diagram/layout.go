@@ -40,6 +40,7 @@ const (
 	badge      = 38 // from a box's left side to its text; the number stands there
 	inset      = 12 // from a box's left side to its times
 	timerRoom  = 34 // from a box's left side to its deadline; the timer stands there
+	markRoom   = 46 // from a box's top to its times; the mark of an information system stands there
 	gap        = 30 // between rows
 	bandHeight = 30 // of the pool's head
 
@@ -307,6 +308,9 @@ func (c *chart) fill(n *node) int {
 	}
 	if n.visit != nil {
 		y += 4
+		if n.step.Actor.Role == regulation.System {
+			y = max(y, markRoom)
+		}
 		for _, t := range c.times(n.visit) {
 			put(timeLine, smallFace, inset, t)
 		}
