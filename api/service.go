@@ -115,8 +115,8 @@ func wireProcedure(p *regulation.Procedure) v1.Procedure {
 func wireStep(s *regulation.Step) v1.Step {
 	out := v1.Step{
 		Number: s.Number, Role: string(s.Actor.Role), Actor: v1.Text(s.Actor.Printed), Action: string(s.Action),
-		Wording: v1.Text(s.Wording), Completion: v1.Text(s.Completion), NextPrinted: s.NextPrinted, Next: []v1.Edge{},
-		Deadline:      v1.Deadline{Printed: s.Deadline.Printed, Min: s.Deadline.Min, Max: s.Deadline.Max, Unit: string(s.Deadline.Unit)},
+		Wording: v1.Text(s.Wording), Completion: v1.Text(s.Completion), NextPrinted: v1.Text(s.NextPrinted), Next: []v1.Edge{},
+		Deadline:      v1.Deadline{Printed: v1.Text(s.Deadline.Printed), Min: s.Deadline.Min, Max: s.Deadline.Max, Unit: string(s.Deadline.Unit)},
 		Discrepancies: s.Discrepancies,
 	}
 	for request, n := range s.Deadline.ByRequest {
