@@ -15,9 +15,11 @@ import (
 
 // regulationsCmd shows the acts as data.
 type regulationsCmd struct {
-	List   regulationsList   `cmd:"" help:"One line for each service."`
-	Show   regulationsShow   `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
-	Export regulationsExport `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
+	List     regulationsList     `cmd:"" help:"One line for each service."`
+	Show     regulationsShow     `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
+	Diagram  regulationsDiagram  `cmd:"" help:"The diagram of functional interaction of a procedure, as a drawing or as BPMN 2.0."`
+	Diagrams regulationsDiagrams `cmd:"" help:"The diagrams of all procedures, each as a file."`
+	Export   regulationsExport   `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
 }
 
 // actsFlag adds acts to the embedded ones.
@@ -36,6 +38,19 @@ func (f actsFlag) load() (*regulation.Catalog, error) {
 		return nil, fmt.Errorf("the acts are not sound: %w", err)
 	}
 	return catalog, nil
+}
+
+// service is a service in its wording in force.
+func (f actsFlag) service(slug string) (*regulation.Service, error) {
+	catalog, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	service, err := catalog.InForce(slug, time.Now())
+	if errors.Is(err, domain.ErrNotFound) {
+		return nil, fmt.Errorf("no service %q; there are %s", slug, strings.Join(slugs(catalog), ", "))
+	}
+	return service, err
 }
 
 type langFlag struct {
@@ -65,14 +80,7 @@ type regulationsShow struct {
 
 // Run prints the service.
 func (c regulationsShow) Run(out io.Writer) error {
-	catalog, err := c.load()
-	if err != nil {
-		return err
-	}
-	service, err := catalog.InForce(c.Service, time.Now())
-	if errors.Is(err, domain.ErrNotFound) {
-		return fmt.Errorf("no service %q; there are %s", c.Service, strings.Join(slugs(catalog), ", "))
-	}
+	service, err := c.service(c.Service)
 	if err != nil {
 		return err
 	}
