@@ -94,14 +94,17 @@ var rules = map[string]rule{
 	"GET /api/v1/deadlines/overdue":                    watchers,
 	"GET /api/v1/events":                               auditors,
 
-	"GET /openapi.json":      public,
-	"GET /metrics":           public,
-	"GET /livez":             public,
-	"GET /readyz":            public,
-	"GET /{$}":               public,
-	"GET /licenses/{number}": public,
-	"GET /deadlines":         public,
-	"GET /static/{file}":     public,
+	"GET /openapi.json":              public,
+	"GET /metrics":                   public,
+	"GET /livez":                     public,
+	"GET /readyz":                    public,
+	"GET /{$}":                       public,
+	"GET /licenses/{number}":         public,
+	"GET /services":                  public,
+	"GET /services/{slug}":           public,
+	"GET /services/{slug}/{channel}": public,
+	"GET /deadlines":                 public,
+	"GET /static/{file}":             public,
 }
 
 // gate knows the accounts and the rules.

@@ -58,14 +58,17 @@ var walks = map[string]struct {
 	"GET /api/v1/deadlines/overdue": {"L F F + + + + F F + +", nil},
 	"GET /api/v1/events":            {"L F F F F F F F F + +", nil},
 
-	"GET /openapi.json":      {"+ + + + + + + + + + +", nil},
-	"GET /metrics":           {"+ + + + + + + + + + +", nil},
-	"GET /livez":             {"+ + + + + + + + + + +", nil},
-	"GET /readyz":            {"+ + + + + + + + + + +", nil},
-	"GET /{$}":               {"+ + + + + + + + + + +", nil},
-	"GET /licenses/{number}": {"+ + + + + + + + + + +", nil},
-	"GET /deadlines":         {"+ + + + + + + + + + +", nil},
-	"GET /static/{file}":     {"+ + + + + + + + + + +", nil},
+	"GET /openapi.json":              {"+ + + + + + + + + + +", nil},
+	"GET /metrics":                   {"+ + + + + + + + + + +", nil},
+	"GET /livez":                     {"+ + + + + + + + + + +", nil},
+	"GET /readyz":                    {"+ + + + + + + + + + +", nil},
+	"GET /{$}":                       {"+ + + + + + + + + + +", nil},
+	"GET /licenses/{number}":         {"+ + + + + + + + + + +", nil},
+	"GET /services":                  {"+ + + + + + + + + + +", nil},
+	"GET /services/{slug}":           {"+ + + + + + + + + + +", nil},
+	"GET /services/{slug}/{channel}": {"+ + + + + + + + + + +", nil},
+	"GET /deadlines":                 {"+ + + + + + + + + + +", nil},
+	"GET /static/{file}":             {"+ + + + + + + + + + +", nil},
 }
 
 // TestGate walks every route with every role, and nobody is let through but those the table says.

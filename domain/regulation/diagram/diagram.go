@@ -33,8 +33,8 @@ type Options struct {
 	Path []Visit
 	// Zone is where the path's times are shown, calendar.Zone where it is nil.
 	Zone *time.Location
-	// Anchor makes every step of an SVG a link: to this, with the step's number behind it. "#step-" leads
-	// to the step's place on the page that the drawing is part of. Without it there are no links.
+	// Anchor is for an SVG that stands within an HTML page: it is written as an element and no document of
+	// its own, and every step is a link to Anchor with the step's number behind it, such as "#step-3".
 	Anchor string
 }
 

@@ -79,14 +79,15 @@ func (c *chart) svg() []byte {
 	k := &canvas{}
 	legend := newLegend(c)
 	height := c.size.y + legend.height()
-	id, role := "diagram-"+c.id(), "img"
-	if c.o.Anchor != "" { // what is within an image is no link to those who do not see it
-		role = "group"
+	id := "diagram-" + c.id()
+	root := []any{"xmlns", "http://www.w3.org/2000/svg", "xml:lang", c.lang, "role", "img"}
+	if c.o.Anchor == "" {
+		k.b.WriteString(xml.Header)
+	} else { // what is within an image would be no link to those who do not see it
+		root = []any{"role", "group"}
 	}
-	k.b.WriteString(xml.Header)
-	k.open("svg", "xmlns", "http://www.w3.org/2000/svg", "width", c.size.x, "height", height,
-		"viewBox", fmt.Sprintf("0 0 %d %d", c.size.x, height), "role", role,
-		"aria-labelledby", id+"-title "+id+"-desc", "xml:lang", c.lang, "lang", c.lang, "font-family", fonts)
+	k.open("svg", append(root, "width", c.size.x, "height", height, "viewBox", fmt.Sprintf("0 0 %d %d", c.size.x, height),
+		"aria-labelledby", id+"-title "+id+"-desc", "lang", c.lang, "font-family", fonts)...)
 	k.b.WriteString("\n")
 	k.say("title", c.p.Service.Title.In(c.lang)+". "+c.channel, "id", id+"-title")
 	k.say("desc", c.description(), "id", id+"-desc")

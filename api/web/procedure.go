@@ -1,0 +1,222 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/regulation/diagram"
+)
+
+// ProcedurePage is a procedure as a lawyer lays it beside the printed act: the diagram, the numbered text,
+// the step table with what is printed and what is in effect, and the discrepancies between them.
+type ProcedurePage struct {
+	Frame
+	Service    Wording
+	ServiceURL string
+	Through    string
+	Notice     string // that another wording is in force
+	InForce    string // address of that
+	Facts      []Fact
+	Drawing    template.HTML
+	SVG, BPMN  string // addresses
+	Heading    Wording
+	Marks      []Mark // of the text as a whole
+	Items      []Item
+	Caption    Wording
+	Steps      []StepCells
+	Conflicts  []Conflict
+}
+
+// Item is an item of the numbered text; ID and Name are empty where it has no number.
+type Item struct {
+	ID      string // anchor
+	Name    string
+	Wording Wording
+	Marks   []Mark
+}
+
+// Cell is a printed cell. Gap says why there is nothing.
+type Cell struct {
+	Print Wording
+	Gap   string
+	Marks []Mark
+}
+
+// StepCells is a step: the printed cells, and what is in effect.
+type StepCells struct {
+	Number                                    int
+	Name                                      string // of the action
+	Marks                                     []Mark // of the step as a whole
+	Action, Actor, Completion, Deadline, Next Cell
+	Role                                      string
+	Terms                                     []string // the deadline, by kind of request where the act differs
+	NoTerm                                    bool     // the act gives none
+	Ways                                      []Way
+}
+
+// Way is what follows a step: another one, or with 0 the end.
+type Way struct {
+	When string
+	To   int
+	Text string
+}
+
+func (s *Site) procedure(w http.ResponseWriter, r *http.Request) error {
+	service, act, err := s.worded(r)
+	if err != nil {
+		return err
+	}
+	p, err := service.Procedure(regulation.Channel(r.PathValue("channel")))
+	if err != nil {
+		return err
+	}
+	f := s.frame(r, "service")
+	page := ProcedurePage{
+		Frame: f, Service: f.wording(service.Title), ServiceURL: serviceURL(service.Slug, act),
+		Through: f.T("procedure.through." + string(p.Channel)), Notice: notice(f, service, act), InForce: procedureURL(p, ""),
+		Facts: procedureFacts(f, p, act), Heading: f.wording(p.Heading), Caption: f.wording(p.Caption), Conflicts: procedureConflicts(f, p),
+	}
+	page.Title = page.Service.Text + " — " + page.Through
+	if page.Drawing, err = drawing(f, p); err != nil {
+		return err
+	}
+	page.SVG, page.BPMN = drawingURL(f, p, act, "svg"), drawingURL(f, p, act, "bpmn")
+	page.Items, page.Marks = items(f, p)
+	for _, step := range p.Steps {
+		page.Steps = append(page.Steps, stepCells(f, p, step))
+	}
+	return s.render(w, r, "procedure", http.StatusOK, page)
+}
+
+// procedureFacts are the lines about the procedure, with the ways to the others of its service.
+func procedureFacts(f Frame, p *regulation.Procedure, act string) []Fact {
+	list := []Fact{
+		{Name: f.T("license.licensor"), Value: f.wording(p.Service.Licensor.Title)},
+		fact(f, "act.act", actName(f, p.Service.Act)),
+		fact(f, "act.registration", f.T("act.entry", "number", p.Service.Act.Registration.Number, "date", f.Day(string(p.Service.Act.Registration.Date)))),
+		fact(f, "service.requests", words(f, "request.", p.Service.Requests)),
+	}
+	for _, other := range p.Service.Procedures {
+		if other != p {
+			through := Wording{Text: f.T("procedure.through." + string(other.Channel))}
+			list = append(list, Fact{Name: f.T("procedure.other"), Value: through, URL: procedureURL(other, act)})
+		}
+	}
+	return list
+}
+
+// drawing is the diagram as an element of the page, its steps links to their rows of the table. It is
+// made of the act's texts by code that escapes them, so it needs no escaping again.
+func drawing(f Frame, p *regulation.Procedure) (template.HTML, error) {
+	var svg bytes.Buffer
+	if err := diagram.SVG(&svg, p, diagram.Options{Lang: f.Lang, Anchor: "#step-"}); err != nil {
+		return "", fmt.Errorf("%w: %w", domain.ErrDamaged, err) // no address could do better
+	}
+	return template.HTML(svg.String()), nil
+}
+
+func drawingURL(f Frame, p *regulation.Procedure, act, extension string) string {
+	query := "?lang=" + f.Lang
+	if act != "" {
+		query += "&act=" + act
+	}
+	return "/api/v1/services/" + p.Service.Slug + "/procedures/" + string(p.Channel) + "/diagram." + extension + query
+}
+
+// items are the items of the text with the marks of what concerns each, and the marks of what concerns
+// the text and none of its items.
+func items(f Frame, p *regulation.Procedure) (list []Item, whole []Mark) {
+	placed := map[string]bool{}
+	for _, printed := range p.Text {
+		item := Item{Wording: f.wording(printed.Wording)}
+		if printed.Number != nil {
+			n := strconv.Itoa(*printed.Number)
+			item.ID, item.Name = printed.Kind+"-"+n, f.T("procedure."+printed.Kind, "n", n)
+			item.Marks = marks(f, p.Service.Act, concerning(p), func(place string) bool {
+				return namesItem(place, p.Channel, printed.Kind, n)
+			})
+		}
+		for _, m := range item.Marks {
+			placed[m.ID] = true
+		}
+		list = append(list, item)
+	}
+	for _, m := range marks(f, p.Service.Act, p.Discrepancies, func(string) bool { return true }) {
+		if !placed[m.ID] {
+			whole = append(whole, m)
+		}
+	}
+	return list, whole
+}
+
+func stepCells(f Frame, p *regulation.Procedure, s *regulation.Step) StepCells {
+	of := func(cell string) []Mark {
+		return marks(f, p.Service.Act, s.Discrepancies, func(place string) bool {
+			cells := cellsOf(place)
+			return len(cells) == 0 && cell == "" || slices.Contains(cells, cell)
+		})
+	}
+	return StepCells{
+		Number: s.Number, Name: f.T("action." + string(s.Action)), Marks: of(""),
+		Action: cell(f, s.Wording, of("action")), Actor: cell(f, s.Actor.Printed, of("actor")),
+		Completion: cell(f, s.Completion, of("completion")), Deadline: cell(f, s.Deadline.Printed, of("deadline")),
+		Next: cell(f, s.NextPrinted, of("next")),
+		Role: f.T("actor." + string(s.Actor.Role)), Terms: terms(f, s.Deadline), NoTerm: s.Deadline.Max == nil,
+		Ways: ways(f, s),
+	}
+}
+
+// cell is a printed cell: with its wording, empty, or lost with a part of the table.
+func cell(f Frame, printed regulation.Text, marks []Mark) Cell {
+	c := Cell{Print: f.wording(printed), Marks: marks}
+	switch {
+	case printed == nil:
+		c.Gap = f.T("procedure.cell-lost")
+	case c.Print.Text == "":
+		c.Gap = f.T("procedure.cell-empty")
+	}
+	return c
+}
+
+// terms are the deadline in effect, one for each kind of request where the act differs by it. What the act
+// does not give is said to be absent.
+func terms(f Frame, d regulation.Deadline) []string {
+	switch {
+	case d.Max == nil:
+		return []string{f.T("procedure.no-term")}
+	case len(d.ByRequest) == 0:
+		return []string{term(f, d)}
+	}
+	var list []string
+	for _, request := range []regulation.Request{regulation.Issue, regulation.Reissue, regulation.Duplicate} {
+		if n, ok := d.ByRequest[request]; ok {
+			list = append(list, f.T("request."+string(request))+": "+term(f, regulation.Deadline{Max: &n, Unit: d.Unit}))
+		}
+	}
+	return list
+}
+
+// ways are what follows a step in effect.
+func ways(f Frame, s *regulation.Step) []Way {
+	if len(s.Next) == 0 {
+		return []Way{{Text: f.T("procedure.end")}}
+	}
+	var list []Way
+	for _, e := range s.Next {
+		way := Way{To: e.To, Text: f.T("procedure.end")}
+		if e.To != 0 {
+			way.Text = f.T("procedure.step", "n", strconv.Itoa(e.To))
+		}
+		if e.When != regulation.Always {
+			way.When = f.T("branch." + string(e.When))
+		}
+		list = append(list, way)
+	}
+	return list
+}
