@@ -105,7 +105,7 @@ func (s *Server) drawApplication(ctx context.Context, in *applicationDrawing) (*
 
 // followed is the procedure that the application follows to its end.
 func (s *Server) followed(state application.State) (*regulation.Procedure, error) {
-	service, err := s.cfg.Rules.Catalog.Wording(state.Act, state.Service)
+	service, err := s.cfg.Rules().Catalog.Wording(state.Act, state.Wording, state.Service)
 	if err != nil {
 		return nil, undrawable(err)
 	}

@@ -167,7 +167,7 @@ func TestForeignApplicationsDiagram(t *testing.T) {
 }
 
 // later is the rules with a wording of the sport act that comes into force on 1 December 2026.
-func later(t *testing.T) application.Rules {
+func later(t *testing.T) func() application.Rules {
 	t.Helper()
 	act, err := os.ReadFile("../domain/regulation/acts/kz-sport-2012-294.yaml")
 	if err != nil {
@@ -181,7 +181,7 @@ func later(t *testing.T) application.Rules {
 	}
 	r := rules()
 	r.Catalog = catalog
-	return r
+	return func() application.Rules { return r }
 }
 
 // TestWordings: an application stays on the wording that it was opened under, and so does its drawing;

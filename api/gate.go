@@ -93,6 +93,8 @@ var rules = map[string]rule{
 	"GET /api/v1/deadlines/steps":                      public,
 	"GET /api/v1/deadlines/overdue":                    watchers,
 	"GET /api/v1/events":                               auditors,
+	"GET /api/v1/calendar/explanation":                 public,
+	"GET /api/v1/calendar/years/{year}":                public,
 
 	"GET /openapi.json":              public,
 	"GET /metrics":                   public,
@@ -104,6 +106,9 @@ var rules = map[string]rule{
 	"GET /services/{slug}":           public,
 	"GET /services/{slug}/{channel}": public,
 	"GET /deadlines":                 public,
+	"GET /login":                     public,
+	"POST /login":                    public,
+	"POST /logout":                   public,
 	"GET /static/{file}":             public,
 }
 
@@ -159,26 +164,38 @@ type caller struct {
 	reach scope
 }
 
-// admit says who is asking, or why they may not.
-func (g *gate) admit(r *http.Request, pattern string) (caller, error) {
+// admit says who is asking, or why they may not. A page may be asked for with the cookie of a session.
+func (g *gate) admit(r *http.Request, pattern string, page bool) (caller, error) {
 	rule := g.rules[pattern]
 	header := r.Header.Get("Authorization")
-	if header == "" {
-		if rule.public {
-			return caller{}, nil
+	account, known := Account{}, false
+	switch {
+	case header != "":
+		kind, token, _ := strings.Cut(header, " ")
+		if account, known = g.account(strings.TrimSpace(token)); !strings.EqualFold(kind, "Bearer") || !known {
+			return caller{}, fail("token-unknown", errLogin)
 		}
+	case page:
+		if c, err := r.Cookie(sessionCookie); err == nil {
+			account, known = g.account(c.Value)
+		}
+	}
+	switch reach := rule.roles[account.Actor.Role]; {
+	case !known && rule.public:
+		return caller{}, nil
+	case !known:
 		return caller{}, fmt.Errorf("no credentials: %w", errLogin)
-	}
-	kind, token, _ := strings.Cut(header, " ")
-	account, ok := g.accounts[sha256.Sum256([]byte(strings.TrimSpace(token)))]
-	if !strings.EqualFold(kind, "Bearer") || !ok {
-		return caller{}, fail("token-unknown", errLogin)
-	}
-	reach := rule.roles[account.Actor.Role]
-	if reach == nothing && !rule.public {
+	case reach == nothing && !rule.public:
 		return caller{}, fmt.Errorf("role %s: %w", account.Actor.Role, domain.ErrForbidden)
+	default:
+		return caller{account, reach}, nil
 	}
-	return caller{account, reach}, nil
+}
+
+// account is the account with the token.
+func (g *gate) account(token string) (Account, bool) {
+	a, ok := g.accounts[sha256.Sum256([]byte(token))]
+	return a, ok
 }
 
 // channels are the channels that the roles come through.

@@ -58,6 +58,9 @@ var walks = map[string]struct {
 	"GET /api/v1/deadlines/overdue": {"L F F + + + + F F + +", nil},
 	"GET /api/v1/events":            {"L F F F F F F F F + +", nil},
 
+	"GET /api/v1/calendar/explanation":  {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/calendar/years/{year}": {"+ + + + + + + + + + +", nil},
+
 	"GET /openapi.json":              {"+ + + + + + + + + + +", nil},
 	"GET /metrics":                   {"+ + + + + + + + + + +", nil},
 	"GET /livez":                     {"+ + + + + + + + + + +", nil},
@@ -68,6 +71,9 @@ var walks = map[string]struct {
 	"GET /services/{slug}":           {"+ + + + + + + + + + +", nil},
 	"GET /services/{slug}/{channel}": {"+ + + + + + + + + + +", nil},
 	"GET /deadlines":                 {"+ + + + + + + + + + +", nil},
+	"GET /login":                     {"+ + + + + + + + + + +", nil},
+	"POST /login":                    {"+ + + + + + + + + + +", nil},
+	"POST /logout":                   {"+ + + + + + + + + + +", nil},
 	"GET /static/{file}":             {"+ + + + + + + + + + +", nil},
 }
 

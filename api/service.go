@@ -12,7 +12,7 @@ type servicesReply struct{ Body v1.Services }
 
 func (s *Server) listServices(context.Context, *struct{}) (*servicesReply, error) {
 	out := &servicesReply{Body: v1.Services{Items: []v1.Service{}}}
-	for _, service := range s.cfg.Rules.Catalog.Services() {
+	for _, service := range s.cfg.Rules().Catalog.Services() {
 		out.Body.Items = append(out.Body.Items, wireService(service))
 	}
 	return out, nil
@@ -35,14 +35,14 @@ func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error
 }
 
 func (s *Server) service(in BySlug) (*regulation.Service, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
 		return nil, fail("service-not-found", err)
 	}
 	if in.Act == "" {
 		return service, nil
 	}
-	if service, err = s.cfg.Rules.Catalog.Wording(in.Act, in.Slug); err != nil {
+	if service, err = s.cfg.Rules().Catalog.Wording(in.Act, "", in.Slug); err != nil {
 		return nil, fail("wording-not-found", err)
 	}
 	return service, nil

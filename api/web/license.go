@@ -149,7 +149,7 @@ func facts(f Frame, l licenses.License) []Fact {
 
 // licensing is the service that gives such licenses. One that the catalog no longer has is shown by its slug.
 func (s *Site) licensing(f Frame, l licenses.License) Fact {
-	service, err := s.Catalog.InForce(l.Service, s.Now())
+	service, err := s.Catalog().InForce(l.Service, s.Now())
 	if err != nil {
 		return fact(f, "license.service", l.Service)
 	}
@@ -267,7 +267,7 @@ func (s *Site) approval(ctx context.Context, id string) (string, error) {
 // who is the role and the organization of whoever did something, never the person.
 func (s *Site) who(f Frame, a domain.Actor) string {
 	role := f.T("role." + string(a.Role))
-	for _, service := range s.Catalog.Services() {
+	for _, service := range s.Catalog().Services() {
 		if a.Organization != "" && service.Licensor.Slug == a.Organization {
 			return role + ", " + f.wording(service.Licensor.Title).Text
 		}

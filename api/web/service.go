@@ -94,8 +94,8 @@ func (s *Site) listServices(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(r, "service")
 	page := ServicesPage{Frame: f}
 	page.Title = f.T("services.title")
-	for _, service := range s.Catalog.Services() {
-		service, err := s.Catalog.InForce(service.Slug, s.Now())
+	for _, service := range s.Catalog().Services() {
+		service, err := s.Catalog().InForce(service.Slug, s.Now())
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func withAct(path, act string) string {
 // ProcedurePath is the address of the procedure that a page's element with the id is about, empty where
 // the catalog has none.
 func (f Frame) ProcedurePath(id string) string {
-	for _, service := range f.site.Catalog.Services() {
+	for _, service := range f.site.Catalog().Services() {
 		for _, p := range service.Procedures {
 			if service.Slug+"-"+string(p.Channel) == id {
 				return procedureURL(p, "")
@@ -159,13 +159,13 @@ func (f Frame) ProcedurePath(id string) string {
 // act is to be in the page's links, empty for the wording in force.
 func (s *Site) worded(r *http.Request) (service *regulation.Service, act string, err error) {
 	slug := r.PathValue("slug")
-	if service, err = s.Catalog.InForce(slug, s.Now()); err != nil {
+	if service, err = s.Catalog().InForce(slug, s.Now()); err != nil {
 		return nil, "", err
 	}
 	if act = r.URL.Query().Get("act"); act == "" || act == service.Act.ID {
 		return service, "", nil
 	}
-	service, err = s.Catalog.Wording(act, slug)
+	service, err = s.Catalog().Wording(act, "", slug)
 	return service, act, err
 }
 
@@ -263,7 +263,7 @@ func actFacts(f Frame, s *regulation.Service) []Fact {
 // wordings are the addresses of all wordings of a service that has several, the newest first.
 func (s *Site) wordings(f Frame, service *regulation.Service) []Link {
 	var acts []*regulation.Act
-	for _, a := range s.Catalog.Acts {
+	for _, a := range s.Catalog().Acts {
 		if slices.ContainsFunc(a.Services, func(other *regulation.Service) bool { return other.Slug == service.Slug }) {
 			acts = append(acts, a)
 		}

@@ -21,6 +21,7 @@ var pages = map[string]any{
 	"service":   web.ServicePage{},
 	"procedure": web.ProcedurePage{},
 	"deadline":  web.DeadlinePage{},
+	"login":     web.LoginPage{},
 	"error":     web.ErrorPage{},
 }
 

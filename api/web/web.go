@@ -30,11 +30,13 @@ import (
 // Config is what the pages are made of.
 type Config struct {
 	Texts     *i18n.Texts
-	Catalog   *regulation.Catalog
+	Catalog   func() *regulation.Catalog
 	Licenses  *licenses.Model
 	Deadlines *deadlines.Model
 	History   *history.Model
 	Now       func() time.Time
+	// Viewer says who looks at a page.
+	Viewer func(r *http.Request) Viewer
 }
 
 // Site is the pages.
@@ -55,7 +57,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "error"}
+var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "login", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -81,6 +83,7 @@ func (s *Site) Pages() []Page {
 		{"GET /services/{slug}", s.service},
 		{"GET /services/{slug}/{channel}", s.procedure},
 		{"GET /deadlines", s.deadlines},
+		{"GET /login", s.login},
 		{"GET /static/{file}", s.static},
 	}
 }
@@ -115,6 +118,7 @@ type Frame struct {
 	Title    string
 	Nav      string // stem of the page in the navigation
 	Switches []Switch
+	Viewer   Viewer
 
 	site *Site
 }
@@ -129,7 +133,7 @@ type Switch struct {
 
 // frame makes the frame of a page, but for its title.
 func (s *Site) frame(r *http.Request, nav string) Frame {
-	f := Frame{Lang: s.Language(r), Nav: nav, site: s}
+	f := Frame{Lang: s.Language(r), Nav: nav, Viewer: s.Viewer(r), site: s}
 	for _, l := range i18n.Languages {
 		query := r.URL.Query()
 		query.Set("lang", l)

@@ -17,7 +17,7 @@ import (
 type diagramFlags struct {
 	Format string `enum:"svg,bpmn" default:"svg" env:"-" help:"svg, a drawing, or bpmn, BPMN 2.0 XML with its layout."`
 	langFlag
-	actsFlag
+	regulationsFlag
 }
 
 // draw writes the procedure in the format and language asked for.

@@ -157,7 +157,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 func TestWriteService(t *testing.T) {
-	s, err := load(t).Wording("kz-mert-2012-242", "import-permit")
+	s, err := load(t).Wording("kz-mert-2012-242", "", "import-permit")
 	if err != nil {
 		t.Fatal(err)
 	}

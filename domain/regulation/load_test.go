@@ -80,7 +80,7 @@ func TestWordings(t *testing.T) {
 	if got := c.Services(); len(got) != 1 || got[0].Act.ID != "xx-test-91" {
 		t.Errorf("services: %d, of act %s", len(got), got[0].Act.ID)
 	}
-	if s, err := c.Wording("xx-test-1", "test-license"); err != nil || s.Act.ID != "xx-test-1" {
+	if s, err := c.Wording("xx-test-1", "", "test-license"); err != nil || s.Act.ID != "xx-test-1" {
 		t.Errorf("wording: %v, %v", s, err)
 	}
 }

@@ -15,7 +15,7 @@ const (
 	Standards      Topic = "standard"      // the standard it rests on
 	Automations    Topic = "automation"    // its degree of automation
 	Interaction    Topic = "interaction"   // its kind, such as transactional
-	Terms          Topic = "terms"         // terms and abbreviations
+	Definitions    Topic = "terms"         // terms and abbreviations
 	Filling        Topic = "filling"       // how the request is filled in
 	Checking       Topic = "checking"      // how one learns where the request stands
 	Viewing        Topic = "viewing"       // how the result is viewed
@@ -32,7 +32,7 @@ const (
 
 // topics are the known ones.
 var topics = []Topic{
-	Basis, Approval, Control, Publication, Force, Provider, Standards, Automations, Interaction, Terms, Filling, Checking,
+	Basis, Approval, Control, Publication, Force, Provider, Standards, Automations, Interaction, Definitions, Filling, Checking,
 	Viewing, Contacts, Units, Table, Diagrams, ScreenForms, Questionnaires, Requirements, Conditions, Other,
 }
 

@@ -16,7 +16,10 @@
 // the table is cut, "cut". Load names the file, the line and the reason of everything it refuses.
 package regulation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Text is a wording by language: "ru", "kk", "en". What is printed has the languages of the act alone
 // (Act.Languages); where a title has others, they are ours.
@@ -86,6 +89,15 @@ type Act struct {
 	File    string `json:"-" yaml:"-"`
 	Source  []byte `json:"-" yaml:"-"`
 	Wording string `json:"-" yaml:"-"`
+}
+
+// Printed is what the act prints in the language, or, where it is not printed in that, in the first one
+// that it is printed in: an empty cell stays empty, though another language's may have something.
+func (a *Act) Printed(t Text, lang string) string {
+	if !slices.Contains(a.Languages, lang) {
+		lang = a.Languages[0]
+	}
+	return t[lang]
 }
 
 // Registration is the entry of the act in the register of the Ministry of Justice.
