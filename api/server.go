@@ -15,7 +15,6 @@ import (
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
-	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 // Server answers every request of the registry. Make one with New; close it after its http.Server
@@ -55,7 +54,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.site, err = web.New(web.Config{
-		Texts: s.texts, Catalog: func() *regulation.Catalog { return cfg.Rules().Catalog }, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
+		Texts: s.texts, Rules: cfg.Rules, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
 		History: cfg.History, Now: cfg.Now, Viewer: s.viewer,
 	})
 	if err != nil {

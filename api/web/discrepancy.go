@@ -33,11 +33,11 @@ func mark(f Frame, a *regulation.Act, i int) Mark {
 	return Mark{ID: a.Discrepancies[i].ID, Text: number, Label: f.T("discrepancy.number", "n", number)}
 }
 
-// marks are the marks of those discrepancies whose place says what is asked for, in the order of the act.
-func marks(f Frame, a *regulation.Act, ids []string, concerns func(place string) bool) []Mark {
+// marks are the marks of those discrepancies that concern what is asked for, in the order of the act.
+func marks(f Frame, a *regulation.Act, ids []string, concerns func(regulation.Discrepancy) bool) []Mark {
 	var list []Mark
 	for i, d := range a.Discrepancies {
-		if slices.Contains(ids, d.ID) && concerns(d.Place) {
+		if slices.Contains(ids, d.ID) && concerns(d) {
 			list = append(list, mark(f, a, i))
 		}
 	}
@@ -49,11 +49,11 @@ func conflicts(f Frame, a *regulation.Act, wanted func(regulation.Discrepancy) b
 	var list []Conflict
 	for i, d := range a.Discrepancies {
 		if wanted(d) {
-			list = append(list, Conflict{Mark: mark(f, a, i), Place: f.tongue(d.Place), Facts: given(
-				Fact{Name: f.T("discrepancy.printed"), Value: f.tongue(d.Printed)},
-				Fact{Name: f.T("discrepancy.against"), Value: f.tongue(d.Against)},
-				Fact{Name: f.T("discrepancy.effect"), Value: f.tongue(d.Effect)},
-				Fact{Name: f.T("discrepancy.reason"), Value: f.tongue(d.Reason)},
+			list = append(list, Conflict{Mark: mark(f, a, i), Place: f.ours(d.Place), Facts: given(
+				Fact{Name: f.T("discrepancy.printed"), Value: f.ours(d.Printed)},
+				Fact{Name: f.T("discrepancy.against"), Value: f.ours(d.Against)},
+				Fact{Name: f.T("discrepancy.effect"), Value: f.ours(d.Effect)},
+				Fact{Name: f.T("discrepancy.reason"), Value: f.ours(d.Reason)},
 			)})
 		}
 	}
@@ -63,7 +63,7 @@ func conflicts(f Frame, a *regulation.Act, wanted func(regulation.Discrepancy) b
 // serviceConflicts are the discrepancies of a service as a whole, and those of the act itself.
 func serviceConflicts(f Frame, s *regulation.Service) []Conflict {
 	return conflicts(f, s.Act, func(d regulation.Discrepancy) bool {
-		return slices.Contains(s.Discrepancies, d.ID) || strings.HasPrefix(d.Place, "act")
+		return slices.Contains(s.Discrepancies, d.ID) || strings.HasPrefix(d.Place["en"], "act")
 	})
 }
 
@@ -90,20 +90,24 @@ func concerning(p *regulation.Procedure) []string {
 	return ids
 }
 
-// The cells of a step, as the places of discrepancies name them.
+// cellWord finds in a place the cells of a step that it names.
 var cellWord = regexp.MustCompile(`\b(actor|action|completion|deadline|next|wording)\b`)
 
-// cellsOf are the cells of a step that a place names: none where it means the step as a whole. A wording
-// is that of the action, unless it is that of a cell that is named too.
-func cellsOf(place string) []string {
-	named := cellWord.FindAllString(place, -1)
-	if others := slices.DeleteFunc(slices.Clone(named), func(cell string) bool { return cell == "wording" }); len(others) > 0 {
-		return others
+// cellsOf are the cells of a step that a discrepancy is about: those that it says, and those that its
+// place names. None means the step as a whole. A wording is that of the action, unless it is that of a
+// cell that is named too.
+func cellsOf(d regulation.Discrepancy) []string {
+	named := cellWord.FindAllString(d.Place["en"], -1)
+	for _, cell := range d.Cells {
+		if cell != regulation.CutCell {
+			named = append(named, string(cell))
+		}
 	}
-	if len(named) > 0 {
+	others := slices.DeleteFunc(slices.Clone(named), func(cell string) bool { return cell == "wording" })
+	if len(others) == 0 && len(named) > 0 {
 		return []string{"action"}
 	}
-	return nil
+	return others
 }
 
 // itemWord finds in a place the channels, and the items of the numbered text: "process 11",
@@ -137,8 +141,17 @@ func namesItem(place string, channel regulation.Channel, kind, number string) bo
 	return false
 }
 
-// tongue is a text that does not say its language, with the language that its letters are of. What we say
-// of an act is English and may quote it; what is quoted by itself begins with its own letter.
+// ours is what we say of an act. It quotes the act, and a quotation that stands by itself is in the act's
+// language whatever the rest is in.
+func (f Frame) ours(t regulation.Text) Wording {
+	w := f.wording(t)
+	if w.Lang == "en" {
+		w = f.tongue(w.Text)
+	}
+	return w
+}
+
+// tongue is a text that does not say its language, with the language of its first letter.
 func (f Frame) tongue(text string) Wording {
 	first := strings.IndexFunc(text, unicode.IsLetter)
 	if first < 0 {

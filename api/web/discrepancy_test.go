@@ -22,9 +22,17 @@ func TestCellsOf(t *testing.T) {
 		"portal: table 1, steps 7 to 11: rows without their headings":                    "",
 		"act, regulation, point 4: a transactional service, by interaction, is the next": "next",
 	} {
-		if got := strings.Join(cellsOf(place), " "); got != want {
+		if got := strings.Join(cellsOf(regulation.Discrepancy{Place: regulation.Text{"en": place}}), " "); got != want {
 			t.Errorf("%q names %q, want %q", place, got, want)
 		}
+	}
+}
+
+// TestCellsSaid: what a discrepancy says of its cells counts, though its place does not name them.
+func TestCellsSaid(t *testing.T) {
+	d := regulation.Discrepancy{Cells: []regulation.Cell{regulation.NextCell, regulation.CutCell}, Place: regulation.Text{"en": "portal: table 1, step 9, action"}}
+	if diff := cmp.Diff([]string{"action", "next"}, cellsOf(d)); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -53,6 +61,24 @@ func TestNamesItem(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
 			t.Errorf("%q:\n%s", place, diff)
+		}
+	}
+}
+
+// TestOurs: what we say is in the page's language where we say it in that, and a quotation in its own.
+func TestOurs(t *testing.T) {
+	f := Frame{Lang: "kk"}
+	for _, tt := range []struct {
+		text regulation.Text
+		want Wording
+	}{
+		{regulation.Text{"en": "step 3", "kk": "3-іс-қимыл"}, Wording{Text: "3-іс-қимыл", Lang: "kk"}},
+		{regulation.Text{"en": "step 3"}, Wording{Text: "step 3", Lang: "en", Other: true}},
+		{regulation.Text{"en": "15 рабочих дней"}, Wording{Text: "15 рабочих дней", Lang: "ru", Other: true}},
+		{regulation.Text{"en": "15 жұмыс күні"}, Wording{Text: "15 жұмыс күні", Lang: "kk"}},
+	} {
+		if diff := cmp.Diff(tt.want, f.ours(tt.text)); diff != "" {
+			t.Errorf("%v:\n%s", tt.text, diff)
 		}
 	}
 }

@@ -35,6 +35,8 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, t
 		if strings.HasPrefix(r.URL.Path, "/services/") {
 			page.Back, page.Again = "/services", page.T("services.all")
 		}
+	case "calendar-unknown":
+		page.Back, page.Again = "/calendar", page.T("nav.calendar")
 	case "service-unknown", "channel-unknown":
 		if r.URL.Path == "/deadlines" {
 			page.Back, page.Again = "/deadlines", page.T("nav.deadlines")

@@ -138,8 +138,8 @@ func items(f Frame, p *regulation.Procedure) (list []Item, whole []Mark) {
 		if printed.Number != nil {
 			n := strconv.Itoa(*printed.Number)
 			item.ID, item.Name = printed.Kind+"-"+n, f.T("procedure."+printed.Kind, "n", n)
-			item.Marks = marks(f, p.Service.Act, concerning(p), func(place string) bool {
-				return namesItem(place, p.Channel, printed.Kind, n)
+			item.Marks = marks(f, p.Service.Act, concerning(p), func(d regulation.Discrepancy) bool {
+				return namesItem(d.Place["en"], p.Channel, printed.Kind, n)
 			})
 		}
 		for _, m := range item.Marks {
@@ -147,7 +147,7 @@ func items(f Frame, p *regulation.Procedure) (list []Item, whole []Mark) {
 		}
 		list = append(list, item)
 	}
-	for _, m := range marks(f, p.Service.Act, p.Discrepancies, func(string) bool { return true }) {
+	for _, m := range marks(f, p.Service.Act, p.Discrepancies, func(regulation.Discrepancy) bool { return true }) {
 		if !placed[m.ID] {
 			whole = append(whole, m)
 		}
@@ -157,31 +157,42 @@ func items(f Frame, p *regulation.Procedure) (list []Item, whole []Mark) {
 
 func stepCells(f Frame, p *regulation.Procedure, s *regulation.Step) StepCells {
 	of := func(cell string) []Mark {
-		return marks(f, p.Service.Act, s.Discrepancies, func(place string) bool {
-			cells := cellsOf(place)
+		return marks(f, p.Service.Act, s.Discrepancies, func(d regulation.Discrepancy) bool {
+			cells := cellsOf(d)
 			return len(cells) == 0 && cell == "" || slices.Contains(cells, cell)
 		})
 	}
+	cell := func(name string, printed regulation.Text) Cell {
+		return Cell{Print: f.cell(p.Service.Act, printed), Gap: gap(f, p.Service.Act, printed), Marks: of(name)}
+	}
 	return StepCells{
 		Number: s.Number, Name: f.T("action." + string(s.Action)), Marks: of(""),
-		Action: cell(f, s.Wording, of("action")), Actor: cell(f, s.Actor.Printed, of("actor")),
-		Completion: cell(f, s.Completion, of("completion")), Deadline: cell(f, s.Deadline.Printed, of("deadline")),
-		Next: cell(f, s.NextPrinted, of("next")),
+		Action: cell("action", s.Wording), Actor: cell("actor", s.Actor.Printed), Completion: cell("completion", s.Completion),
+		Deadline: cell("deadline", s.Deadline.Printed), Next: cell("next", s.NextPrinted),
 		Role: f.T("actor." + string(s.Actor.Role)), Terms: terms(f, s.Deadline), NoTerm: s.Deadline.Max == nil,
 		Ways: ways(f, s),
 	}
 }
 
-// cell is a printed cell: with its wording, empty, or lost with a part of the table.
-func cell(f Frame, printed regulation.Text, marks []Mark) Cell {
-	c := Cell{Print: f.wording(printed), Marks: marks}
+// cell is a printed cell in the page's language where the act is printed in that, else in the act's first.
+// One that is empty there is empty, whatever the act prints in another language.
+func (f Frame) cell(a *regulation.Act, printed regulation.Text) Wording {
+	w := Wording{Text: a.Printed(printed, f.Lang), Lang: f.Lang}
+	if !slices.Contains(a.Languages, f.Lang) {
+		w.Lang, w.Other = a.Languages[0], true
+	}
+	return w
+}
+
+// gap says why a cell shows nothing: it is empty, or lost with a part of the table.
+func gap(f Frame, a *regulation.Act, printed regulation.Text) string {
 	switch {
 	case printed == nil:
-		c.Gap = f.T("procedure.cell-lost")
-	case c.Print.Text == "":
-		c.Gap = f.T("procedure.cell-empty")
+		return f.T("procedure.cell-lost")
+	case a.Printed(printed, f.Lang) == "":
+		return f.T("procedure.cell-empty")
 	}
-	return c
+	return ""
 }
 
 // terms are the deadline in effect, one for each kind of request where the act differs by it. What the act

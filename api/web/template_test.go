@@ -21,6 +21,7 @@ var pages = map[string]any{
 	"service":   web.ServicePage{},
 	"procedure": web.ProcedurePage{},
 	"deadline":  web.DeadlinePage{},
+	"calendar":  web.CalendarPage{},
 	"login":     web.LoginPage{},
 	"error":     web.ErrorPage{},
 }
@@ -205,6 +206,9 @@ func (c *checker) chain(t reflect.Type, names []string, args []parse.Node) (refl
 				return nil, err
 			}
 			continue
+		}
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
 		}
 		if t.Kind() != reflect.Struct {
 			return nil, fmt.Errorf("%s of %s", name, t)

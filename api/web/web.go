@@ -21,6 +21,7 @@ import (
 
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
@@ -30,7 +31,7 @@ import (
 // Config is what the pages are made of.
 type Config struct {
 	Texts     *i18n.Texts
-	Catalog   func() *regulation.Catalog
+	Rules     func() application.Rules // of the moment
 	Licenses  *licenses.Model
 	Deadlines *deadlines.Model
 	History   *history.Model
@@ -47,6 +48,9 @@ type Site struct {
 	totals    totals
 }
 
+// Catalog is the acts of the moment.
+func (s *Site) Catalog() *regulation.Catalog { return s.Rules().Catalog }
+
 // Page is a route of the site.
 type Page struct {
 	Pattern string
@@ -57,7 +61,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "login", "error"}
+var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "calendar", "login", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -83,6 +87,7 @@ func (s *Site) Pages() []Page {
 		{"GET /services/{slug}", s.service},
 		{"GET /services/{slug}/{channel}", s.procedure},
 		{"GET /deadlines", s.deadlines},
+		{"GET /calendar", s.calendar},
 		{"GET /login", s.login},
 		{"GET /static/{file}", s.static},
 	}

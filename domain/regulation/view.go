@@ -275,11 +275,11 @@ func (v *view) discrepancies(a *Act, ids []string) {
 		if !slices.Contains(ids, d.ID) {
 			continue
 		}
-		v.line(2, "%s: %s", d.ID, d.Place)
-		v.line(4, "%s: %s", v.l["printed"], d.Printed)
-		v.line(4, "%s: %s", v.l["against"], d.Against)
-		v.line(4, "%s: %s", v.l["effect"], d.Effect)
-		v.line(4, "%s: %s", v.l["reason"], d.Reason)
+		v.line(2, "%s: %s", d.ID, d.Place.In(v.lang))
+		v.line(4, "%s: %s", v.l["printed"], d.Printed.In(v.lang))
+		v.line(4, "%s: %s", v.l["against"], d.Against.In(v.lang))
+		v.line(4, "%s: %s", v.l["effect"], d.Effect.In(v.lang))
+		v.line(4, "%s: %s", v.l["reason"], d.Reason.In(v.lang))
 	}
 }
 
