@@ -106,7 +106,7 @@ var rules = map[string]rule{
 	"GET /services/{slug}":           public,
 	"GET /services/{slug}/{channel}": public,
 	"GET /deadlines":                 public,
-	"GET /calendar":          public,
+	"GET /calendar":                  public,
 	"GET /login":                     public,
 	"POST /login":                    public,
 	"POST /logout":                   public,

@@ -71,7 +71,7 @@ var walks = map[string]struct {
 	"GET /services/{slug}":           {"+ + + + + + + + + + +", nil},
 	"GET /services/{slug}/{channel}": {"+ + + + + + + + + + +", nil},
 	"GET /deadlines":                 {"+ + + + + + + + + + +", nil},
-	"GET /calendar":          {"+ + + + + + + + + + +", nil},
+	"GET /calendar":                  {"+ + + + + + + + + + +", nil},
 	"GET /login":                     {"+ + + + + + + + + + +", nil},
 	"POST /login":                    {"+ + + + + + + + + + +", nil},
 	"POST /logout":                   {"+ + + + + + + + + + +", nil},

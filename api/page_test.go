@@ -12,6 +12,7 @@ import (
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -217,6 +218,26 @@ func TestProcedurePage(t *testing.T) {
 	for _, path := range []string{"/services/none", "/services/none/portal", "/services/casino-license/office", "/services/casino-license/fax",
 		"/services/casino-license?act=none", "/services/casino-license/portal?act=kz-mert-2012-242"} {
 		w.contains(w.page(path, "en", 404), "Not found", `<a href="/services">All services</a>`)
+	}
+}
+
+// TestSetTermsOnPages: a term that the act does not give and its licensor does is shown with its basis.
+func TestSetTermsOnPages(t *testing.T) {
+	r := rules()
+	var err error
+	r.Terms, err = regulation.ParseTerms("terms.yaml", []byte(`terms:
+  - {service: casino-license, channel: portal, step: 10, requests: [reissue], term: 2, unit: working_days, from: 2026-11-24, basis: Приказ № 9}
+`), r.Catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return r } })
+	const set = "установлен лицензиаром — переоформление: 2 рабочих дня (Приказ № 9)"
+	body := w.page("/services/casino-license/portal", "ru", 200)
+	w.contains(body, "акт срока не устанавливает", set)
+	w.clock.pass(-48 * time.Hour)
+	if before := w.page("/services/casino-license/portal", "ru", 200); strings.Contains(before, set) || strings.Count(body, set) != 1 {
+		t.Error("the term is shown before it holds, or twice")
 	}
 }
 

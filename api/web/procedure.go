@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/regulation/diagram"
 )
@@ -57,6 +58,7 @@ type StepCells struct {
 	Role                                      string
 	Terms                                     []string // the deadline, by kind of request where the act differs
 	NoTerm                                    bool     // the act gives none
+	SetTerms                                  []string // by the licensor, where the act gives none
 	Ways                                      []Way
 }
 
@@ -89,7 +91,9 @@ func (s *Site) procedure(w http.ResponseWriter, r *http.Request) error {
 	page.SVG, page.BPMN = drawingURL(f, p, act, "svg"), drawingURL(f, p, act, "bpmn")
 	page.Items, page.Marks = items(f, p)
 	for _, step := range p.Steps {
-		page.Steps = append(page.Steps, stepCells(f, p, step))
+		cells := stepCells(f, p, step)
+		cells.SetTerms = s.setTerms(f, p, step)
+		page.Steps = append(page.Steps, cells)
 	}
 	return s.render(w, r, "procedure", http.StatusOK, page)
 }
@@ -208,6 +212,21 @@ func terms(f Frame, d regulation.Deadline) []string {
 	for _, request := range []regulation.Request{regulation.Issue, regulation.Reissue, regulation.Duplicate} {
 		if n, ok := d.ByRequest[request]; ok {
 			list = append(list, f.T("request."+string(request))+": "+term(f, regulation.Deadline{Max: &n, Unit: d.Unit}))
+		}
+	}
+	return list
+}
+
+// setTerms are the terms that the licensor set for a step to which the act gives none, as they are today.
+func (s *Site) setTerms(f Frame, p *regulation.Procedure, step *regulation.Step) []string {
+	if step.Deadline.Max != nil {
+		return nil
+	}
+	var list []string
+	for _, request := range p.Service.Requests {
+		if set, ok := s.Rules().Terms.For(p, step, request, regulation.Date(calendar.DayOf(s.Now()))); ok {
+			list = append(list, f.T("procedure.set-term", "request", f.T("request."+string(request)),
+				"term", term(f, regulation.Deadline{Max: &set.Term, Unit: set.Unit}), "basis", set.Basis))
 		}
 	}
 	return list

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tizilim/tizilim/domain/regulation"
 )
@@ -219,13 +220,13 @@ func serviceFacts(f Frame, s *regulation.Service) []Fact {
 		{Name: f.T("service.automation"), Value: f.wording(s.Automation)},
 		{Name: f.T("service.standard"), Value: f.wording(s.Standard)},
 	}
+	var systems []string
 	for _, system := range s.Systems {
-		list = append(list, Fact{Name: f.T("service.system"), Value: f.wording(system.Title)})
+		systems = append(systems, s.Act.Printed(system.Title, f.Lang))
 	}
-	for _, phone := range s.Phones {
-		list = append(list, fact(f, "service.phone", phone))
-	}
-	return given(list...)
+	asked := f.cell(s.Act, nil)
+	asked.Text = strings.Join(systems, "; ")
+	return given(append(list, Fact{Name: f.T("service.systems"), Value: asked}, fact(f, "service.phones", strings.Join(s.Phones, ", ")))...)
 }
 
 // words are tokens in words, with commas between.
