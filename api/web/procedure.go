@@ -57,7 +57,7 @@ type StepCells struct {
 	Action, Actor, Completion, Deadline, Next Cell
 	Role                                      string
 	Terms                                     []string // the deadline, by kind of request where the act differs
-	NoTerm                                    bool     // the act gives none
+	NoTerm                                    bool     // none is in effect
 	SetTerms                                  []string // by the licensor, where the act gives none
 	Ways                                      []Way
 }
@@ -173,7 +173,7 @@ func stepCells(f Frame, p *regulation.Procedure, s *regulation.Step) StepCells {
 		Number: s.Number, Name: f.T("action." + string(s.Action)), Marks: of(""),
 		Action: cell("action", s.Wording), Actor: cell("actor", s.Actor.Printed), Completion: cell("completion", s.Completion),
 		Deadline: cell("deadline", s.Deadline.Printed), Next: cell("next", s.NextPrinted),
-		Role: f.T("actor." + string(s.Actor.Role)), Terms: terms(f, s.Deadline), NoTerm: s.Deadline.Max == nil,
+		Role: f.T("actor." + string(s.Actor.Role)), Terms: terms(f, p.Service.Act, s.Deadline), NoTerm: s.Deadline.Max == nil,
 		Ways: ways(f, s),
 	}
 }
@@ -200,9 +200,12 @@ func gap(f Frame, a *regulation.Act, printed regulation.Text) string {
 }
 
 // terms are the deadline in effect, one for each kind of request where the act differs by it. What the act
-// does not give is said to be absent.
-func terms(f Frame, d regulation.Deadline) []string {
+// does not give is said to be absent; what it prints here may be in effect on another step.
+func terms(f Frame, a *regulation.Act, d regulation.Deadline) []string {
+	printed, err := regulation.ParseDeadline(a.Printed(d.Printed, f.Lang))
 	switch {
+	case d.Max == nil && err == nil && printed.Max != nil:
+		return []string{f.T("procedure.no-own-term")}
 	case d.Max == nil:
 		return []string{f.T("procedure.no-term")}
 	case len(d.ByRequest) == 0:
