@@ -210,7 +210,7 @@ func TestProcedurePage(t *testing.T) {
 	w.contains(body, `href="#sport-294-27"`, `id="step-11"`) // the mark stands in the row of step 10
 	w.contains(body, `<article class="conflict" id="sport-294-27">`, "<h3>27. все четыре услуги, портал: таблица 1, шаг 10, срок</h3>", "Напечатано", "Против этого", "Действует", "Основание", `<a href="#step-10">шаг 10</a>`)
 	w.contains(w.page("/services/casino-license/portal", "en", 200), `<span lang="ru">Прикрепляет`, "the act gives no term", `<span lang="ru">`)
-	w.contains(w.page("/services/scrap-metal-license/office", "kk", 200), "<b>1-процесс.</b>", "уәкілетті орган қызметкерінің", `id="step-9"`, "15 жұмыс күні")
+	w.contains(w.page("/services/scrap-metal-license/office", "kk", 200), "<b>1-үдеріс.</b>", "уәкілетті орган қызметкерінің", `id="step-9"`, "15 жұмыс күні")
 	w.contains(w.page("/services/trunk-pipeline-license/center", "ru", 200), "15 рабочих дней, 10", "выдача: 15 рабочих дней", "переоформление: 10 рабочих дней", "дубликат: 2 рабочих дня")
 	w.contains(w.page("/services/electricity-purchase-license/office", "ru", 200), `id="step-7"`, "15 рабочих дней", "собственного срока нет", `id="step-8"`, "акт срока не устанавливает",
 		`id="step-9"`, "15 рабочих дней", `id="discrepancies"`)
