@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/regulation/diagram"
+	"github.com/tizilim/tizilim/projections/deadlines"
 )
 
 // InLanguage says which language a drawing speaks.
@@ -125,6 +126,9 @@ func (s *Server) path(ctx context.Context, id string) ([]diagram.Visit, error) {
 	}
 	var path []diagram.Visit
 	for _, v := range visits {
+		if v.Step == deadlines.Whole {
+			continue
+		}
 		path = append(path, diagram.Visit{
 			Step: v.Step, Entered: v.Entered, Due: v.Due, Left: v.Left,
 			Outcome: diagram.Outcome(v.Outcome), Branch: regulation.Outcome(v.Branch),
