@@ -162,7 +162,16 @@ func TestApplicationDeadlines(t *testing.T) {
 	w.clock.set(due.Add(90 * time.Second))
 	w.call("other-officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
 	d := decode[v1.ApplicationDeadlines](w.call("person", "GET", at(a.ID, "/deadlines"), nil).want(200))
+	// The due time opens the count of its days, which ends at the same instant.
+	if d.WholeService.Term == nil || d.WholeService.Term.Days != 15 {
+		t.Fatalf("how the term came about: %+v", d.WholeService.Term)
+	}
+	counted := decode[v1.Term](w.call("", "GET", d.WholeService.Term.Explanation, nil).want(200))
+	if !counted.DueAt.Equal(due) || counted.Registered != d.WholeService.Term.From || counted.Days != 15 {
+		t.Errorf("counted from %s until %s, due at %s", counted.Registered, counted.DueAt, due)
+	}
 	whole := v1.DeadlineVisit{
+		Term:        d.WholeService.Term,
 		Application: a.ID, Number: a.Number, Service: "private-bailiff-license", Channel: "portal", Licensor: "bailiff-committee", Request: "issue",
 		EnteredAt: before, DueAt: &due, DueDay: a.Step.DueDay, Calendar: rules().Calendars.Newest().Version(), LeftAt: d.WholeService.LeftAt,
 		LeftBy: &v1.LeftBy{Role: "system"}, Branch: "approved", Outcome: "late", LateSeconds: 90, History: at(a.ID, "/history"),
