@@ -25,6 +25,7 @@ type greeting struct {
 	World    demo.World
 	Took     time.Duration
 
+	Notices string // where to subscribe to them
 	License string // a license to look at
 	Script  string
 }
@@ -38,6 +39,7 @@ Tizilim is running ({{.Took.Round 1000000}}). Data: {{.Data}}
   Register and deadlines   {{.URL}}/
   API                      {{.URL}}/api/v1/  described at {{.URL}}/openapi.json
   Figures                  {{.URL}}/metrics
+  Notices of deadlines     {{.Notices}}  (NATS, subjects tizilim.notices.>)
   Demo payment gateway     {{.Services.Payments}}/
   Demo state registers     {{.Services.Registers}}/
   Demo signer              {{.Services.Signer}}/
@@ -73,7 +75,7 @@ func (g greeting) print(ctx context.Context, out io.Writer, r *registry, script 
 	for _, l := range page.Licenses {
 		g.License = l.Number
 	}
-	g.Script = script
+	g.Script, g.Notices = script, r.telling.url
 	var text strings.Builder
 	if err := template.Must(template.New("try").Parse(tryScript)).Execute(&text, g); err != nil {
 		return err

@@ -17,10 +17,11 @@ import (
 // launch is one run of a registry, from its door to its end: serve and demo go through the same one.
 type launch struct {
 	listenFlag
-	data   string
-	kind   kind
-	rules  application.Rules
-	logger *slog.Logger
+	data    string
+	kind    kind
+	rules   application.Rules
+	notices noticesFlags
+	logger  *slog.Logger
 	// around makes what is around the registry, once the folder and the address are its own.
 	around func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error)
 }
@@ -60,7 +61,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	if s.close != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
-	s.logger, s.starting = l.logger, e.say
+	s.logger, s.starting, s.notices = l.logger, e.say, l.notices
 	r, err := newRegistry(ctx, f, l.rules, s.outside)
 	if err != nil {
 		return err
@@ -72,6 +73,7 @@ func (l launch) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	r.tell(ctx)
 	return r.serve(ctx, e, f, s)
 }
 
