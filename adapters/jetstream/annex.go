@@ -147,6 +147,9 @@ func (g *gate) annexAccount() *server.Account {
 
 // listen has the server listen at the address. The server itself only logs why it cannot.
 func (e *engine) listen(address string) error {
+	if address == "" {
+		return fmt.Errorf("no address to listen on: %w", domain.ErrInvalid)
+	}
 	try, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return err

@@ -20,22 +20,32 @@ const requestTime = 5 * time.Second
 type Ledger struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
-	// flush makes durable what the server has acknowledged.
-	flush func() error
-	now   func() time.Time
+	host Host
+	now  func() time.Time
 }
 
-// NewLedger makes a ledger in the server of the connection, which it takes over. Flush makes durable
-// what the server has acknowledged; nil where the server sees to that by itself.
-func NewLedger(conn *nats.Conn, flush func() error, now func() time.Time) (*Ledger, error) {
+// Host is what a server within this process needs of the process. The zero Host is for one that sees to
+// itself.
+type Host struct {
+	// Ready says why nothing can be written now, such as a disk that is almost full.
+	Ready func(context.Context) error
+	// Flush makes durable what the server has acknowledged of the ledger.
+	Flush func() error
+}
+
+// NewLedger makes a ledger in the server of the connection, which it takes over.
+func NewLedger(conn *nats.Conn, host Host, now func() time.Time) (*Ledger, error) {
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return nil, err
 	}
-	if flush == nil {
-		flush = func() error { return nil }
+	if host.Ready == nil {
+		host.Ready = func(context.Context) error { return nil }
 	}
-	return &Ledger{conn: conn, js: js, flush: flush, now: now}, nil
+	if host.Flush == nil {
+		host.Flush = func() error { return nil }
+	}
+	return &Ledger{conn: conn, js: js, host: host, now: now}, nil
 }
 
 // Server is a NATS server of somebody else's.
@@ -61,7 +71,7 @@ func Dial(s Server, now func() time.Time) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrUnavailable, err)
 	}
-	return NewLedger(conn, nil, now)
+	return NewLedger(conn, Host{}, now)
 }
 
 // Close ends the connection.
@@ -73,6 +83,9 @@ func (l *Ledger) Close() error {
 // Publish returns nil when the ledger holds all of the notices for good, whoever told them. One that it
 // holds already is not told again. After an error any of them may be in it.
 func (l *Ledger) Publish(ctx context.Context, notices []Notice) error {
+	if err := l.host.Ready(ctx); err != nil {
+		return err
+	}
 	if _, err := l.stream(ctx); err != nil {
 		return err
 	}
@@ -81,10 +94,7 @@ func (l *Ledger) Publish(ctx context.Context, notices []Notice) error {
 			return fmt.Errorf("notice %s: %w", n.subject(), err)
 		}
 	}
-	if err := l.flush(); err != nil {
-		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
-	}
-	return nil
+	return unavailable(l.host.Flush())
 }
 
 // put sends one notice, on the condition that its subject has none.

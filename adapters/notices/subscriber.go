@@ -9,7 +9,7 @@ import "context"
 const Subscriber = "subscriber"
 
 // Hears are the subjects that the subscriber may subscribe to.
-func Hears() []string { return []string{Subjects} }
+func Hears() []string { return []string{prefix + ">"} }
 
 // Asks are the subjects that it may send requests to.
 func Asks() []string {

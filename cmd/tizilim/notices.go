@@ -107,7 +107,9 @@ func (r *registry) openLedger(world outside) (*outbound.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return outbound.NewLedger(conn, func() error { return r.store.SyncAnnex(outbound.Stream) }, time.Now)
+	return outbound.NewLedger(conn, outbound.Host{
+		Ready: r.store.Healthy, Flush: func() error { return r.store.SyncAnnex(outbound.Stream) },
+	}, time.Now)
 }
 
 // admit lets subscribers in.
