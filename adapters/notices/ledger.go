@@ -58,7 +58,7 @@ type Server struct {
 // Dial connects to a server. Where it does not answer, the ledger takes nothing until it does.
 func Dial(s Server, now func() time.Time) (*Ledger, error) {
 	options := []nats.Option{
-		nats.Name("tizilim notices"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.Name("tizilim notices"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectBufSize(-1), // what cannot be sent is known at once
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			s.Logger.Warn("notices: connection to NATS", "error", err)
