@@ -131,14 +131,16 @@ func (s *Sender) tell(ctx context.Context) error {
 	}
 }
 
-// collect lists some of what is due now. What it is too late for is put where it belongs.
+// collect lists some of what is due now, and puts away what it is too late for.
 func (s *Sender) collect(now time.Time) (notices []Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range s.agenda.due(now) {
-		switch {
-		case it.next == Approaching && !now.Before(it.Due):
+		if it.next == Approaching && !now.Before(it.Due) {
 			s.expectMiss(it)
+		}
+		switch {
+		case it.at.After(now):
 		case it.late() && now.Sub(it.Left) > Forgotten:
 			s.drop(it)
 		case len(notices) < several:
