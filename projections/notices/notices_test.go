@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -404,9 +405,8 @@ func crowd() (commits []domain.Commit, now time.Time, want []string) {
 	opened(&script, "i", 30*day)
 	opened(&script, "j", 10*day)
 	ended(&script, "j", 9*day)
-	for _, id := range []string{"c", "d"} {
-		ended(&script, id, 12*day)
-	}
+	ended(&script, "c", 12*day-time.Hour)
+	ended(&script, "d", 12*day)
 	for _, id := range []string{"a", "b", "c", "d"} {
 		want = append(want, "missed.agency."+id+".2")
 	}
@@ -605,6 +605,29 @@ func TestNoticesWaitForThePublisher(t *testing.T) {
 	}
 	if diff := cmp.Diff(pauses, c.slept[:len(pauses)]); diff != "" {
 		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
+}
+
+// A visit that was left late is kept for as long as it is told of, and not much longer.
+func TestLateVisitsAreKeptForAWhile(t *testing.T) {
+	var script sample.Script
+	m := open(t, t.TempDir())
+	for i := range 10 {
+		opened(&script, fmt.Sprint("a", i), day)
+		ended(&script, fmt.Sprint("a", i), time.Duration(2+i)*day)
+	}
+	apply(t, m, script.Commits...)
+	b, now := &book{}, begin.Add(11*day)
+	tell(t, sender(t, m, b, func() time.Time { return now }))
+	if diff := cmp.Diff([]string{"deadline-missed a7 2", "deadline-missed a8 2", "deadline-missed a9 2"}, b.keys()); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	var rows strings.Builder
+	if err := m.Dump(t.Context(), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(rows.String(), "casino-license"); n != 3 {
+		t.Errorf("%d visits are kept:\n%s", n, &rows)
 	}
 }
 
