@@ -7,12 +7,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // Kinds of error that only HTTP has.
@@ -38,6 +40,7 @@ var table = []struct {
 	{domain.ErrForbidden, "forbidden"},
 	{domain.ErrTooLarge, "too-large"},
 	{domain.ErrUnavailable, "unavailable"},
+	{calendar.ErrMissingYear, "calendar-year-missing"},
 	{domain.ErrDamaged, "internal"},
 	{domain.ErrNotFound, "not-found"},
 	{domain.ErrConflict, "conflict"},
@@ -57,7 +60,7 @@ var statuses = map[int][]string{
 	http.StatusForbidden: {
 		"forbidden", "own-application", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
 	},
-	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "license-not-yet"},
+	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "wording-not-found", "license-not-yet"},
 	http.StatusMethodNotAllowed:      {"method-not-allowed"},
 	http.StatusPreconditionFailed:    {"version-mismatch"},
 	http.StatusRequestEntityTooLarge: {"too-large"},
@@ -65,7 +68,7 @@ var statuses = map[int][]string{
 	http.StatusInternalServerError:   {"internal"},
 	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
 	http.StatusUnprocessableEntity: {
-		"form-invalid", "parameter-invalid", "day-invalid", "idempotency-key-reused", "file-empty", "document-unknown",
+		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
 		"signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "applicant-kind", "request-not-offered",
 		"license-not-expected", "license-required", "license-unknown", "license-of-other-service", "reason-required",
 		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "signatory-required", "decision-contradictory",
@@ -79,7 +82,7 @@ var statuses = map[int][]string{
 		"conflict", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
 		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
 		"number-taken", "paid-already", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-short",
-		"rated-already", "site-exists", "step-out-of-order", "suspended-already",
+		"rated-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
 	},
 }
 
@@ -260,6 +263,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problem(r.Context(), err)
 	for name, values := range head(p, v.lang) {
 		w.Header()[name] = values
+	}
+	if v.page && p.Code == "login-required" {
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
 	}
 	if v.page {
 		s.site.Error(w, r, p.Status, p.Code, p.Title, p.Detail)

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/licenses"
 )
 
@@ -91,7 +92,7 @@ func holder(in SearchInput) (string, error) {
 
 // known refuses services and licensors that there never were.
 func (s *Server) known(service, licensor string) error {
-	switch catalog := s.cfg.Rules.Catalog; {
+	switch catalog := s.cfg.Rules().Catalog; {
 	case service != "" && !catalog.HasService(service):
 		return at("query.service", domain.Reject("service-unknown", "no such service", "service", service))
 	case licensor != "" && !catalog.HasLicensor(licensor):
@@ -107,7 +108,7 @@ func moments(asOf, knownAt string) (string, time.Time, error) {
 			return "", time.Time{}, err
 		}
 	}
-	known, err := licenses.KnownAt(knownAt)
+	known, err := projections.Instant(knownAt)
 	if err != nil {
 		return "", known, at("query.known_at", fail("day-invalid", err))
 	}

@@ -54,8 +54,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.site, err = web.New(web.Config{
-		Texts: s.texts, Catalog: cfg.Rules.Catalog, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
-		History: cfg.History, Now: cfg.Now,
+		Texts: s.texts, Rules: cfg.Rules, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
+		History: cfg.History, Now: cfg.Now, Viewer: s.viewer,
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 // complete fills in defaults and names what is missing.
 func (c *Config) complete() error {
 	for name, missing := range map[string]bool{
-		"Store": c.Store == nil, "Log": c.Log == nil, "Rules.Catalog": c.Rules.Catalog == nil,
+		"Store": c.Store == nil, "Log": c.Log == nil, "Rules": c.Rules == nil,
 		"Licenses": c.Licenses == nil, "Applications": c.Applications == nil, "Deadlines": c.Deadlines == nil,
 		"History": c.History == nil, "Follower": c.Follower == nil, "Reactor": c.Reactor == nil,
 		"Verifier": c.Verifier == nil, "Blobs": c.Blobs == nil, "Now": c.Now == nil, "Healthy": c.Healthy == nil,
@@ -143,13 +143,13 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit) (http.H
 		return nil, unrouted(w, r, handler)
 	}
 	var err error
-	if v.caller, err = s.gate.admit(r, pattern); err != nil {
+	if v.caller, err = s.gate.admit(r, pattern, v.page); err != nil {
 		return nil, err
 	}
 	if err := plainQuery(r, v.page); err != nil {
 		return nil, err
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback && !v.page {
 		if v.write, err = readWrite(w, r, pattern, v.caller); err != nil {
 			return nil, err
 		}

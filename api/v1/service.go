@@ -40,6 +40,9 @@ type Procedure struct {
 	Service       string        `json:"service"`
 	Channel       string        `json:"channel"`
 	Act           string        `json:"act"`
+	Item          string        `json:"item,omitempty" doc:"Number of the regulation's item whose text this is"`
+	Heading       Text          `json:"heading,omitempty" doc:"That item's own sentence"`
+	Caption       Text          `json:"caption,omitempty" doc:"What stands over the step table"`
 	Text          []Item        `json:"text" doc:"The numbered text of the procedure"`
 	Steps         []Step        `json:"steps"`
 	Discrepancies []Discrepancy `json:"discrepancies" doc:"Where the act contradicts itself in these steps, and what is in effect"`
@@ -61,14 +64,14 @@ type Step struct {
 	Wording       Text     `json:"wording"`
 	Completion    Text     `json:"completion,omitempty"`
 	Deadline      Deadline `json:"deadline"`
-	NextPrinted   string   `json:"next_printed"`
+	NextPrinted   Text     `json:"next_printed,omitempty" doc:"The printed cell, by language"`
 	Next          []Edge   `json:"next" doc:"The steps that follow in effect; none where the procedure ends"`
 	Discrepancies []string `json:"discrepancies,omitempty"`
 }
 
 // Deadline is the term of a step, as printed and in effect.
 type Deadline struct {
-	Printed   string         `json:"printed"`
+	Printed   Text           `json:"printed,omitempty" doc:"The printed cell, by language"`
 	Min       *int           `json:"min,omitempty"`
 	Max       *int           `json:"max,omitempty" doc:"The deadline; absent where the step has none"`
 	Unit      string         `json:"unit,omitempty" doc:"seconds or working_days"`
@@ -83,10 +86,11 @@ type Edge struct {
 
 // Discrepancy is a place where the act contradicts itself.
 type Discrepancy struct {
-	ID      string `json:"id"`
-	Place   string `json:"place"`
-	Printed string `json:"printed"`
-	Against string `json:"against"`
-	Effect  string `json:"effect"`
-	Reason  string `json:"reason"`
+	ID      string   `json:"id"`
+	Cells   []string `json:"cells,omitempty" doc:"The cells of a step in which what is in effect is not what is printed: actor, deadline, next, cut"`
+	Place   Text     `json:"place"`
+	Printed Text     `json:"printed,omitempty"`
+	Against Text     `json:"against,omitempty" doc:"What another place says"`
+	Effect  Text     `json:"effect"`
+	Reason  Text     `json:"reason"`
 }

@@ -194,8 +194,20 @@ func row(f Frame, l licenses.License) Row {
 
 func (s *Site) services(f Frame, chosen string) []Option {
 	options := []Option{{Value: "", Text: f.T("search.any-service"), Selected: chosen == ""}}
-	for _, service := range s.Catalog.Services() {
+	for _, service := range s.Catalog().Services() {
 		options = append(options, Option{service.Slug, f.wording(service.Title).Text, service.Slug == chosen})
+	}
+	return options
+}
+
+// licensors are the licensors of all services, each once.
+func (s *Site) licensors(f Frame, chosen string) []Option {
+	options := []Option{{Value: "", Text: f.T("calendar.any-licensor"), Selected: chosen == ""}}
+	for _, service := range s.Catalog().Services() {
+		l := service.Licensor
+		if !slices.ContainsFunc(options, func(o Option) bool { return o.Value == l.Slug }) {
+			options = append(options, Option{l.Slug, f.wording(l.Title).Text, l.Slug == chosen})
+		}
 	}
 	return options
 }
@@ -223,7 +235,7 @@ func channels(f Frame, chosen string) []Option {
 func (s *Site) known(in url.Values) error {
 	service, channel, status := in.Get("service"), regulation.Channel(in.Get("channel")), license.Status(in.Get("status"))
 	switch {
-	case service != "" && !s.Catalog.HasService(service):
+	case service != "" && !s.Catalog().HasService(service):
 		return domain.Reject("service-unknown", "no such service", "service", service)
 	case channel != "" && !slices.Contains(allChannels, channel):
 		return domain.Reject("channel-unknown", "no such channel", "channel", string(channel))

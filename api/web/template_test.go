@@ -15,10 +15,15 @@ import (
 
 // pages are the templates and what each is given.
 var pages = map[string]any{
-	"search":   web.SearchPage{},
-	"license":  web.LicensePage{},
-	"deadline": web.DeadlinePage{},
-	"error":    web.ErrorPage{},
+	"search":    web.SearchPage{},
+	"license":   web.LicensePage{},
+	"services":  web.ServicesPage{},
+	"service":   web.ServicePage{},
+	"procedure": web.ProcedurePage{},
+	"deadline":  web.DeadlinePage{},
+	"calendar":  web.CalendarPage{},
+	"login":     web.LoginPage{},
+	"error":     web.ErrorPage{},
 }
 
 // TestTemplates checks every template against its page's struct without running it: every field and
@@ -201,6 +206,9 @@ func (c *checker) chain(t reflect.Type, names []string, args []parse.Node) (refl
 				return nil, err
 			}
 			continue
+		}
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
 		}
 		if t.Kind() != reflect.Struct {
 			return nil, fmt.Errorf("%s of %s", name, t)

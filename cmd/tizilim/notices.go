@@ -61,7 +61,7 @@ type telling struct {
 // openNotices prepares to tell of deadlines; it has to come before the read models are fed. It tells
 // nobody before tell.
 func (r *registry) openNotices(ctx context.Context, f *folder, world outside) error {
-	if !world.notices.anybody() {
+	if !world.anybody() {
 		return nil
 	}
 	ledger, err := r.openLedger(world)
@@ -72,7 +72,7 @@ func (r *registry) openNotices(ctx context.Context, f *folder, world outside) er
 	var failed func(to string)
 	r.telling = &telling{}
 	r.telling.sender, err = notices.NewSender(ctx, notices.Config{
-		Model: r.notices, Publisher: publisher{ledger}, Lead: world.notices.NoticeBefore, Now: world.now, Logger: r.logger,
+		Model: r.notices, Publisher: publisher{ledger}, Lead: world.NoticeBefore, Now: world.now, Logger: r.logger,
 		CaughtUp: func(ctx context.Context) error { return r.follower.CaughtUp(ctx, r.notices.Name()) },
 		Failed:   func() { failed("nats") },
 	})
@@ -80,10 +80,10 @@ func (r *registry) openNotices(ctx context.Context, f *folder, world outside) er
 		return err
 	}
 	failed = r.metrics.WatchNotices(r.telling.sender.Pending)
-	if address := world.notices.NoticesWebhook; address != "" {
-		secret, err := os.ReadFile(world.notices.NoticesWebhookSecret)
+	if address := world.NoticesWebhook; address != "" {
+		secret, err := os.ReadFile(world.NoticesWebhookSecret)
 		if err == nil && len(bytes.TrimSpace(secret)) == 0 {
-			err = fmt.Errorf("%s is empty: %w", world.notices.NoticesWebhookSecret, domain.ErrInvalid)
+			err = fmt.Errorf("%s is empty: %w", world.NoticesWebhookSecret, domain.ErrInvalid)
 		}
 		if err != nil {
 			return fmt.Errorf("secret of the webhook: %w", err)
@@ -92,7 +92,7 @@ func (r *registry) openNotices(ctx context.Context, f *folder, world outside) er
 		r.telling.webhook = &outbound.Webhook{Ledger: ledger, URL: address, Secret: bytes.TrimSpace(secret), Now: time.Now, Logger: r.logger,
 			Failed: func() { failed("webhook") }}
 	}
-	if world.notices.NoticesListen == "" {
+	if world.NoticesListen == "" {
 		return nil
 	}
 	return r.admit(ctx, ledger, f.noticesPassword())
@@ -100,7 +100,7 @@ func (r *registry) openNotices(ctx context.Context, f *folder, world outside) er
 
 // openLedger opens the ledger where the flags say.
 func (r *registry) openLedger(world outside) (*outbound.Ledger, error) {
-	if n := world.notices; n.NoticesNATS != "" {
+	if n := world.noticesFlags; n.NoticesNATS != "" {
 		return outbound.Dial(outbound.Server{URL: n.NoticesNATS, Credentials: n.NoticesCreds, Logger: r.logger}, time.Now)
 	}
 	conn, err := r.store.Annex()

@@ -15,21 +15,24 @@ import (
 
 // regulationsCmd shows the acts as data.
 type regulationsCmd struct {
-	List   regulationsList   `cmd:"" help:"One line for each service."`
-	Show   regulationsShow   `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
-	Export regulationsExport `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
+	List     regulationsList     `cmd:"" help:"One line for each service."`
+	Show     regulationsShow     `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
+	Diagram  regulationsDiagram  `cmd:"" help:"The diagram of functional interaction of a procedure, as a drawing or as BPMN 2.0."`
+	Diagrams regulationsDiagrams `cmd:"" help:"The diagrams of all procedures, each as a file."`
+	Check    regulationsCheck    `cmd:"" help:"Prove of every procedure that each step is reached, each way ends, each branch has its condition and each deadline can be read."`
+	Export   regulationsExport   `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
 }
 
-// actsFlag adds acts to the embedded ones.
-type actsFlag struct {
-	Acts string `placeholder:"DIR" type:"existingdir" help:"Folder with further acts (*.yaml): one with a new id is added, one with a known id replaces it."`
+// regulationsFlag adds acts to the embedded ones.
+type regulationsFlag struct {
+	Regulations string `placeholder:"DIR" type:"existingdir" help:"Folder with further acts (*.yaml): one with a new id is added, one with a known id replaces it."`
 }
 
 // load reads and checks the acts. What is wrong with one is told with file, line and reason.
-func (f actsFlag) load() (*regulation.Catalog, error) {
+func (f regulationsFlag) load() (*regulation.Catalog, error) {
 	var further []fs.FS
-	if f.Acts != "" {
-		further = append(further, os.DirFS(f.Acts))
+	if f.Regulations != "" {
+		further = append(further, os.DirFS(f.Regulations))
 	}
 	catalog, err := regulation.Load(further...)
 	if err != nil {
@@ -38,13 +41,26 @@ func (f actsFlag) load() (*regulation.Catalog, error) {
 	return catalog, nil
 }
 
+// service is a service in its wording in force.
+func (f regulationsFlag) service(slug string) (*regulation.Service, error) {
+	catalog, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	service, err := catalog.InForce(slug, time.Now())
+	if errors.Is(err, domain.ErrNotFound) {
+		return nil, fmt.Errorf("no service %q; there are %s", slug, strings.Join(slugs(catalog), ", "))
+	}
+	return service, err
+}
+
 type langFlag struct {
 	Lang string `default:"en" enum:"en,ru,kk" env:"-" help:"Language of the headings, and of the texts where the act has them: en, ru or kk."`
 }
 
 type regulationsList struct {
 	langFlag
-	actsFlag
+	regulationsFlag
 }
 
 // Run prints the list.
@@ -60,19 +76,12 @@ type regulationsShow struct {
 	Service string             `arg:"" help:"Slug of the service, as in the list."`
 	Channel regulation.Channel `arg:"" optional:"" help:"portal, office or center; all of them where left out."`
 	langFlag
-	actsFlag
+	regulationsFlag
 }
 
 // Run prints the service.
 func (c regulationsShow) Run(out io.Writer) error {
-	catalog, err := c.load()
-	if err != nil {
-		return err
-	}
-	service, err := catalog.InForce(c.Service, time.Now())
-	if errors.Is(err, domain.ErrNotFound) {
-		return fmt.Errorf("no service %q; there are %s", c.Service, strings.Join(slugs(catalog), ", "))
-	}
+	service, err := c.service(c.Service)
 	if err != nil {
 		return err
 	}
@@ -98,9 +107,22 @@ func channels(s *regulation.Service) []string {
 	return all
 }
 
+type regulationsCheck struct {
+	regulationsFlag
+}
+
+// Run prints the counts. What is wrong is told with file, line and reason, all of it at once.
+func (c regulationsCheck) Run(out io.Writer) error {
+	catalog, err := c.load()
+	if err != nil {
+		return err
+	}
+	return regulation.WriteSurveys(out, catalog)
+}
+
 type regulationsExport struct {
 	Format string `enum:"json" default:"json" env:"-" help:"json."`
-	actsFlag
+	regulationsFlag
 }
 
 // Run writes the document. It holds every language that the acts have.

@@ -12,8 +12,6 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
-	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
 	"github.com/tizilim/tizilim/projections/deadlines"
@@ -44,7 +42,7 @@ type registry struct {
 	reactor   *reactor.Reactor
 	telling   *telling // nil where nobody is told of deadlines
 	door      string   // where those are let in who subscribe to it, empty for nowhere
-	rules     application.Rules
+	rules     func() application.Rules
 
 	metrics *api.Metrics
 	logger  *slog.Logger
@@ -59,12 +57,12 @@ type outside struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
-	notices   noticesFlags
+	noticesFlags
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
-func newRegistry(ctx context.Context, f *folder, rules application.Rules, world outside) (r *registry, err error) {
-	r = &registry{rules: rules, logger: world.logger, metrics: api.NewMetrics(), door: world.notices.NoticesListen, failed: make(chan error, 1)}
+func newRegistry(ctx context.Context, f *folder, rules func() application.Rules, world outside) (r *registry, err error) {
+	r = &registry{rules: rules, logger: world.logger, metrics: api.NewMetrics(), door: world.NoticesListen, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -203,17 +201,4 @@ func (r *registry) close() error {
 	}
 	r.closers = nil
 	return errors.Join(errs...)
-}
-
-// loadRules reads the acts and the calendar.
-func loadRules(acts actsFlag, hours calendar.Hours) (application.Rules, *regulation.Catalog, error) {
-	catalog, err := acts.load()
-	if err != nil {
-		return application.Rules{}, nil, err
-	}
-	cal, err := calendar.Load()
-	if err != nil {
-		return application.Rules{}, nil, fmt.Errorf("load the calendar: %w", err)
-	}
-	return application.Rules{Catalog: catalog, Calendar: cal, Hours: hours}, catalog, nil
 }
