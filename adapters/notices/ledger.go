@@ -69,7 +69,7 @@ func Dial(s Server, now func() time.Time) (*Ledger, error) {
 	}
 	conn, err := nats.Connect(s.URL, options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrUnavailable, err)
+		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrInvalid, err) // a server that does not answer is no error
 	}
 	return NewLedger(conn, Host{}, now)
 }

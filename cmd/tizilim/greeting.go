@@ -39,8 +39,8 @@ Tizilim is running ({{.Took.Round 1000000}}). Data: {{.Data}}
   Register and deadlines   {{.URL}}/
   API                      {{.URL}}/api/v1/  described at {{.URL}}/openapi.json
   Figures                  {{.URL}}/metrics
-  Notices of deadlines     {{.Notices}}  (NATS, subjects tizilim.notices.>)
-  Demo payment gateway     {{.Services.Payments}}/
+{{with .Notices}}  Notices of deadlines     {{.}}  (NATS, subjects tizilim.notices.>)
+{{end}}  Demo payment gateway     {{.Services.Payments}}/
   Demo state registers     {{.Services.Registers}}/
   Demo signer              {{.Services.Signer}}/
 
@@ -75,7 +75,10 @@ func (g greeting) print(ctx context.Context, out io.Writer, r *registry, script 
 	for _, l := range page.Licenses {
 		g.License = l.Number
 	}
-	g.Script, g.Notices = script, r.telling.url
+	g.Script = script
+	if r.telling != nil {
+		g.Notices = r.telling.url
+	}
 	var text strings.Builder
 	if err := template.Must(template.New("try").Parse(tryScript)).Execute(&text, g); err != nil {
 		return err

@@ -54,6 +54,7 @@ func (n noticesFlags) anybody() bool {
 // telling is what tells of deadlines.
 type telling struct {
 	sender  *notices.Sender
+	failed  func(to string)   // notes a try that failed
 	webhook *outbound.Webhook // nil for none
 	url     string            // where subscribers connect, with their password; empty where they cannot
 }
@@ -65,37 +66,48 @@ func (r *registry) openNotices(ctx context.Context, f *folder, world outside) er
 		return nil
 	}
 	ledger, err := r.openLedger(world)
+	if errors.Is(err, domain.ErrUnavailable) { // what is broken beside the log stops no registry
+		r.logger.Error("nobody is told of deadlines", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	r.onClose(ledger.Close)
-	var failed func(to string)
-	r.telling = &telling{}
-	r.telling.sender, err = notices.NewSender(ctx, notices.Config{
+	sender, err := notices.NewSender(ctx, notices.Config{
 		Model: r.notices, Publisher: publisher{ledger}, Lead: world.NoticeBefore, Now: world.now, Logger: r.logger,
 		CaughtUp: func(ctx context.Context) error { return r.follower.CaughtUp(ctx, r.notices.Name()) },
-		Failed:   func() { failed("nats") },
+		Failed:   func() { r.telling.failed("nats") },
 	})
 	if err != nil {
 		return err
 	}
-	failed = r.metrics.WatchNotices(r.telling.sender.Pending)
-	if address := world.NoticesWebhook; address != "" {
-		secret, err := os.ReadFile(world.NoticesWebhookSecret)
-		if err == nil && len(bytes.TrimSpace(secret)) == 0 {
-			err = fmt.Errorf("%s is empty: %w", world.NoticesWebhookSecret, domain.ErrInvalid)
-		}
-		if err != nil {
-			return fmt.Errorf("secret of the webhook: %w", err)
-		}
-		// Seals carry the real time.
-		r.telling.webhook = &outbound.Webhook{Ledger: ledger, URL: address, Secret: bytes.TrimSpace(secret), Now: time.Now, Logger: r.logger,
-			Failed: func() { failed("webhook") }}
+	r.telling = &telling{sender: sender, failed: r.metrics.WatchNotices(sender.Pending)}
+	if r.telling.webhook, err = r.webhook(ledger, world.noticesFlags); err != nil {
+		return err
 	}
 	if world.NoticesListen == "" {
 		return nil
 	}
 	return r.admit(ctx, ledger, f.noticesPassword())
+}
+
+// webhook makes the webhook, nil where there is to be none.
+func (r *registry) webhook(ledger *outbound.Ledger, n noticesFlags) (*outbound.Webhook, error) {
+	if n.NoticesWebhook == "" {
+		return nil, nil
+	}
+	secret, err := os.ReadFile(n.NoticesWebhookSecret)
+	if secret = bytes.TrimSpace(secret); err == nil && len(secret) == 0 {
+		err = fmt.Errorf("%s is empty: %w", n.NoticesWebhookSecret, domain.ErrInvalid)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("secret of the webhook: %w", err)
+	}
+	return &outbound.Webhook{
+		Ledger: ledger, URL: n.NoticesWebhook, Secret: secret, Now: time.Now, Logger: r.logger, // seals carry the real time
+		Failed: func() { r.telling.failed("webhook") },
+	}, nil
 }
 
 // openLedger opens the ledger where the flags say.
@@ -119,7 +131,7 @@ func (r *registry) admit(ctx context.Context, ledger *outbound.Ledger, file stri
 		return err
 	}
 	if err := ledger.ForSubscriber(ctx); err != nil {
-		return err
+		r.logger.Error("subscribers to the notices of deadlines can hear them and not read them again", "error", err)
 	}
 	at, err := r.store.Admit(jetstream.Guest{Name: outbound.Subscriber, Password: password, Hears: outbound.Hears(), Asks: outbound.Asks()})
 	if err != nil {
