@@ -32,7 +32,8 @@ import (
 type Config struct {
 	Store domain.EventStore
 	Log   domain.Log
-	Rules application.Rules
+	// Rules are the rules of the moment: an operator may bring new acts and calendars while it runs.
+	Rules func() application.Rules
 
 	Licenses     *licenses.Model
 	Applications *applications.Model

@@ -56,7 +56,7 @@ type ByID struct {
 
 func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Opening }) (*applicationReply, error) {
 	v, b := visitOf(ctx), in.Body
-	service, err := s.cfg.Rules.Catalog.InForce(b.Service, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(b.Service, s.cfg.Now())
 	if err != nil {
 		return nil, domain.Reject("service-unknown", "no such service", "service", b.Service)
 	}

@@ -32,6 +32,13 @@ func TestBadInput(t *testing.T) {
 		code                    string
 		header                  []string
 	}{
+		{"term of no day", "", "GET", "/api/v1/calendar/explanation?from=soon&days=3", nil, 422, "moment-invalid", nil},
+		{"term without days", "", "GET", "/api/v1/calendar/explanation?from=2026-11-24", nil, 422, "parameter-invalid", nil},
+		{"term of less than nothing", "", "GET", "/api/v1/calendar/explanation?from=2026-11-24&days=-1", nil, 422, "parameter-invalid", nil},
+		{"term of an unknown licensor", "", "GET", "/api/v1/calendar/explanation?from=2026-11-24T12:00:00Z&days=3&licensor=nobody", nil, 422, "licensor-unknown", nil},
+		{"term by an unknown calendar", "", "GET", "/api/v1/calendar/explanation?from=2026-11-24&days=3&version=kz-1", nil, 422, "calendar-unknown", nil},
+		{"term beyond the calendar", "", "GET", "/api/v1/calendar/explanation?from=2027-12-30&days=3", nil, 409, "calendar-year-missing", nil},
+		{"year without a calendar", "", "GET", "/api/v1/calendar/years/2030", nil, 409, "calendar-year-missing", nil},
 		{"malformed JSON", "company", "POST", "/api/v1/applications", `{"service":`, 400, "json-malformed", nil},
 		{"two JSON values", "company", "POST", "/api/v1/applications", opening + "{}", 400, "json-malformed", nil},
 		{"not UTF-8", "company", "POST", "/api/v1/applications", change("broker", "\xff"), 400, "json-malformed", nil},

@@ -279,7 +279,7 @@ func (s *Server) doAs(ctx context.Context, meta domain.Meta, id string, command 
 		return nil, err
 	}
 	result, err := domain.Execute(ctx, s.cfg.Store, stream, meta, application.Fold,
-		func(state application.State) ([]domain.Payload, error) { return s.cfg.Rules.Decide(state, command) })
+		func(state application.State) ([]domain.Payload, error) { return s.cfg.Rules().Decide(state, command) })
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func (s *Server) writeCSV(w io.Writer, r *http.Request, q licenses.Query, page l
 
 func (s *Server) csvRow(l v1.License, lang string) []string {
 	kind, service := "license.kind."+l.Kind, l.Service
-	if found, err := s.cfg.Rules.Catalog.InForce(l.Service, s.cfg.Now()); err == nil { // else its slug has to do
+	if found, err := s.cfg.Rules().Catalog.InForce(l.Service, s.cfg.Now()); err == nil { // else its slug has to do
 		service = found.Title.In(lang)
 	}
 	row := []string{

@@ -109,7 +109,7 @@ func (s *Server) action(f deadlines.Figure) string {
 	if f.Action != "" {
 		return f.Action
 	}
-	service, err := s.cfg.Rules.Catalog.InForce(f.Service, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(f.Service, s.cfg.Now())
 	if err != nil {
 		return ""
 	}

@@ -18,7 +18,7 @@ func (s *Server) register(ctx context.Context, in *ByID) (*applicationReply, err
 	command := application.Register{At: s.cfg.Now(), Number: state.Number}
 	if state.Number == "" {
 		// Decided on once without a number, so that a request that cannot be registered takes none.
-		if _, err := s.cfg.Rules.Decide(state, command); err != nil {
+		if _, err := s.cfg.Rules().Decide(state, command); err != nil {
 			return nil, err
 		}
 		if command.Number, err = s.cfg.Reactor.Numbering.Application(ctx, state.ID); err != nil {

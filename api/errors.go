@@ -13,6 +13,7 @@ import (
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // Kinds of error that only HTTP has.
@@ -38,6 +39,7 @@ var table = []struct {
 	{domain.ErrForbidden, "forbidden"},
 	{domain.ErrTooLarge, "too-large"},
 	{domain.ErrUnavailable, "unavailable"},
+	{calendar.ErrMissingYear, "calendar-year-missing"},
 	{domain.ErrDamaged, "internal"},
 	{domain.ErrNotFound, "not-found"},
 	{domain.ErrConflict, "conflict"},
@@ -65,7 +67,7 @@ var statuses = map[int][]string{
 	http.StatusInternalServerError:   {"internal"},
 	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
 	http.StatusUnprocessableEntity: {
-		"form-invalid", "parameter-invalid", "day-invalid", "idempotency-key-reused", "file-empty", "document-unknown",
+		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
 		"signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "applicant-kind", "request-not-offered",
 		"license-not-expected", "license-required", "license-unknown", "license-of-other-service", "reason-required",
 		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "signatory-required", "decision-contradictory",
@@ -79,7 +81,7 @@ var statuses = map[int][]string{
 		"conflict", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
 		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
 		"number-taken", "paid-already", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-short",
-		"rated-already", "site-exists", "step-out-of-order", "suspended-already",
+		"rated-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
 	},
 }
 

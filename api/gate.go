@@ -90,6 +90,8 @@ var rules = map[string]rule{
 	"GET /api/v1/deadlines/steps":                      public,
 	"GET /api/v1/deadlines/overdue":                    watchers,
 	"GET /api/v1/events":                               auditors,
+	"GET /api/v1/calendar/explanation":                 public,
+	"GET /api/v1/calendar/years/{year}":                public,
 
 	"GET /openapi.json":      public,
 	"GET /metrics":           public,

@@ -55,6 +55,9 @@ var walks = map[string]struct {
 	"GET /api/v1/deadlines/overdue": {"L F F + + + + F F + +", nil},
 	"GET /api/v1/events":            {"L F F F F F F F F + +", nil},
 
+	"GET /api/v1/calendar/explanation":  {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/calendar/years/{year}": {"+ + + + + + + + + + +", nil},
+
 	"GET /openapi.json":      {"+ + + + + + + + + + +", nil},
 	"GET /metrics":           {"+ + + + + + + + + + +", nil},
 	"GET /livez":             {"+ + + + + + + + + + +", nil},

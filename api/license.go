@@ -91,7 +91,7 @@ func holder(in SearchInput) (string, error) {
 
 // known refuses services and licensors that there never were.
 func (s *Server) known(service, licensor string) error {
-	switch catalog := s.cfg.Rules.Catalog; {
+	switch catalog := s.cfg.Rules().Catalog; {
 	case service != "" && !catalog.HasService(service):
 		return at("query.service", domain.Reject("service-unknown", "no such service", "service", service))
 	case licensor != "" && !catalog.HasLicensor(licensor):

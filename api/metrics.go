@@ -22,6 +22,7 @@ type Metrics struct {
 	appends  prometheus.Histogram
 	appended prometheus.Counter
 	requests *prometheus.HistogramVec
+	refused  prometheus.Gauge
 }
 
 // NewMetrics makes the figures, empty.
@@ -39,8 +40,11 @@ func NewMetrics() *Metrics {
 			Name: "tizilim_http_request_duration_seconds", Help: "Time to answer a request, by route, method and status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "method", "code"}),
+		refused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tizilim_rules_refused", Help: "1 while acts, calendars, policies or terms that were brought last were not sound, and what was in use before holds.",
+		}),
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests,
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -50,6 +54,9 @@ func (m *Metrics) ObserveAppend(took time.Duration, events int) {
 	m.appends.Observe(took.Seconds())
 	m.appended.Add(float64(events))
 }
+
+// ObserveRules notes how reading the rules anew went.
+func (m *Metrics) ObserveRules(err error) { m.refused.Set(truth(err != nil)) }
 
 // request notes an answered request. A request without a route is counted as such, whatever its
 // address, so that a scanner cannot make series; the same goes for methods of its invention.

@@ -13,6 +13,7 @@ func (s *Server) routes() {
 	s.applicationRoutes()
 	s.licenseRoutes()
 	s.figureRoutes()
+	s.calendarRoutes()
 	for _, page := range s.site.Pages() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
@@ -79,6 +80,11 @@ func (s *Server) licenseRoutes() {
 	operation(s, "POST "+at+"/termination", "terminate-license", "End a license", s.terminate)
 	operation(s, "POST "+at+"/sites", "add-site", "Enter a site of the activity", s.addSite)
 	operation(s, "DELETE "+at+"/sites/{id}", "remove-site", "Take a site off", s.removeSite)
+}
+
+func (s *Server) calendarRoutes() {
+	operation(s, "GET /api/v1/calendar/explanation", "explain-term", "A term in working days, counted day by day with the reason of each", s.explainTerm)
+	operation(s, "GET /api/v1/calendar/years/{year}", "get-calendar-year", "The working days of a year, and the days that are not as in a plain week", s.calendarYear)
 }
 
 func (s *Server) figureRoutes() {

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 // Server answers every request of the registry. Make one with New; close it after its http.Server
@@ -54,7 +55,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.site, err = web.New(web.Config{
-		Texts: s.texts, Catalog: cfg.Rules.Catalog, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
+		Texts: s.texts, Catalog: func() *regulation.Catalog { return cfg.Rules().Catalog }, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
 		History: cfg.History, Now: cfg.Now,
 	})
 	if err != nil {
@@ -71,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 // complete fills in defaults and names what is missing.
 func (c *Config) complete() error {
 	for name, missing := range map[string]bool{
-		"Store": c.Store == nil, "Log": c.Log == nil, "Rules.Catalog": c.Rules.Catalog == nil,
+		"Store": c.Store == nil, "Log": c.Log == nil, "Rules": c.Rules == nil,
 		"Licenses": c.Licenses == nil, "Applications": c.Applications == nil, "Deadlines": c.Deadlines == nil,
 		"History": c.History == nil, "Follower": c.Follower == nil, "Reactor": c.Reactor == nil,
 		"Verifier": c.Verifier == nil, "Blobs": c.Blobs == nil, "Now": c.Now == nil, "Healthy": c.Healthy == nil,

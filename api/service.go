@@ -12,7 +12,7 @@ type servicesReply struct{ Body v1.Services }
 
 func (s *Server) listServices(context.Context, *struct{}) (*servicesReply, error) {
 	out := &servicesReply{Body: v1.Services{Items: []v1.Service{}}}
-	for _, service := range s.cfg.Rules.Catalog.Services() {
+	for _, service := range s.cfg.Rules().Catalog.Services() {
 		out.Body.Items = append(out.Body.Items, wireService(service))
 	}
 	return out, nil
@@ -26,7 +26,7 @@ type BySlug struct {
 }
 
 func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
 		return nil, fail("service-not-found", err)
 	}
@@ -41,7 +41,7 @@ type procedureInput struct {
 type procedureReply struct{ Body v1.Procedure }
 
 func (s *Server) getProcedure(_ context.Context, in *procedureInput) (*procedureReply, error) {
-	service, err := s.cfg.Rules.Catalog.InForce(in.Slug, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
 		return nil, fail("service-not-found", err)
 	}
@@ -91,8 +91,8 @@ func wireProcedure(p *regulation.Procedure) v1.Procedure {
 func wireStep(s *regulation.Step) v1.Step {
 	out := v1.Step{
 		Number: s.Number, Role: string(s.Actor.Role), Actor: v1.Text(s.Actor.Printed), Action: string(s.Action),
-		Wording: v1.Text(s.Wording), Completion: v1.Text(s.Completion), NextPrinted: s.NextPrinted, Next: []v1.Edge{},
-		Deadline:      v1.Deadline{Printed: s.Deadline.Printed, Min: s.Deadline.Min, Max: s.Deadline.Max, Unit: string(s.Deadline.Unit)},
+		Wording: v1.Text(s.Wording), Completion: v1.Text(s.Completion), NextPrinted: v1.Text(s.NextPrinted), Next: []v1.Edge{},
+		Deadline:      v1.Deadline{Printed: v1.Text(s.Deadline.Printed), Min: s.Deadline.Min, Max: s.Deadline.Max, Unit: string(s.Deadline.Unit)},
 		Discrepancies: s.Discrepancies,
 	}
 	for request, n := range s.Deadline.ByRequest {

@@ -75,11 +75,11 @@ var rules = sync.OnceValue(func() application.Rules {
 	if err != nil {
 		panic(err)
 	}
-	days, err := calendar.Load()
+	days, err := calendar.Open()
 	if err != nil {
 		panic(err)
 	}
-	return application.Rules{Catalog: catalog, Calendar: days, Hours: calendar.DefaultHours}
+	return application.Rules{Catalog: catalog, Calendars: days}
 })
 
 // world is a whole registry on a real loopback socket, over the memory store.
@@ -158,7 +158,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	dir := t.TempDir()
 	w.keys = must(signature.Open(t.TempDir(), w.clock.now))
 	cfg := api.Config{
-		Store: w.store, Log: w.store, Rules: rules(), Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
+		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: must(blobstore.Open(t.TempDir())), Verifier: verifier{w},
 		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
@@ -167,7 +167,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
-		Store: w.store, Rules: rules(), Waiting: waiting, Registers: w.outside, Payments: w.outside, Now: w.clock.now, Logger: log,
+		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },

@@ -61,14 +61,14 @@ type Step struct {
 	Wording       Text     `json:"wording"`
 	Completion    Text     `json:"completion,omitempty"`
 	Deadline      Deadline `json:"deadline"`
-	NextPrinted   string   `json:"next_printed"`
+	NextPrinted   Text     `json:"next_printed,omitempty" doc:"The printed cell, by language"`
 	Next          []Edge   `json:"next" doc:"The steps that follow in effect; none where the procedure ends"`
 	Discrepancies []string `json:"discrepancies,omitempty"`
 }
 
 // Deadline is the term of a step, as printed and in effect.
 type Deadline struct {
-	Printed   string         `json:"printed"`
+	Printed   Text           `json:"printed,omitempty" doc:"The printed cell, by language"`
 	Min       *int           `json:"min,omitempty"`
 	Max       *int           `json:"max,omitempty" doc:"The deadline; absent where the step has none"`
 	Unit      string         `json:"unit,omitempty" doc:"seconds or working_days"`

@@ -81,7 +81,7 @@ func (s *Site) add(f Frame, page *DeadlinePage, figure deadlines.Figure) {
 	id := figure.Service + "-" + figure.Channel
 	if n := len(page.Groups); n == 0 || page.Groups[n-1].ID != id {
 		g := Group{ID: id, Service: Wording{Text: figure.Service}, Channel: f.T("channel." + figure.Channel)}
-		if service, err := s.Catalog.InForce(figure.Service, s.Now()); err == nil {
+		if service, err := s.Catalog().InForce(figure.Service, s.Now()); err == nil {
 			g.Service = f.wording(service.Title)
 		}
 		page.Groups = append(page.Groups, g)
@@ -109,7 +109,7 @@ func (s *Site) step(f Frame, figure deadlines.Figure) Step {
 
 // regulated is the step in the newest wording of its service, nil where that has none.
 func (s *Site) regulated(figure deadlines.Figure) *regulation.Step {
-	service, err := s.Catalog.InForce(figure.Service, s.Now())
+	service, err := s.Catalog().InForce(figure.Service, s.Now())
 	if err != nil {
 		return nil
 	}

@@ -258,7 +258,7 @@ func (s *Site) approval(ctx context.Context, id string) (string, error) {
 // who is the role and the organization of whoever did something, never the person.
 func (s *Site) who(f Frame, a domain.Actor) string {
 	role := f.T("role." + string(a.Role))
-	for _, service := range s.Catalog.Services() {
+	for _, service := range s.Catalog().Services() {
 		if a.Organization != "" && service.Licensor.Slug == a.Organization {
 			return role + ", " + f.wording(service.Licensor.Title).Text
 		}

@@ -194,7 +194,7 @@ func row(f Frame, l licenses.License) Row {
 
 func (s *Site) services(f Frame, chosen string) []Option {
 	options := []Option{{Value: "", Text: f.T("search.any-service"), Selected: chosen == ""}}
-	for _, service := range s.Catalog.Services() {
+	for _, service := range s.Catalog().Services() {
 		options = append(options, Option{service.Slug, f.wording(service.Title).Text, service.Slug == chosen})
 	}
 	return options
@@ -223,7 +223,7 @@ func channels(f Frame, chosen string) []Option {
 func (s *Site) known(in url.Values) error {
 	service, channel, status := in.Get("service"), regulation.Channel(in.Get("channel")), license.Status(in.Get("status"))
 	switch {
-	case service != "" && !s.Catalog.HasService(service):
+	case service != "" && !s.Catalog().HasService(service):
 		return domain.Reject("service-unknown", "no such service", "service", service)
 	case channel != "" && !slices.Contains(allChannels, channel):
 		return domain.Reject("channel-unknown", "no such channel", "channel", string(channel))

@@ -30,7 +30,7 @@ import (
 // Config is what the pages are made of.
 type Config struct {
 	Texts     *i18n.Texts
-	Catalog   *regulation.Catalog
+	Catalog   func() *regulation.Catalog
 	Licenses  *licenses.Model
 	Deadlines *deadlines.Model
 	History   *history.Model

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
@@ -28,17 +25,7 @@ type calendarFlags struct {
 }
 
 // open reads and checks the calendars. What is wrong with one is told with file, line and reason.
-func (f calendarFlags) open() (*calendar.History, error) {
-	var further []fs.FS
-	if f.Calendars != "" {
-		further = append(further, os.DirFS(f.Calendars))
-	}
-	h, err := calendar.Open(further...)
-	if err != nil {
-		return nil, fmt.Errorf("the calendars are not sound: %w", err)
-	}
-	return h, nil
-}
+func (f calendarFlags) open() (*calendar.History, error) { return openCalendars(f.Calendars) }
 
 // chosenCalendar is one version; the newest where nothing is said.
 type chosenCalendar struct {
@@ -136,14 +123,7 @@ func (c calendarExplain) policy(on calendar.Day) (calendar.Policy, error) {
 		hours, err := calendar.ParseHours(c.Hours)
 		return calendar.Policy{Hours: hours}, err
 	}
-	if c.Policies == "" {
-		return calendar.Policy{}, nil
-	}
-	text, err := os.ReadFile(c.Policies)
-	if err != nil {
-		return calendar.Policy{}, err
-	}
-	policies, err := calendar.ParsePolicies(filepath.Base(c.Policies), text)
+	policies, err := readPolicies(c.Policies)
 	if err != nil {
 		return calendar.Policy{}, err
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // demoCmd runs everything on one machine.
@@ -41,11 +40,11 @@ stop it with Ctrl-C, start it again, and it is still there.`
 // Run starts the demo and waits.
 func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	rules, catalog, err := loadRules(actsFlag{}, calendar.Hours{})
+	rules, err := openRules(rulesFlags{}, nil)
 	if err != nil {
 		return err
 	}
-	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(catalog)}
+	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
 	if err := (launch{listenFlag: c.listenFlag, data: c.Data, kind: demoKind, rules: rules, logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
@@ -178,7 +177,7 @@ func (s *seeding) run(ctx context.Context, out io.Writer, f *folder, r *registry
 		return err
 	}
 	seeder := &demo.Seeder{
-		Store: r.store, Rules: r.rules, Clock: s.clock, World: world, Document: document, Number: r.numbering.Application,
+		Store: r.store, Rules: r.rules(), Clock: s.clock, World: world, Document: document, Number: r.numbering.Application,
 		Settle: func(ctx context.Context, id string, p domain.Position) error {
 			if err := r.follower.Wait(ctx, p, r.waiting.Name()); err != nil {
 				return err
@@ -195,7 +194,7 @@ func (s *seeding) run(ctx context.Context, out io.Writer, f *folder, r *registry
 			return err
 		},
 	}
-	if err := seeder.Seed(ctx, demo.Plan(r.rules.Catalog, r.rules.Calendar, world, s.Base)); err != nil {
+	if err := seeder.Seed(ctx, demo.Plan(r.rules().Catalog, r.rules().Calendars.Newest(), world, s.Base)); err != nil {
 		return err
 	}
 	s.mu.Lock()

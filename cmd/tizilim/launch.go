@@ -11,7 +11,6 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/api"
-	"github.com/tizilim/tizilim/domain/application"
 )
 
 // launch is one run of a registry, from its door to its end: serve and demo go through the same one.
@@ -19,7 +18,7 @@ type launch struct {
 	listenFlag
 	data   string
 	kind   kind
-	rules  application.Rules
+	rules  *rulebook
 	logger *slog.Logger
 	// around makes what is around the registry, once the folder and the address are its own.
 	around func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error)
@@ -53,6 +52,9 @@ func (l launch) run(ctx context.Context) (err error) {
 	if err := f.claim(ctx, l.kind); err != nil {
 		return err
 	}
+	if err := l.rules.keep(f.acts(), l.logger); err != nil {
+		return err
+	}
 	s, err := l.around(ctx, f, door.Addr().(*net.TCPAddr))
 	if err != nil {
 		return err
@@ -61,11 +63,12 @@ func (l launch) run(ctx context.Context) (err error) {
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
 	s.logger, s.starting = l.logger, e.say
-	r, err := newRegistry(ctx, f, l.rules, s.outside)
+	r, err := newRegistry(ctx, f, l.rules.rules, s.outside)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	r.start(ctx, func(ctx context.Context) { l.rules.watch(ctx, l.logger, r.metrics.ObserveRules) })
 	if s.fill != nil {
 		e.say("putting the sample applications into the registry")
 		if err := s.fill(ctx, r); err != nil {

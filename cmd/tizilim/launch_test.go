@@ -15,17 +15,16 @@ import (
 
 	v1 "github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
-	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // While the registry starts, probes are answered: alive, and not ready because of what.
 func TestStartingIsAnswered(t *testing.T) {
-	rules, catalog, err := loadRules(actsFlag{}, calendar.Hours{})
+	rules, err := openRules(rulesFlags{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	data, logger := filepath.Join(t.TempDir(), "data"), slog.New(slog.DiscardHandler)
-	d := demonstration{data: data, begin: time.Now(), out: io.Discard, logger: logger, world: demo.NewWorld(catalog)}
+	d := demonstration{data: data, begin: time.Now(), out: io.Discard, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
 	var at string
 	greeted := make(chan struct{})
 	around := func(ctx context.Context, f *folder, addr *net.TCPAddr) (*surroundings, error) {

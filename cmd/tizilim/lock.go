@@ -71,6 +71,7 @@ func writeOwner(f *os.File) error {
 // The parts of a data folder.
 func (f *folder) log() string       { return filepath.Join(f.path, "log") }
 func (f *folder) read() string      { return filepath.Join(f.path, "read") }
+func (f *folder) acts() string      { return filepath.Join(f.path, "acts") } // wordings that came into use
 func (f *folder) documents() string { return filepath.Join(f.path, "documents") }
 func (f *folder) demo() string      { return filepath.Join(f.path, "demo") }
 

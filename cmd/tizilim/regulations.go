@@ -17,19 +17,20 @@ import (
 type regulationsCmd struct {
 	List   regulationsList   `cmd:"" help:"One line for each service."`
 	Show   regulationsShow   `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
+	Check  regulationsCheck  `cmd:"" help:"Prove of every procedure that each step is reached, each way ends, each branch has its condition and each deadline can be read."`
 	Export regulationsExport `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
 }
 
-// actsFlag adds acts to the embedded ones.
-type actsFlag struct {
-	Acts string `placeholder:"DIR" type:"existingdir" help:"Folder with further acts (*.yaml): one with a new id is added, one with a known id replaces it."`
+// regulationsFlag adds acts to the embedded ones.
+type regulationsFlag struct {
+	Regulations string `placeholder:"DIR" type:"existingdir" help:"Folder with further acts (*.yaml): one with a new id is added, one with a known id replaces it."`
 }
 
 // load reads and checks the acts. What is wrong with one is told with file, line and reason.
-func (f actsFlag) load() (*regulation.Catalog, error) {
+func (f regulationsFlag) load() (*regulation.Catalog, error) {
 	var further []fs.FS
-	if f.Acts != "" {
-		further = append(further, os.DirFS(f.Acts))
+	if f.Regulations != "" {
+		further = append(further, os.DirFS(f.Regulations))
 	}
 	catalog, err := regulation.Load(further...)
 	if err != nil {
@@ -44,7 +45,7 @@ type langFlag struct {
 
 type regulationsList struct {
 	langFlag
-	actsFlag
+	regulationsFlag
 }
 
 // Run prints the list.
@@ -60,7 +61,7 @@ type regulationsShow struct {
 	Service string             `arg:"" help:"Slug of the service, as in the list."`
 	Channel regulation.Channel `arg:"" optional:"" help:"portal, office or center; all of them where left out."`
 	langFlag
-	actsFlag
+	regulationsFlag
 }
 
 // Run prints the service.
@@ -98,9 +99,22 @@ func channels(s *regulation.Service) []string {
 	return all
 }
 
+type regulationsCheck struct {
+	regulationsFlag
+}
+
+// Run prints the counts. What is wrong is told with file, line and reason, all of it at once.
+func (c regulationsCheck) Run(out io.Writer) error {
+	catalog, err := c.load()
+	if err != nil {
+		return err
+	}
+	return regulation.WriteSurveys(out, catalog)
+}
+
 type regulationsExport struct {
 	Format string `enum:"json" default:"json" env:"-" help:"json."`
-	actsFlag
+	regulationsFlag
 }
 
 // Run writes the document. It holds every language that the acts have.

@@ -16,6 +16,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/stateregister"
+	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 )
 
@@ -23,7 +24,7 @@ import (
 type serveCmd struct {
 	dataFlag
 	listenFlag
-	actsFlag
+	rulesFlags
 	logFlag
 	Accounts       string `required:"" type:"existingfile" placeholder:"FILE" help:"JSON list of accounts: id, name, role, organization, identifier, token."`
 	PublicURL      string `placeholder:"URL" help:"Address under which the payment gateway reaches this server; http:// and --listen where left out."`
@@ -31,7 +32,6 @@ type serveCmd struct {
 	PaymentsURL    string `required:"" placeholder:"URL" help:"Payment gateway."`
 	PaymentsSecret string `required:"" type:"existingfile" placeholder:"FILE" help:"File with the secret shared with the payment gateway."`
 	SignatureKeys  string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of the demonstration's signature keys. This version verifies no others."`
-	OfficeHours    string `default:"09:00-18:30" placeholder:"HH:MM-HH:MM" help:"Hours of the licensors, in Asia/Almaty: what comes in later is registered on the next working day."`
 }
 
 // listenFlag is where the server is reached.
@@ -55,17 +55,16 @@ func (c serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hours, err := calendar.ParseHours(c.OfficeHours)
+	rules, err := openRules(c.rulesFlags, func(r application.Rules) error {
+		if err := checkOrganizations(accounts, r.Catalog); err != nil {
+			return fmt.Errorf("accounts: %s: %w", c.Accounts, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	rules, catalog, err := loadRules(c.actsFlag, hours)
-	if err != nil {
-		return err
-	}
-	if err := checkOrganizations(accounts, catalog); err != nil {
-		return fmt.Errorf("accounts: %s: %w", c.Accounts, err)
-	}
+	rules.onHangup()
 	keys, err := signature.Open(c.SignatureKeys, time.Now)
 	if err != nil {
 		return err

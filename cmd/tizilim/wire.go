@@ -12,8 +12,6 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
-	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
 	"github.com/tizilim/tizilim/projections/deadlines"
@@ -40,7 +38,7 @@ type registry struct {
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
-	rules     application.Rules
+	rules     func() application.Rules
 
 	metrics *api.Metrics
 	logger  *slog.Logger
@@ -58,7 +56,7 @@ type outside struct {
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
-func newRegistry(ctx context.Context, f *folder, rules application.Rules, world outside) (r *registry, err error) {
+func newRegistry(ctx context.Context, f *folder, rules func() application.Rules, world outside) (r *registry, err error) {
 	r = &registry{rules: rules, logger: world.logger, metrics: api.NewMetrics(), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
@@ -191,17 +189,4 @@ func (r *registry) close() error {
 	}
 	r.closers = nil
 	return errors.Join(errs...)
-}
-
-// loadRules reads the acts and the calendar.
-func loadRules(acts actsFlag, hours calendar.Hours) (application.Rules, *regulation.Catalog, error) {
-	catalog, err := acts.load()
-	if err != nil {
-		return application.Rules{}, nil, err
-	}
-	cal, err := calendar.Load()
-	if err != nil {
-		return application.Rules{}, nil, fmt.Errorf("load the calendar: %w", err)
-	}
-	return application.Rules{Catalog: catalog, Calendar: cal, Hours: hours}, catalog, nil
 }

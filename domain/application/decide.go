@@ -8,11 +8,13 @@ import (
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
-// Rules are what decisions rest on besides the application itself. They do not change.
+// Rules are what decisions rest on besides the application itself. They do not change: who reads acts or
+// calendars anew has new Rules.
 type Rules struct {
-	Catalog  *regulation.Catalog
-	Calendar *calendar.Calendar
-	Hours    calendar.Hours
+	Catalog   *regulation.Catalog
+	Calendars *calendar.History  // terms are counted with the newest version
+	Policies  *calendar.Policies // of the licensors; the usual one for all where nil
+	Terms     regulation.Terms   // that licensors set where an act gives none
 }
 
 // Decide says which events the command makes of the application, or why not: a *domain.Rejection
@@ -64,7 +66,7 @@ func (r Rules) way(s State) (way, error) {
 	if !s.Exists {
 		return way{}, fmt.Errorf("application: %w", domain.ErrNotFound)
 	}
-	service, err := r.Catalog.Wording(s.Act, s.Service)
+	service, err := r.Catalog.Wording(s.Act, s.Wording, s.Service)
 	if err != nil {
 		return way{}, err
 	}

@@ -29,11 +29,11 @@ func rules(t testing.TB) application.Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
-	days, err := calendar.Load()
+	days, err := calendar.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return application.Rules{Catalog: catalog, Calendar: days, Hours: calendar.DefaultHours}
+	return application.Rules{Catalog: catalog, Calendars: days}
 }
 
 // life is an application in a test: its state and the tokens of everything that happened to it.

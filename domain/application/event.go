@@ -38,6 +38,13 @@ type Entered struct {
 	// the version of the working-day calendar that Due was counted with, empty for terms in seconds.
 	Due      *time.Time `json:"due,omitempty"`
 	Calendar string     `json:"calendar,omitempty"`
+	// Term is how long the term is, in Unit; From the day of registration that a term in working days
+	// is counted from and that does not count itself, YYYY-MM-DD. All three are since schema 2.
+	Term int             `json:"term,omitempty"`
+	Unit regulation.Unit `json:"unit,omitempty"`
+	From string          `json:"from,omitempty"`
+	// Basis is the licensor's own act, where the term is set by that and not by the regulation.
+	Basis string `json:"basis,omitempty"`
 }
 
 // AwaitsRegistry reports whether the registry itself has to act as soon as the step is entered: to
@@ -57,9 +64,12 @@ func (e *Entered) AwaitsRegistry() bool {
 // Opened is the first event: somebody who was authorized began an application.
 type Opened struct {
 	Progress
-	Service   string             `json:"service"`
-	Channel   regulation.Channel `json:"channel"`
-	Act       string             `json:"act"` // the wording it stays on to its end
+	Service string             `json:"service"`
+	Channel regulation.Channel `json:"channel"`
+	// Act and Wording name what it stays on to its end: the act, and the content that the act's file
+	// had. Wording is since schema 2; without it, it is what the act is now.
+	Act       string             `json:"act"`
+	Wording   string             `json:"wording,omitempty"`
 	Request   regulation.Request `json:"request"`
 	Licensor  string             `json:"licensor"`
 	Applicant Applicant          `json:"applicant"`
@@ -191,15 +201,15 @@ type Rated struct {
 	Availability int `json:"availability"`
 }
 
-func (Opened) EventType() (string, int)              { return "application-opened", 1 }
-func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 1 }
+func (Opened) EventType() (string, int)              { return "application-opened", 2 }
+func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 2 }
 func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 1 }
-func (Filed) EventType() (string, int)               { return "application-filed", 1 }
+func (Filed) EventType() (string, int)               { return "application-filed", 2 }
 func (PaymentRequested) EventType() (string, int)    { return "payment-requested", 1 }
-func (Paid) EventType() (string, int)                { return "application-paid", 1 }
-func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 1 }
-func (Signed) EventType() (string, int)              { return "application-signed", 1 }
-func (Registered) EventType() (string, int)          { return "application-registered", 1 }
+func (Paid) EventType() (string, int)                { return "application-paid", 2 }
+func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 2 }
+func (Signed) EventType() (string, int)              { return "application-signed", 2 }
+func (Registered) EventType() (string, int)          { return "application-registered", 2 }
 func (Approved) EventType() (string, int)            { return "application-approved", 1 }
 func (Refused) EventType() (string, int)             { return "application-refused", 1 }
 func (Completed) EventType() (string, int)           { return "application-completed", 1 }
@@ -207,28 +217,37 @@ func (Withdrawn) EventType() (string, int)           { return "application-withd
 func (Delivered) EventType() (string, int)           { return "result-delivered", 1 }
 func (Rated) EventType() (string, int)               { return "service-rated", 1 }
 
+// extended reads an event of a type whose schema 2 has what schema 1 had and more: what schema 1
+// lacks stays empty.
+func extended[P domain.Payload](e domain.Event) (domain.Payload, error) {
+	if e.Schema == 1 {
+		e.Schema = 2
+	}
+	return domain.Decode[P](e)
+}
+
 // Decode makes today's payload of a stored event. An event of a type or schema that was never
 // written is ErrDamaged.
 func Decode(e domain.Event) (domain.Payload, error) {
 	switch e.Type {
 	case "application-opened":
-		return domain.Decode[Opened](e)
+		return extended[Opened](e)
 	case "applicant-confirmed":
-		return domain.Decode[ApplicantConfirmed](e)
+		return extended[ApplicantConfirmed](e)
 	case "applicant-not-found":
 		return domain.Decode[ApplicantNotFound](e)
 	case "application-filed":
-		return domain.Decode[Filed](e)
+		return extended[Filed](e)
 	case "payment-requested":
 		return domain.Decode[PaymentRequested](e)
 	case "application-paid":
-		return domain.Decode[Paid](e)
+		return extended[Paid](e)
 	case "certificate-accepted":
-		return domain.Decode[CertificateAccepted](e)
+		return extended[CertificateAccepted](e)
 	case "application-signed":
-		return domain.Decode[Signed](e)
+		return extended[Signed](e)
 	case "application-registered":
-		return domain.Decode[Registered](e)
+		return extended[Registered](e)
 	case "application-approved":
 		return domain.Decode[Approved](e)
 	case "application-refused":

@@ -28,7 +28,8 @@ func Fold(s *State, rec domain.Record) error {
 
 func (s *State) open(e Opened) {
 	s.Exists, s.Status = true, StatusDraft
-	s.Service, s.Channel, s.Act, s.Request, s.Licensor = e.Service, e.Channel, e.Act, e.Request, e.Licensor
+	s.Service, s.Channel, s.Request, s.Licensor = e.Service, e.Channel, e.Request, e.Licensor
+	s.Act, s.Wording = e.Act, e.Wording
 	s.Applicant, s.License, s.Reason, s.Holder = e.Applicant, e.License, e.Reason, e.Holder
 }
 

@@ -42,7 +42,7 @@ func (r Rules) open(s State, c Open) ([]domain.Payload, error) {
 		holder = c.Concerns.Licensee.ID
 	}
 	return []domain.Payload{Opened{
-		Progress: progress, Service: service.Slug, Channel: c.Channel, Act: service.Act.ID,
+		Progress: progress, Service: service.Slug, Channel: c.Channel, Act: service.Act.ID, Wording: service.Act.Wording,
 		Request: c.Request, Licensor: service.Licensor.Slug, Applicant: c.Applicant,
 		License: c.License, Reason: c.Reason, Holder: holder,
 	}}, nil

@@ -94,6 +94,7 @@ type State struct {
 	Service   string
 	Channel   regulation.Channel
 	Act       string
+	Wording   string // of the act; empty for the one it has now
 	Request   regulation.Request
 	Licensor  string
 	Applicant Applicant

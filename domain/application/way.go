@@ -64,32 +64,38 @@ func (w way) advance(at time.Time, outcome regulation.Outcome, also ...regulatio
 // enter opens a step at the instant and counts by when it has to be left.
 func (w way) enter(step *regulation.Step, at time.Time) (*Entered, error) {
 	e := &Entered{Step: step.Number, Action: step.Action, Role: step.Actor.Role}
-	n, unit, ok := step.Deadline.For(w.request)
-	if !ok {
-		return e, nil
+	var ok bool
+	if e.Term, e.Unit, ok = step.Deadline.For(w.request); !ok {
+		set, ok := w.rules.Terms.For(w.proc, step, w.request, regulation.Date(calendar.DayOf(at)))
+		if !ok {
+			return e, nil
+		}
+		e.Term, e.Unit, e.Basis = set.Term, set.Unit, set.Basis
 	}
-	due := at.Add(time.Duration(n) * time.Second)
-	if unit == regulation.WorkingDays {
+	due := at.Add(time.Duration(e.Term) * time.Second)
+	if e.Unit == regulation.WorkingDays {
 		var err error
-		if due, err = w.workingDays(at, n); err != nil {
+		if due, err = w.workingDays(at, e); err != nil {
 			return nil, fmt.Errorf("term of step %d: %w", step.Number, err)
 		}
-		e.Calendar = w.rules.Calendar.Version()
 	}
 	due = due.UTC().Truncate(time.Microsecond)
 	e.Due = &due
 	return e, nil
 }
 
-// workingDays is the end of the n-th working day after the day of registration.
-func (w way) workingDays(at time.Time, n int) (time.Time, error) {
+// workingDays is the end of the last working day of the term. It notes what it was counted with.
+func (w way) workingDays(at time.Time, e *Entered) (time.Time, error) {
 	day, err := w.registeredOn(at)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return w.rules.Calendar.Due(day, n)
+	days := w.rules.Calendars.Newest()
+	e.From, e.Calendar = string(day), days.Version()
+	return days.Due(day, e.Term)
 }
 
 func (w way) registeredOn(at time.Time) (calendar.Day, error) {
-	return w.rules.Calendar.Registered(at, w.rules.Hours)
+	policy := w.rules.Policies.For(w.proc.Service.Licensor.Slug, calendar.DayOf(at))
+	return w.rules.Calendars.Newest().RegisteredUnder(at, policy)
 }

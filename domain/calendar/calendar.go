@@ -113,8 +113,11 @@ func (e *MissingYear) Error() string {
 	return fmt.Sprintf("calendar %s has no working days of %d", e.Version, e.Year)
 }
 
-// Unwrap makes it an ErrInvalid.
-func (e *MissingYear) Unwrap() error { return domain.ErrInvalid }
+// Unwrap makes it an ErrMissingYear, which is an ErrInvalid.
+func (e *MissingYear) Unwrap() error { return ErrMissingYear }
+
+// ErrMissingYear is what every *MissingYear is.
+var ErrMissingYear = fmt.Errorf("no calendar of the year: %w", domain.ErrInvalid)
 
 // Version is the token that is stored with every due time counted with this calendar.
 func (c *Calendar) Version() string { return c.version }

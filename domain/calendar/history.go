@@ -16,7 +16,7 @@ import (
 var versions embed.FS
 
 // embedded is read once: it cannot change while the process runs.
-var embedded = sync.OnceValues(func() (*History, error) { return Open() })
+var embedded = sync.OnceValues(func() (*History, error) { return openWith(nil) })
 
 // Load is the newest version of the calendar.
 func Load() (*Calendar, error) {
@@ -67,6 +67,13 @@ type History struct {
 // without a new build. What is wrong is a *Problem with file, line and reason; several are joined, and
 // there is no History then: whoever holds one already keeps it.
 func Open(extra ...fs.FS) (*History, error) {
+	if len(extra) == 0 {
+		return embedded()
+	}
+	return openWith(extra)
+}
+
+func openWith(extra []fs.FS) (*History, error) {
 	own, err := fs.Sub(versions, "versions")
 	if err != nil {
 		return nil, fmt.Errorf("embedded calendars: %w", err)

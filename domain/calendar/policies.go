@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
@@ -10,8 +11,9 @@ import (
 )
 
 // Policies are the policies of the licensors, each since a day, because hours change and a term that
-// began under the old ones has to be explained by them. The zero Policies give everyone the usual one.
+// began under the old ones has to be explained by them. Nil Policies give everyone the usual one.
 type Policies struct {
+	name      string // of the file
 	usual     []dated
 	licensors map[string][]dated
 }
@@ -26,6 +28,9 @@ type dated struct {
 // For is the policy of the licensor on the day: its own, else the one under "default", else the usual
 // one, which is the zero Policy.
 func (p *Policies) For(licensor string, on Day) Policy {
+	if p == nil {
+		return Policy{}
+	}
 	for _, list := range [][]dated{p.licensors[licensor], p.usual} {
 		for _, d := range slices.Backward(list) {
 			if d.from <= on {
@@ -34,6 +39,20 @@ func (p *Policies) For(licensor string, on Day) Policy {
 		}
 	}
 	return Policy{}
+}
+
+// Check wants every licensor that has a policy to be known; one that is not is a *Problem with the line:
+// its policy would never hold, and nobody would know why.
+func (p *Policies) Check(known func(licensor string) bool) error {
+	if p == nil {
+		return nil
+	}
+	for _, licensor := range slices.Sorted(maps.Keys(p.licensors)) {
+		if list := p.licensors[licensor]; len(list) > 0 && !known(licensor) {
+			return &Problem{File: p.name, Line: list[0].line, Reason: fmt.Sprintf("no act knows a licensor %q", licensor)}
+		}
+	}
+	return nil
 }
 
 // ParsePolicies reads a file of policies:
@@ -55,7 +74,7 @@ func ParsePolicies(name string, text []byte) (*Policies, error) {
 	if _, err := decode(name, text, &f); err != nil {
 		return nil, err
 	}
-	p := &Policies{licensors: map[string][]dated{}}
+	p := &Policies{name: name, licensors: map[string][]dated{}}
 	var err error
 	if p.usual, err = inOrder(name, f.Default); err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 func TestWriteService(t *testing.T) {
-	s, err := load(t).Wording("kz-mert-2012-242", "import-permit")
+	s, err := load(t).Wording("kz-mert-2012-242", "", "import-permit")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,14 +225,14 @@ func TestExportJSON(t *testing.T) {
 			t.Errorf("%s has %v, want %s", what, got, want)
 		}
 	}
-	keys("act", e.Acts[0], "amendments body country date effective_from id kind number registration repeal title")
+	keys("act", e.Acts[0], "agreed amendments body country date effective_from id kind languages number provisions registration repeal signatories title wording")
 	keys("discrepancy", e.Discrepancies[0], "act against effect id place printed reason")
 	steps := 0
 	for _, s := range e.Services {
-		keys("service", s, "act activity applicants automation discrepancies licensor paid procedures requests result slug standard title")
+		keys("service", s, "act activity applicants automation conditions discrepancies legend licensor paid phones procedures provisions questionnaire requests result screens slug standard systems title title_ours units viewing")
 		for _, p := range s["procedures"].([]any) {
 			p := p.(object)
-			keys("procedure", p, "channel discrepancies steps text")
+			keys("procedure", p, "caption channel discrepancies heading item steps text")
 			for _, item := range p["text"].([]any) {
 				keys("item", item.(object), "kind number wording")
 			}
@@ -267,8 +267,8 @@ func TestExportJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(`{"deadline":{"by_request":null,"max":90,"min":90,"printed":"1,5 мин","unit":"seconds"},`+
-		`"next":[{"to":6,"when":"found"},{"to":null,"when":"absent"}],"next_printed":"–"}`, string(got)); diff != "" {
+	if diff := cmp.Diff(`{"deadline":{"by_request":null,"max":90,"min":90,"printed":{"ru":"1,5 мин"},"unit":"seconds"},`+
+		`"next":[{"to":6,"when":"found"},{"to":null,"when":"absent"}],"next_printed":[{"ru":"–"}]}`, string(got)); diff != "" {
 		t.Error(diff)
 	}
 }

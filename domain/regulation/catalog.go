@@ -8,9 +8,10 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// Catalog is every act in every wording, checked. It does not change once loaded.
+// Catalog is every act, checked. It does not change once loaded.
 type Catalog struct {
 	Acts []*Act
+	kept map[string]*Act // wordings of before, by KeptName
 }
 
 // Services lists the newest wording of every service, in the order of the acts.
@@ -74,12 +75,15 @@ func (c *Catalog) InForce(slug string, at time.Time) (*Service, error) {
 	return best, nil
 }
 
-// Wording is the service as the act with the id words it: what an application in flight stays on.
-func (c *Catalog) Wording(act, slug string) (*Service, error) {
-	for _, a := range c.Acts {
-		if a.ID != act {
-			continue
-		}
+// Wording is the service as the act with the id words it, in the named wording of the act or, where that
+// is empty, its present one: what an application in flight stays on. domain.ErrUnavailable for a wording
+// that is not here: another one must not take its place.
+func (c *Catalog) Wording(act, wording, slug string) (*Service, error) {
+	a := c.act(act, wording)
+	if a == nil && wording != "" {
+		return nil, fmt.Errorf("act %q in the wording %s: %w", act, wording, domain.ErrUnavailable)
+	}
+	if a != nil {
 		for _, s := range a.Services {
 			if s.Slug == slug {
 				return s, nil

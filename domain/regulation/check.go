@@ -11,11 +11,15 @@ import (
 // languages are those the registry speaks; a title must be there in each.
 var languages = []string{"ru", "kk", "en"}
 
-var token = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+var (
+	token       = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	phoneNumber = regexp.MustCompile(`^[0-9]{3,15}$`)
+)
 
 // checker collects the problems of one act.
 type checker struct {
 	problems []error
+	printed  []string               // the languages that the act is printed in
 	known    map[string]Discrepancy // the act's discrepancies by id
 	named    map[string]bool        // those that something refers to
 }
@@ -53,12 +57,13 @@ func checkAll(sources []*source) []error {
 }
 
 func checkAct(src *source) []error {
-	c := &checker{known: map[string]Discrepancy{}, named: map[string]bool{}}
 	a, at := src.act, src.at()
+	c := &checker{printed: a.Languages, known: map[string]Discrepancy{}, named: map[string]bool{}}
 	c.token(at, "id", a.ID)
 	if len(a.Country) != 2 || strings.ToUpper(a.Country) != a.Country {
 		c.refuse(at.at("country"), "country %q is no ISO 3166 alpha-2 code", a.Country)
 	}
+	set(c, at.at("languages"), "language", a.Languages, languages...)
 	c.some(at, "title", a.Title)
 	c.some(at, "kind", a.Kind)
 	c.some(at, "body", a.Body)
@@ -76,6 +81,9 @@ func checkAct(src *source) []error {
 		c.date(at.at("amendments", i), "date", m.Date)
 	}
 	c.discrepancies(at, a.Discrepancies)
+	c.provisions(at.at("provisions"), a.Provisions)
+	c.each(at, "agreed", a.Agreed)
+	c.each(at, "signatories", a.Signatories)
 	c.services(at.at("services"), a.Services)
 	c.unnamed(at, a.Discrepancies)
 	return c.problems
@@ -105,8 +113,8 @@ func (c *checker) service(at place, s *Service) {
 	c.every(at, "activity", s.Activity)
 	c.token(at.at("licensor"), "slug", s.Licensor.Slug)
 	c.every(at.at("licensor"), "title", s.Licensor.Title)
-	c.some(at, "standard", s.Standard)
-	c.some(at, "automation", s.Automation)
+	c.print(at, "standard", s.Standard)
+	c.print(at, "automation", s.Automation)
 	set(c, at.at("requests"), "request", s.Requests, Issue, Reissue, Duplicate)
 	set(c, at.at("applicants"), "identifier", s.Applicants, "iin", "bin")
 	if s.Result != "license" && s.Result != "permit" {
@@ -116,6 +124,7 @@ func (c *checker) service(at place, s *Service) {
 		c.refuse(at, "service %q does not say whether it is paid", s.Slug)
 	}
 	c.references(at, s.Discrepancies)
+	c.beside(at, s)
 	if len(s.Procedures) == 0 {
 		c.refuse(at.at("procedures"), "service %q has no procedure", s.Slug)
 	}
@@ -137,6 +146,8 @@ func (c *checker) service(at place, s *Service) {
 
 func (c *checker) procedure(at place, s *Service, p *Procedure) {
 	c.references(at, p.Discrepancies)
+	c.onlyPrinted(at, "heading", p.Heading)
+	c.onlyPrinted(at, "caption", p.Caption)
 	for i, item := range p.Text {
 		c.item(at.at("text", i), item)
 	}
@@ -166,7 +177,7 @@ func (c *checker) item(at place, item Item) {
 	case item.Kind != "" && (item.Number == nil || *item.Number < 1):
 		c.refuse(at.at("number"), "a %s without a number", item.Kind)
 	}
-	c.some(at, "wording", item.Wording)
+	c.print(at, "wording", item.Wording)
 }
 
 // step checks what a step says of itself; its place among the others is for flow.
@@ -186,7 +197,8 @@ func (c *checker) step(at place, s *Service, p *Procedure, i int, step *Step) {
 			c.refuse(at, "step %d does not give its %s; write it empty where the cell is empty", step.Number, field)
 		}
 	}
-	c.languages(at, "completion", step.Completion)
+	c.onlyPrinted(at, "completion", step.Completion)
+	c.onlyPrinted(at, "next_printed", step.NextPrinted)
 	c.references(at, step.Discrepancies)
 	c.deadline(at.at("deadline"), s, step)
 	c.edges(at, p, step)
@@ -197,10 +209,17 @@ func (c *checker) step(at place, s *Service, p *Procedure, i int, step *Step) {
 
 func (c *checker) deadline(at place, s *Service, step *Step) {
 	d := step.Deadline
-	printed, err := ParseDeadline(d.Printed)
-	if err != nil {
-		c.refuse(at.at("printed"), "%v", err)
-		return
+	c.onlyPrinted(at, "printed", d.Printed)
+	cell, differs := "", len(d.Printed) == 0 && d.Max != nil
+	for _, lang := range languages {
+		printed, err := ParseDeadline(d.Printed[lang])
+		if err != nil {
+			c.refuse(at.at("printed"), "%v", err)
+			return
+		}
+		if d.Printed[lang] != "" && !d.same(printed) {
+			cell, differs = d.Printed[lang], true
+		}
 	}
 	switch {
 	case d.Unit != "" && d.Unit != Seconds && d.Unit != WorkingDays:
@@ -209,9 +228,9 @@ func (c *checker) deadline(at place, s *Service, step *Step) {
 		c.refuse(at, "min, max and unit of a deadline are given together or not at all")
 	case d.Max != nil && (*d.Min < 0 || *d.Max < 1 || *d.Min > *d.Max):
 		c.refuse(at, "min %d and max %d are no term", *d.Min, *d.Max)
-	case !d.same(printed) && !c.explained(step, "deadline"):
+	case differs && !c.explained(step, "deadline"):
 		c.refuse(at, "deadline %q is in effect as %s, and no discrepancy of step %d says why: its place must name the deadline",
-			d.Printed, d, step.Number)
+			cell, d, step.Number)
 	}
 	for r, n := range d.ByRequest {
 		if !slices.Contains(byRequest, r) {
@@ -313,13 +332,102 @@ func (c *checker) some(at place, field string, t Text) {
 	c.languages(at, field, t)
 }
 
+// print wants the text in one language of the print at least, and in no other.
+func (c *checker) print(at place, field string, t Text) {
+	if len(t) == 0 {
+		c.refuse(at.at(field), "%s is missing", field)
+	}
+	c.onlyPrinted(at, field, t)
+}
+
+// onlyPrinted wants what is there to be in languages of the print: nothing printed is made up.
+func (c *checker) onlyPrinted(at place, field string, t Text) {
+	c.languages(at, field, t)
+	for lang := range t {
+		if slices.Contains(languages, lang) && !slices.Contains(c.printed, lang) {
+			c.refuse(at.at(field, lang), "%s in %q, which the act is not printed in", field, lang)
+		}
+	}
+}
+
 // cell wants the wording of a printed cell. Where a printed table is cut, the cell is left out; a
 // discrepancy of the step, whose place says "cut", tells so.
 func (c *checker) cell(at place, field string, t Text, step *Step) {
 	if len(t) == 0 && !c.explained(step, "cut") {
 		c.refuse(at.at(field), "%s is missing, and no discrepancy of step %d says that the table is cut", field, step.Number)
 	}
-	c.languages(at, field, t)
+	c.onlyPrinted(at, field, t)
+}
+
+// beside checks what a service has beside its procedures.
+func (c *checker) beside(at place, s *Service) {
+	c.provisions(at.at("provisions"), s.Provisions)
+	ids := make([]string, len(s.Systems))
+	for i, system := range s.Systems {
+		here := at.at("systems", i)
+		c.token(here, "id", system.ID)
+		c.print(here, "title", system.Title)
+		if slices.Contains(ids, system.ID) {
+			c.refuse(here.at("id"), "two systems %q", system.ID)
+		}
+		ids[i] = system.ID
+	}
+	for i, phone := range s.Phones {
+		if !phoneNumber.MatchString(phone) {
+			c.refuse(at.at("phones", i), "phone %q is not digits alone", phone)
+		}
+	}
+	for i, sign := range s.Legend {
+		if !slices.Contains(symbols, sign.Symbol) {
+			c.refuse(at.at("legend", i, "symbol"), "unknown symbol %q", sign.Symbol)
+		}
+		c.print(at.at("legend", i), "wording", sign.Wording)
+	}
+	for i, screen := range s.Screens {
+		c.print(at.at("screens", i), "title", screen.Title)
+		c.each(at.at("screens", i), "fields", screen.Fields)
+	}
+	if q := s.Questionnaire; q != nil {
+		c.questionnaire(at.at("questionnaire"), q)
+	}
+}
+
+func (c *checker) provisions(at place, provisions []Provision) {
+	for i, p := range provisions {
+		here := at.at(i)
+		if !slices.Contains(topics, p.Topic) {
+			c.refuse(here.at("topic"), "unknown topic %q", p.Topic)
+		}
+		c.print(here, "wording", p.Wording)
+		for j, part := range p.Parts {
+			c.print(here.at("parts", j), "wording", part.Wording)
+		}
+	}
+}
+
+func (c *checker) questionnaire(at place, q *Questionnaire) {
+	c.print(at, "title", q.Title)
+	if len(q.Questions) == 0 {
+		c.refuse(at.at("questions"), "a questionnaire without questions")
+	}
+	for i, question := range q.Questions {
+		here := at.at("questions", i)
+		c.print(here, "wording", question.Wording)
+		if len(question.Answers) < 2 {
+			c.refuse(here.at("answers"), "a question with %d answers", len(question.Answers))
+		}
+		c.each(here, "answers", question.Answers)
+	}
+}
+
+// each wants every text of the list in one language at least.
+func (c *checker) each(at place, field string, list []Text) {
+	for i, t := range list {
+		if len(t) == 0 {
+			c.refuse(at.at(field, i), "%s: an entry without a wording", field)
+		}
+		c.onlyPrinted(at, field, t)
+	}
 }
 
 // languages wants what is there to be in a known language and not blank.

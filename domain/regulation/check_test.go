@@ -124,7 +124,7 @@ func TestRefusedActs(t *testing.T) {
 			[]string{"            completion:\n              ru: Лицензия\n", ""}, "          - number: 6",
 			"step 6 does not give its completion; write it empty where the cell is empty"},
 		"no printed next": {
-			[]string{"            next_printed: \"\"\n", ""}, "          - number: 6",
+			[]string{"            next_printed: {}\n", ""}, "          - number: 6",
 			"step 6 does not give its next_printed; write it empty where the cell is empty"},
 		"unknown request": {
 			[]string{"      - duplicate\n    applicants", "      - copy\n    applicants"}, "- copy", `unknown request "copy"`},
@@ -173,7 +173,7 @@ func TestRefusedActs(t *testing.T) {
 		"outcome that leads to the wrong action": {
 			[]string{"- to: 2\n", "- to: 3\n"}, "when: unpaid|-1", `step 4 leads on "unpaid" to "fill-form", where "refuse-unpaid" is due`},
 		"next that is not printed": {
-			[]string{`next_printed: "4"`, `next_printed: "6"`}, "- to: 4|-1",
+			[]string{`next_printed: {ru: "4"}`, `next_printed: {ru: "6"}`}, "- to: 4|-1",
 			`step 3 prints "6" as next, which is not what is in effect, and no discrepancy of it says why`},
 		"step that cannot be reached": {
 			[]string{"- to: 2\n", "- to: end\n"}, step2 + "|-5", "step 2 (refuse-unpaid) cannot be reached from the first"},
@@ -181,7 +181,7 @@ func TestRefusedActs(t *testing.T) {
 			[]string{"action: authorize", "action: enter-applicant", "- to: 3\n                when: authorized\n              - to: end\n                when: unauthorized", "- to: 3"},
 			"action: enter-applicant", `the first step is "enter-applicant", not "authorize"`},
 		"a way back": {
-			[]string{`next_printed: "6"`, `next_printed: "3"`, "- to: 6", "- to: 3"}, "action: fill-form",
+			[]string{`next_printed: {ru: "6"}`, `next_printed: {ru: "3"}`, "- to: 6", "- to: 3"}, "action: fill-form",
 			"step 3 can come again: step 5 leads back to it"},
 		"no result": {
 			[]string{"action: register", "action: answer-registers", "- to: 6", "- to: end\n                when: found"}, "when: found|-1",
@@ -205,17 +205,17 @@ func TestRefusedActs(t *testing.T) {
 			[]string{"action: fill-form", "action: answer-registers", "- to: 4", "- to: 4\n                when: found\n              - to: end\n                when: absent"},
 			"action: answer-registers", `step 3 is "answer-registers" and follows "authorize"`},
 		"deadline that does not parse": {
-			[]string{"printed: 1,5 мин", "printed: 15 раб."}, "printed: 15 раб.", `deadline "15 раб.": "15 раб." is no term`},
+			[]string{`printed: {ru: "1,5 мин"}`, `printed: {ru: "15 раб."}`}, "15 раб.", `deadline "15 раб.": "15 раб." is no term`},
 		"deadline in an unknown unit": {
-			[]string{"printed: 1,5 мин", "printed: 15 дней"}, "printed: 15 дней", `deadline "15 дней": unknown unit "дней"`},
+			[]string{`printed: {ru: "1,5 мин"}`, `printed: {ru: "15 дней"}`}, "15 дней", `deadline "15 дней": unknown unit "дней"`},
 		"deadline that is not the printed one": {
-			[]string{"max: 90", "max: 91"}, "printed: 1,5 мин|-1",
+			[]string{"max: 90", "max: 91"}, `printed: {ru: "1,5 мин"}|-1`,
 			`deadline "1,5 мин" is in effect as 90-91 seconds, and no discrepancy of step 3 says why: its place must name the deadline`},
 		"deadline of a discrepancy of another cell": {
-			[]string{"steps 5 and 6, deadline", "steps 5 and 6, wording"}, "printed: 15 рабочих дней, 10 рабочих дней, 2 рабочих дня|-1",
+			[]string{"steps 5 and 6, deadline", "steps 5 and 6, wording"}, `printed: {ru: "15 рабочих дней, 10 рабочих дней, 2 рабочих дня"}|-1`,
 			`deadline "15 рабочих дней, 10 рабочих дней, 2 рабочих дня" is in effect as -, and no discrepancy of step 5 says why`},
 		"deadline without unit": {
-			[]string{"max: 90\n              unit: seconds", "max: 90"}, "printed: 1,5 мин|-1", "min, max and unit of a deadline are given together or not at all"},
+			[]string{"max: 90\n              unit: seconds", "max: 90"}, `printed: {ru: "1,5 мин"}|-1`, "min, max and unit of a deadline are given together or not at all"},
 		"deadline upside down": {
 			[]string{"min: 2\n", "min: 16\n"}, "min: 16|-2", "min 16 and max 15 are no term"},
 		"unknown unit": {
@@ -260,6 +260,32 @@ func TestRefusedActs(t *testing.T) {
 			[]string{"\ndiscrepancies:\n  - id: test-1", "\n          - null\ndiscrepancies:\n  - id: test-1"}, "          - null", "a step without content"},
 		"no services": {
 			[]string{act(t)[strings.Index(act(t), "services:"):strings.Index(act(t), "\ndiscrepancies:")], "services: []"}, "services: []", "an act without services"},
+		"no language": {
+			[]string{"languages: [ru]", "languages: []"}, "languages: []", "no language"},
+		"language nobody speaks here": {
+			[]string{"languages: [ru]", "languages: [ru, de]"}, "languages: [ru, de]", `unknown language "de"`},
+		"printed in a language that the act is not in": {
+			[]string{"ru: Авторизуется", "ru: Авторизуется\n              en: Logs in"}, "en: Logs in", `wording in "en", which the act is not printed in`},
+		"unknown topic": {
+			[]string{"topic: conditions", "topic: weather"}, "topic: weather", `unknown topic "weather"`},
+		"provision without wording": {
+			[]string{`        wording: {ru: "Техническое условие:"}`, "        wording: {}"}, "topic: conditions|1", "wording is missing"},
+		"item of a provision without wording": {
+			[]string{"wording: {ru: выход в Интернет}", "wording: {}"}, `- {number: "2", wording`, "wording is missing"},
+		"phone that cannot be dialed": {
+			[]string{`phones: ["1414"]`, `phones: ["14-14"]`}, "phones:", `phone "14-14" is not digits alone`},
+		"unknown symbol": {
+			[]string{"symbol: error", "symbol: skull"}, "symbol: skull", `unknown symbol "skull"`},
+		"two systems of one id": {
+			[]string{"        title: {ru: ПШЭП}", "        title: {ru: ПШЭП}\n      - id: payment-gateway\n        title: {ru: ШЭП}"},
+			"title: {ru: ШЭП}|-1", `two systems "payment-gateway"`},
+		"screen with a blank field": {
+			[]string{"fields: [{ru: ИИН}]", "fields: [{}]"}, "fields: [{}]", "fields: an entry without a wording"},
+		"questionnaire without questions": {
+			[]string{"      questions:\n        - wording: {ru: Удовлетворены ли Вы?}\n          answers: [{ru: да}, {ru: нет}]", "      questions: []"},
+			"questions: []", "a questionnaire without questions"},
+		"question with one answer": {
+			[]string{"answers: [{ru: да}, {ru: нет}]", "answers: [{ru: да}]"}, "answers: [{ru: да}]", "a question with 1 answers"},
 		"not a mapping": {
 			[]string{act(t), "- an act\n"}, "- an act", "not a mapping of an act's fields"},
 	}

@@ -37,7 +37,6 @@ func TestParseDeadline(t *testing.T) {
 		"15 рабочих дней, 10 рабочих дней, 2 рабочих дня": three,
 	}
 	for printed, want := range tests {
-		want.Printed = printed
 		got, err := regulation.ParseDeadline(printed)
 		if err != nil {
 			t.Errorf("%q: %v", printed, err)

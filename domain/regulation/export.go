@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 // The exported form: the acts without their services, every wording of every service, and every
@@ -26,12 +29,20 @@ type exportedAct struct {
 	Repeal        *Repeal      `json:"repeal"`
 	Amendments    []Amendment  `json:"amendments"`
 	EffectiveFrom Date         `json:"effective_from"`
+	Languages     []string     `json:"languages"` // of the print; wordings in others are ours
+	Wording       string       `json:"wording"`   // the name of this content
+	Provisions    []Provision  `json:"provisions"`
+	Agreed        []Text       `json:"agreed"`
+	Signatories   []Text       `json:"signatories"`
 }
 
+// exportedService has what people look for by name (units, conditions, viewing, phones) under that name;
+// provisions has every item of the regulation in its order, these among them.
 type exportedService struct {
 	Slug          string              `json:"slug"`
 	Act           string              `json:"act"`
 	Title         Text                `json:"title"`
+	TitleOurs     []string            `json:"title_ours"` // the languages in which the title is ours
 	Activity      Text                `json:"activity"`
 	Licensor      Licensor            `json:"licensor"`
 	Standard      Text                `json:"standard"`
@@ -40,12 +51,24 @@ type exportedService struct {
 	Applicants    []string            `json:"applicants"`
 	Result        string              `json:"result"`
 	Paid          bool                `json:"paid"`
+	Systems       []ExternalSystem    `json:"systems"`
+	Units         []Text              `json:"units"`
+	Conditions    []Text              `json:"conditions"`
+	Phones        []string            `json:"phones"`
+	Viewing       []Text              `json:"viewing"`
+	Screens       []Screen            `json:"screens"`
+	Questionnaire *Questionnaire      `json:"questionnaire"`
+	Legend        []LegendEntry       `json:"legend"`
+	Provisions    []Provision         `json:"provisions"`
 	Discrepancies []string            `json:"discrepancies"`
 	Procedures    []exportedProcedure `json:"procedures"`
 }
 
 type exportedProcedure struct {
 	Channel       Channel        `json:"channel"`
+	Item          *string        `json:"item"`
+	Heading       Text           `json:"heading"`
+	Caption       Text           `json:"caption"`
 	Discrepancies []string       `json:"discrepancies"`
 	Text          []exportedItem `json:"text"`
 	Steps         []exportedStep `json:"steps"`
@@ -64,13 +87,13 @@ type exportedStep struct {
 	Wording       Text             `json:"wording"`
 	Completion    Text             `json:"completion"`
 	Deadline      exportedDeadline `json:"deadline"`
-	NextPrinted   *string          `json:"next_printed"`
+	NextPrinted   []Text           `json:"next_printed"`
 	Next          []exportedEdge   `json:"next"`
 	Discrepancies []string         `json:"discrepancies"`
 }
 
 type exportedDeadline struct {
-	Printed   *string         `json:"printed"`
+	Printed   Text            `json:"printed"`
 	Min       *int            `json:"min"`
 	Max       *int            `json:"max"`
 	Unit      *Unit           `json:"unit"`
@@ -102,6 +125,7 @@ func ExportJSON(w io.Writer, c *Catalog) error {
 		e.Acts = append(e.Acts, exportedAct{
 			ID: a.ID, Country: a.Country, Title: a.Title, Kind: a.Kind, Number: a.Number, Date: a.Date, Body: a.Body,
 			Registration: a.Registration, Repeal: a.Repeal, Amendments: list(a.Amendments), EffectiveFrom: a.EffectiveFrom,
+			Languages: a.Languages, Wording: a.Wording, Provisions: a.Provisions, Agreed: a.Agreed, Signatories: a.Signatories,
 		})
 		for _, s := range a.Services {
 			e.Services = append(e.Services, exportService(s))
@@ -123,13 +147,17 @@ func ExportJSON(w io.Writer, c *Catalog) error {
 
 func exportService(s *Service) exportedService {
 	e := exportedService{
-		Slug: s.Slug, Act: s.Act.ID, Title: s.Title, Activity: s.Activity, Licensor: s.Licensor, Standard: s.Standard,
+		TitleOurs: s.ours(),
+		Slug:      s.Slug, Act: s.Act.ID, Title: s.Title, Activity: s.Activity, Licensor: s.Licensor, Standard: s.Standard,
 		Automation: s.Automation, Requests: s.Requests, Applicants: s.Applicants, Result: s.Result, Paid: s.Paid,
+		Systems: s.Systems, Units: s.parts(Units), Conditions: s.parts(Conditions), Phones: s.Phones, Viewing: s.parts(Viewing),
+		Screens: s.Screens, Questionnaire: s.Questionnaire, Legend: s.Legend, Provisions: s.Provisions,
 		Discrepancies: list(s.Discrepancies), Procedures: []exportedProcedure{},
 	}
 	for _, p := range s.Procedures {
 		ep := exportedProcedure{
-			Channel: p.Channel, Discrepancies: list(p.Discrepancies), Text: []exportedItem{}, Steps: []exportedStep{},
+			Channel: p.Channel, Item: null(p.Item), Heading: given(p.Heading), Caption: given(p.Caption),
+			Discrepancies: list(p.Discrepancies), Text: []exportedItem{}, Steps: []exportedStep{},
 		}
 		for _, item := range p.Text {
 			ep.Text = append(ep.Text, exportedItem{Kind: null(item.Kind), Number: item.Number, Wording: item.Wording})
@@ -147,9 +175,9 @@ func exportStep(s *Step) exportedStep {
 		Number: s.Number, Actor: Actor{Printed: given(s.Actor.Printed), Role: s.Actor.Role}, Action: s.Action,
 		Wording: given(s.Wording), Completion: given(s.Completion),
 		Deadline: exportedDeadline{
-			Printed: null(s.Deadline.Printed), Min: s.Deadline.Min, Max: s.Deadline.Max, Unit: null(s.Deadline.Unit),
+			Printed: given(s.Deadline.Printed), Min: s.Deadline.Min, Max: s.Deadline.Max, Unit: null(s.Deadline.Unit),
 		},
-		NextPrinted: null(s.NextPrinted), Next: []exportedEdge{}, Discrepancies: list(s.Discrepancies),
+		NextPrinted: s.alternatives(), Next: []exportedEdge{}, Discrepancies: list(s.Discrepancies),
 	}
 	if len(s.Deadline.ByRequest) > 0 {
 		e.Deadline.ByRequest = s.Deadline.ByRequest
@@ -158,6 +186,54 @@ func exportStep(s *Step) exportedStep {
 		e.Next = append(e.Next, exportedEdge{To: null(edge.To), When: null(edge.When)})
 	}
 	return e
+}
+
+// parts are the items of the provisions about the topic, or their wordings where they have no items.
+func (s *Service) parts(topic Topic) []Text {
+	var parts []Text
+	for _, p := range s.About(topic) {
+		if len(p.Parts) == 0 {
+			parts = append(parts, p.Wording)
+		}
+		for _, part := range p.Parts {
+			parts = append(parts, part.Wording)
+		}
+	}
+	return parts
+}
+
+// ours are the languages of the title that the act is not printed in.
+func (s *Service) ours() []string {
+	ours := []string{}
+	for _, lang := range languages {
+		if s.Title[lang] != "" && !slices.Contains(s.Act.Languages, lang) {
+			ours = append(ours, lang)
+		}
+	}
+	return ours
+}
+
+// alternative is the beginning of a further alternative in a printed cell: "2 – if so; 3 – if not".
+var alternative = regexp.MustCompile(`[;,]\s+\d+\s*[-–—]`)
+
+// alternatives are what the printed cell names as next, one by one; none for an empty cell, nil for one
+// that a cut table lost.
+func (s *Step) alternatives() []Text {
+	if s.NextPrinted == nil {
+		return nil
+	}
+	list := []Text{}
+	for lang, cell := range s.NextPrinted {
+		from := 0
+		for i, at := range append(alternative.FindAllStringIndex(cell, -1), []int{len(cell), 0}) {
+			if i == len(list) {
+				list = append(list, Text{})
+			}
+			list[i][lang] = strings.TrimRight(cell[from:at[0]], " ;,")
+			from = min(at[0]+2, len(cell))
+		}
+	}
+	return list
 }
 
 // given is the text without blank wordings, nil where nothing is left: a cell that is empty or cut.

@@ -34,12 +34,6 @@ func (c *checker) edges(at place, p *Procedure, s *Step) {
 		return
 	}
 	var outcomes []Outcome
-	printed := map[int]bool{}
-	for _, n := range number.FindAllString(s.NextPrinted, -1) {
-		if n, err := strconv.Atoi(n); err == nil {
-			printed[n] = true
-		}
-	}
 	effect := map[int]bool{}
 	for i, e := range s.Next {
 		outcomes = append(outcomes, e.When)
@@ -62,10 +56,25 @@ func (c *checker) edges(at place, p *Procedure, s *Step) {
 	if !slices.ContainsFunc(ways[s.Action], func(way []Outcome) bool { return slices.Equal(slices.Sorted(slices.Values(way)), outcomes) }) {
 		c.refuse(at.at("next"), "step %d is %q and goes on by %q; allowed are %q", s.Number, s.Action, outcomes, ways[s.Action])
 	}
-	if !maps.Equal(printed, effect) && !c.explained(s, "next") {
-		c.refuse(at.at("next"), "step %d prints %q as next, which is not what is in effect, and no discrepancy of it says why: its place must name the next step",
-			s.Number, s.NextPrinted)
+	for _, lang := range languages {
+		cell := s.NextPrinted[lang]
+		if (cell != "" || len(s.NextPrinted) == 0) && !maps.Equal(numbers(cell), effect) && !c.explained(s, "next") {
+			c.refuse(at.at("next"), "step %d prints %q as next, which is not what is in effect, and no discrepancy of it says why: its place must name the next step",
+				s.Number, cell)
+			return
+		}
 	}
+}
+
+// numbers are the numbers of steps that a printed cell names.
+func numbers(cell string) map[int]bool {
+	named := map[int]bool{}
+	for _, n := range number.FindAllString(cell, -1) {
+		if n, err := strconv.Atoi(n); err == nil {
+			named[n] = true
+		}
+	}
+	return named
 }
 
 // flow walks the procedure from its first step along every branch. Since every outcome that is no

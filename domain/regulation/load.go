@@ -1,7 +1,9 @@
 package regulation
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -104,6 +106,9 @@ func readAll(fsys fs.FS) ([]*source, error) {
 	return sources, errors.Join(problems...)
 }
 
+// wordingBytes is how much of a file's SHA-256 names its wording.
+const wordingBytes = 6
+
 // read decodes one file strictly: a field that the structs do not know is refused.
 func read(fsys fs.FS, name string) (*source, error) {
 	data, err := fs.ReadFile(fsys, name)
@@ -125,6 +130,8 @@ func read(fsys fs.FS, name string) (*source, error) {
 	if err := yaml.NodeToValue(body, act, yaml.Strict()); err != nil {
 		return nil, problem(name, err)
 	}
+	digest := sha256.Sum256(data)
+	act.Source, act.Wording = data, hex.EncodeToString(digest[:wordingBytes])
 	return &source{file: name, root: body, act: act}, nil
 }
 

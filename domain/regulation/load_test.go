@@ -80,7 +80,7 @@ func TestWordings(t *testing.T) {
 	if got := c.Services(); len(got) != 1 || got[0].Act.ID != "xx-test-91" {
 		t.Errorf("services: %d, of act %s", len(got), got[0].Act.ID)
 	}
-	if s, err := c.Wording("xx-test-1", "test-license"); err != nil || s.Act.ID != "xx-test-1" {
+	if s, err := c.Wording("xx-test-1", "", "test-license"); err != nil || s.Act.ID != "xx-test-1" {
 		t.Errorf("wording: %v, %v", s, err)
 	}
 }
@@ -96,11 +96,11 @@ func TestLoadRefuses(t *testing.T) {
 		"empty file":      {map[string]string{"act.yaml": ""}, "act.yaml: 1 documents where one act is wanted"},
 		"two documents":   {map[string]string{"act.yaml": act(t) + "---\n" + act(t)}, "act.yaml: 2 documents where one act is wanted"},
 		"same act twice":  {map[string]string{"a.yaml": act(t), "b.yaml": act(t)}, `b.yaml:2: act "xx-test-1" is in a.yaml too`},
-		"overlap":         {map[string]string{"a.yaml": act(t), "b.yaml": second(act(t))}, `b.yaml:19: service "test-license" is worded by act "xx-test-1" from 2012-01-04 too`},
+		"overlap":         {map[string]string{"a.yaml": act(t), "b.yaml": second(act(t))}, `b.yaml:20: service "test-license" is worded by act "xx-test-1" from 2012-01-04 too`},
 		"same service":    {map[string]string{"a.yaml": twice(act(t))}, `two services "test-license"`},
-		"one discrepancy": {map[string]string{"a.yaml": act(t), "b.yaml": strings.Replace(act(t), "id: xx-test-1", "id: xx-test-9", 1)}, `b.yaml:178: discrepancy "test-1" is in a.yaml too`},
+		"one discrepancy": {map[string]string{"a.yaml": act(t), "b.yaml": strings.Replace(act(t), "id: xx-test-1", "id: xx-test-9", 1)}, `b.yaml:198: discrepancy "test-1" is in a.yaml too`},
 		"all problems at once": {map[string]string{"a.yaml": act(t, "country: XX", "country: X", "role: officer", "role: judge")},
-			"a.yaml:3: country \"X\" is no ISO 3166 alpha-2 code\na.yaml:158: unknown role \"judge\""},
+			"a.yaml:3: country \"X\" is no ISO 3166 alpha-2 code\na.yaml:178: unknown role \"judge\""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

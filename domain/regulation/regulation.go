@@ -18,8 +18,8 @@ package regulation
 
 import "time"
 
-// Text is a wording by language: "ru", "kk", "en". A language that the act does not have is absent;
-// an English wording is ours.
+// Text is a wording by language: "ru", "kk", "en". What is printed has the languages of the act alone
+// (Act.Languages); where a title has others, they are ours.
 type Text map[string]string
 
 // Wording is the text in the language, or in the first of ru, kk, en that there is, and which one it is.
@@ -66,15 +66,26 @@ type Act struct {
 	Registration Registration `json:"registration" yaml:"registration"`
 	Repeal       *Repeal      `json:"repeal" yaml:"repeal"`
 	Amendments   []Amendment  `json:"amendments" yaml:"amendments"`
+	// Languages are the languages that the act is printed in; wordings in others are ours.
+	Languages []string `json:"languages" yaml:"languages"`
 	// EffectiveFrom is the first day this wording applies to newly opened applications. The acts
 	// come into force some days after publication; where the day is not printed, it is the day of
 	// registration, and a discrepancy says so.
-	EffectiveFrom Date          `json:"effective_from" yaml:"effective_from"`
+	EffectiveFrom Date `json:"effective_from" yaml:"effective_from"`
+	// Provisions are the preamble and the items of the act itself, Agreed the bodies that it was agreed
+	// with, Signatories who signed it, in order.
+	Provisions    []Provision   `json:"provisions" yaml:"provisions"`
+	Agreed        []Text        `json:"agreed" yaml:"agreed"`
+	Signatories   []Text        `json:"signatories" yaml:"signatories"`
 	Services      []*Service    `json:"services" yaml:"services"`
 	Discrepancies []Discrepancy `json:"discrepancies" yaml:"discrepancies"`
 
-	// File is the file the act was read from.
-	File string `json:"-" yaml:"-"`
+	// File is the file the act was read from, Source its content, and Wording the name of that content:
+	// the first twelve hexadecimal digits of its SHA-256. It is stored with every application opened
+	// under the act, which stays on it whatever becomes of the file.
+	File    string `json:"-" yaml:"-"`
+	Source  []byte `json:"-" yaml:"-"`
+	Wording string `json:"-" yaml:"-"`
 }
 
 // Registration is the entry of the act in the register of the Ministry of Justice.
@@ -123,6 +134,19 @@ type Service struct {
 	Result string `json:"result" yaml:"result"`
 	// Paid says whether the service is paid for.
 	Paid bool `json:"paid" yaml:"paid"`
+	// Systems are the external systems that its procedures ask.
+	Systems []ExternalSystem `json:"systems" yaml:"systems"`
+	// Provisions are the numbered items of the service's regulation as printed, but for those that are
+	// its procedures.
+	Provisions []Provision `json:"provisions" yaml:"provisions"`
+	// Phones are the printed numbers for information, digits alone.
+	Phones []string `json:"phones" yaml:"phones"`
+	// Legend is the legend of the printed diagrams.
+	Legend []LegendEntry `json:"legend" yaml:"legend"`
+	// Screens are the printed screens of the request and the answer, Questionnaire asks the applicant in
+	// the end. Nil where the act has none.
+	Screens       []Screen       `json:"screens" yaml:"screens"`
+	Questionnaire *Questionnaire `json:"questionnaire" yaml:"questionnaire"`
 	// Discrepancies are the ids of the act's discrepancies that concern the service as a whole.
 	Discrepancies []string     `json:"discrepancies" yaml:"discrepancies"`
 	Procedures    []*Procedure `json:"procedures" yaml:"procedures"`
@@ -139,6 +163,11 @@ type Licensor struct {
 // Procedure is one service through one channel.
 type Procedure struct {
 	Channel Channel `json:"channel" yaml:"channel"`
+	// Item is the number of the regulation's item whose text the procedure is, Heading that item's own
+	// sentence, Caption what stands over the step table.
+	Item    string `json:"item" yaml:"item"`
+	Heading Text   `json:"heading" yaml:"heading"`
+	Caption Text   `json:"caption" yaml:"caption"`
 	// Discrepancies are the ids of the act's discrepancies that concern the numbered text or the
 	// procedure as a whole.
 	Discrepancies []string `json:"discrepancies" yaml:"discrepancies"`
@@ -165,8 +194,8 @@ type Step struct {
 	Wording    Text     `json:"wording" yaml:"wording"`       // the printed action
 	Completion Text     `json:"completion" yaml:"completion"` // the printed completion form; empty where the cell is empty
 	Deadline   Deadline `json:"deadline" yaml:"deadline"`
-	// NextPrinted is the printed cell "number of the next action", as it stands; "" where empty.
-	NextPrinted string `json:"next_printed" yaml:"next_printed"`
+	// NextPrinted is the printed cell "number of the next action", as it stands; empty where it is.
+	NextPrinted Text `json:"next_printed" yaml:"next_printed"`
 	// Next are the steps that follow in effect. A step without one ends the procedure.
 	Next []Edge `json:"next" yaml:"next"`
 	// Discrepancies are the ids of the act's discrepancies that concern the step.
@@ -209,10 +238,10 @@ const (
 // Deadline is the term of a step. Printed is the cell as it stands; the rest is in effect. Min and
 // Max bound the term, Max is the deadline; both are nil where the step has none of its own ("-").
 type Deadline struct {
-	Printed string `json:"printed" yaml:"printed"`
-	Min     *int   `json:"min" yaml:"min"`
-	Max     *int   `json:"max" yaml:"max"`
-	Unit    Unit   `json:"unit" yaml:"unit"` // "" where there is no term
+	Printed Text `json:"printed" yaml:"printed"`
+	Min     *int `json:"min" yaml:"min"`
+	Max     *int `json:"max" yaml:"max"`
+	Unit    Unit `json:"unit" yaml:"unit"` // "" where there is no term
 	// ByRequest has the deadline by kind of request, in the same unit, where the act differs by kind;
 	// otherwise it is empty and Max holds for every kind.
 	ByRequest map[Request]int `json:"by_request" yaml:"by_request"`

@@ -160,7 +160,7 @@ func (v *view) procedure(p *Procedure) {
 func (v *view) step(s *Step) {
 	v.line(4, "%d. %s: %s", s.Number, s.Action, s.Wording.In(v.lang))
 	v.line(8, "%s: %s [%s]", v.l["actor"], s.Actor.Role, s.Actor.Printed.In(v.lang))
-	v.line(8, "%s: %s [%s]", v.l["deadline"], s.Deadline, s.Deadline.Printed)
+	v.line(8, "%s: %s [%s]", v.l["deadline"], s.Deadline, s.Deadline.Printed.In(v.lang))
 	if c := s.Completion.In(v.lang); c != "" {
 		v.line(8, "%s: %s", v.l["completion"], c)
 	}
@@ -178,7 +178,7 @@ func (v *view) step(s *Step) {
 	if len(next) == 0 {
 		next = []string{v.l["end"]}
 	}
-	v.line(8, "%s: %s [%s]", v.l["next"], strings.Join(next, ", "), s.NextPrinted)
+	v.line(8, "%s: %s [%s]", v.l["next"], strings.Join(next, ", "), s.NextPrinted.In(v.lang))
 	v.ids(8, s.Discrepancies)
 }
 

@@ -72,7 +72,7 @@ func (r *Reactor) carryOut(ctx context.Context, stream domain.Stream, s applicat
 	m := meta(s.ID, purpose, r.Now(), c)
 	m.Regulation = s.Act
 	done, err := domain.Execute(ctx, r.Store, stream, m, application.Fold,
-		func(s application.State) ([]domain.Payload, error) { return r.Rules.Decide(s, command) })
+		func(s application.State) ([]domain.Payload, error) { return r.Rules().Decide(s, command) })
 	var rejection *domain.Rejection
 	if errors.As(err, &rejection) {
 		now, loadErr := domain.Load(ctx, r.Store, stream, application.Fold)
@@ -93,7 +93,7 @@ func (r *Reactor) result(ctx context.Context, s application.State, c cause) (str
 	if s.Request == regulation.Duplicate {
 		return r.duplicate(ctx, s, c)
 	}
-	service, err := r.Rules.Catalog.Wording(s.Act, s.Service)
+	service, err := r.Rules().Catalog.Wording(s.Act, s.Wording, s.Service)
 	if err != nil {
 		return "", err
 	}

@@ -26,7 +26,7 @@ import (
 // Config is what a reactor works with.
 type Config struct {
 	Store     domain.EventStore
-	Rules     application.Rules
+	Rules     func() application.Rules // those of the moment
 	Waiting   *Waiting
 	Numbering *Numbering
 	Registers StateRegisters

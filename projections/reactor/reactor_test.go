@@ -39,11 +39,11 @@ var theRules = sync.OnceValue(func() application.Rules {
 	if err != nil {
 		panic(err)
 	}
-	days, err := calendar.Load()
+	days, err := calendar.Open()
 	if err != nil {
 		panic(err)
 	}
-	return application.Rules{Catalog: catalog, Calendar: days, Hours: calendar.DefaultHours}
+	return application.Rules{Catalog: catalog, Calendars: days}
 })
 
 // outside is the gateways, which may be down.
@@ -102,7 +102,7 @@ func start(t testing.TB, store *memstore.Store) *node {
 	n := &node{t: t, store: store, outside: &outside{}}
 	now := func() time.Time { return noon }
 	n.Reactor, err = reactor.New(ctx, reactor.Config{
-		Store: store, Rules: theRules(), Waiting: waiting, Registers: n.outside, Payments: n.outside,
+		Store: store, Rules: theRules, Waiting: waiting, Registers: n.outside, Payments: n.outside,
 		Numbering: &reactor.Numbering{Store: store, Assigned: assigned, Now: now, CatchUp: func(ctx context.Context) error {
 			head, err := store.Head(ctx)
 			if err != nil {

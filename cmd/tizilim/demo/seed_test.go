@@ -49,12 +49,12 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cal, err := calendar.Load()
+	cal, err := calendar.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	world := demo.NewWorld(catalog)
-	rules := application.Rules{Catalog: catalog, Calendar: cal}
+	rules := application.Rules{Catalog: catalog, Calendars: cal}
 	clock := &demo.Clock{}
 	last, err := demo.LastTime(t.Context(), store)
 	if err != nil {
@@ -74,7 +74,7 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 	var follower *projections.Follower
 	numbering := &reactor.Numbering{Store: store, Assigned: assigned, Now: clock.Now,
 		CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) }}
-	r, err := reactor.New(t.Context(), reactor.Config{Store: store, Rules: rules, Waiting: waiting, Numbering: numbering,
+	r, err := reactor.New(t.Context(), reactor.Config{Store: store, Rules: func() application.Rules { return rules }, Waiting: waiting, Numbering: numbering,
 		Registers: standIn{}, Payments: standIn{}, Now: clock.Now, Logger: logger, Retry: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 		}
 	})
 	t.Cleanup(stop)
-	return &fixture{stop: stop, plan: demo.Plan(catalog, cal, world, now), seeder: demo.Seeder{
+	return &fixture{stop: stop, plan: demo.Plan(catalog, cal.Newest(), world, now), seeder: demo.Seeder{
 		Store: store, Rules: rules, Clock: clock, World: world,
 		Document: application.Document{Name: "demo.txt", MediaType: "text/plain", Size: 4, SHA256: hex.EncodeToString(make([]byte, 32))},
 		Number:   numbering.Application,

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/tizilim/tizilim/cmd/tizilim/demo"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// rulesFlags say where the rules come from besides what is embedded.
+type rulesFlags struct {
+	regulationsFlag
+	Calendars string `placeholder:"DIR" type:"existingdir" help:"Folder with further versions of the calendar (*.yaml), which follow the newest one."`
+	Policies  string `placeholder:"FILE" type:"existingfile" help:"File with the licensors' office hours, and on which day they register what comes in after them."`
+	Terms     string `placeholder:"FILE" type:"existingfile" help:"File with the terms that licensors set, each with its legal basis, for steps to which the act gives none."`
+}
+
+// load reads and checks everything. What is wrong is told with file, line and reason.
+func (f rulesFlags) load() (application.Rules, error) {
+	catalog, err := f.regulationsFlag.load()
+	if err != nil {
+		return application.Rules{}, err
+	}
+	r := application.Rules{Catalog: catalog}
+	if r.Calendars, err = openCalendars(f.Calendars); err != nil {
+		return r, err
+	}
+	if r.Policies, err = readPolicies(f.Policies); err != nil {
+		return r, err
+	}
+	if err := r.Policies.Check(catalog.HasLicensor); err != nil {
+		return r, err
+	}
+	if f.Terms == "" {
+		return r, nil
+	}
+	text, err := os.ReadFile(f.Terms)
+	if err != nil {
+		return r, err
+	}
+	r.Terms, err = regulation.ParseTerms(filepath.Base(f.Terms), text, catalog)
+	return r, err
+}
+
+// openCalendars reads the embedded versions of the calendar and those of the folder, where there is one.
+func openCalendars(dir string) (*calendar.History, error) {
+	var further []fs.FS
+	if dir != "" {
+		further = append(further, os.DirFS(dir))
+	}
+	h, err := calendar.Open(further...)
+	if err != nil {
+		return nil, fmt.Errorf("the calendars are not sound: %w", err)
+	}
+	return h, nil
+}
+
+// readPolicies reads a file of policies, nil without one.
+func readPolicies(file string) (*calendar.Policies, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return calendar.ParsePolicies(filepath.Base(file), text)
+}
+
+// rulebook holds the rules of the moment. They can be read anew: what is sound takes the place of what was,
+// what is not changes nothing.
+type rulebook struct {
+	flags   rulesFlags
+	check   func(application.Rules) error // what else has to hold; nil for nothing
+	kept    string                        // folder of the wordings in use; empty until keep
+	hangup  chan os.Signal                // nil where nobody listens
+	current atomic.Pointer[application.Rules]
+}
+
+// openRules reads the rules for the first time.
+func openRules(flags rulesFlags, check func(application.Rules) error) (*rulebook, error) {
+	b := &rulebook{flags: flags, check: check}
+	return b, b.read(slog.New(slog.DiscardHandler))
+}
+
+// onHangup has the rules read anew at a hangup signal, which ends the process otherwise. They are read
+// once there is somebody to watch.
+func (b *rulebook) onHangup() {
+	b.hangup = make(chan os.Signal, 1)
+	signal.Notify(b.hangup, syscall.SIGHUP)
+}
+
+// rules are those of the moment.
+func (b *rulebook) rules() application.Rules { return *b.current.Load() }
+
+// keep keeps every wording that comes into use in the folder, from now on, and finds those that
+// came before: an application stays on the wording that it was opened under.
+func (b *rulebook) keep(dir string, logger *slog.Logger) error {
+	b.kept = dir
+	return b.read(logger)
+}
+
+func (b *rulebook) read(logger *slog.Logger) error {
+	r, err := b.flags.load()
+	if err != nil {
+		return err
+	}
+	if b.check != nil {
+		if err := b.check(r); err != nil {
+			return err
+		}
+	}
+	if b.kept != "" {
+		if err := keepActs(b.kept, r.Catalog, logger); err != nil {
+			return err
+		}
+	}
+	b.current.Store(&r)
+	return nil
+}
+
+// keepActs writes down the acts in their present wording, and remembers the earlier ones. One that
+// cannot be read keeps nobody from working but the applications that are on it, so it is only told.
+func keepActs(dir string, c *regulation.Catalog, logger *slog.Logger) error {
+	for _, a := range c.Acts {
+		file := filepath.Join(dir, a.KeptName())
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := demo.WriteFile(file, a.Source); err != nil {
+			return fmt.Errorf("keep act %s: %w", a.ID, err)
+		}
+	}
+	if err := c.Remember(os.DirFS(dir)); err != nil {
+		logger.Error("an earlier wording of an act cannot be read; applications on it have to wait", "folder", dir, "error", err)
+	}
+	return nil
+}
+
+// watch reads the rules anew at every hangup signal until ctx ends, and tells how it went.
+func (b *rulebook) watch(ctx context.Context, logger *slog.Logger, told func(error)) {
+	defer signal.Stop(b.hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.hangup:
+		}
+		err := b.read(logger)
+		told(err)
+		if err != nil {
+			logger.Error("the rules that were brought are not sound; what was in use stays", "error", err)
+			continue
+		}
+		r := b.rules()
+		logger.Info("acts, calendars, policies and terms read anew", "acts", len(r.Catalog.Acts), "calendar", r.Calendars.Newest().Version())
+	}
+}

@@ -1,0 +1,53 @@
+package regulation
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+)
+
+// Files of acts change: a licensor corrects one, or a later act words a service anew. An application
+// stays on the wording that it was opened under, so every wording that was ever in use is kept as the
+// file it was, under the name that KeptName gives.
+
+// KeptName is the name of the file that keeps the act in its present wording.
+func (a *Act) KeptName() string { return a.ID + "." + a.Wording + ".yaml" }
+
+// Remember lets Wording find the wordings that are kept in the file system too. It belongs to the
+// loading of a catalog, before anybody uses it. The error joins the problems of files that are not what
+// their names say or cannot be read any more; all others are remembered.
+func (c *Catalog) Remember(kept fs.FS) error {
+	names, err := fs.Glob(kept, "*.yaml")
+	if err != nil {
+		return fmt.Errorf("kept acts: %w", err)
+	}
+	c.kept = map[string]*Act{}
+	var problems []error
+	for _, name := range names {
+		src, err := read(kept, name)
+		if err == nil {
+			link(src.act)
+			err = errors.Join(checkAct(src)...)
+		}
+		if err == nil && src.act.KeptName() != path.Base(name) {
+			err = src.at().problem("holds %s: the file was changed since it was kept", src.act.KeptName())
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		c.kept[src.act.KeptName()] = src.act
+	}
+	return errors.Join(problems...)
+}
+
+// act is the act in the wording; in its present one where the wording is empty.
+func (c *Catalog) act(id, wording string) *Act {
+	for _, a := range c.Acts {
+		if a.ID == id && (wording == "" || a.Wording == wording) {
+			return a
+		}
+	}
+	return c.kept[(&Act{ID: id, Wording: wording}).KeptName()]
+}
