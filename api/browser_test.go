@@ -104,7 +104,7 @@ func TestInBrowser(t *testing.T) {
 	if testing.Short() {
 		widths = []int64{320}
 	}
-	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/no-such-page"} {
+	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/calendar?from=2026-04-24T19:10&days=15&year=2026", "/calendar?from=2013-04-26&days=x", "/login", "/no-such-page"} {
 		for _, lang := range []string{"kk", "ru", "en"} {
 			for _, width := range widths {
 				w.look(t, ctx, path, lang, width)
@@ -130,7 +130,7 @@ func (w *world) look(t *testing.T, ctx context.Context, path, lang string, width
 		t.Fatal(err)
 	}
 	wide := script[bool](t, ctx, `document.documentElement.scrollWidth > innerWidth`)
-	unlabeled := script[[]string](t, ctx, `[...document.querySelectorAll("input,select")].filter(e => e.labels.length != 1).map(e => e.name)`)
+	unlabeled := script[[]string](t, ctx, `[...document.querySelectorAll("input:not([type=hidden]),select")].filter(e => e.labels.length != 1).map(e => e.name)`)
 	headless := script[[]string](t, ctx, `[...document.querySelectorAll("th")].filter(e => !e.scope).map(e => e.innerText)`)
 	clipped := script[[]string](t, ctx, `[...document.querySelectorAll("h1,h2,p,td,th,dd,dt,button,label,li")].filter(e => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1).map(e => e.tagName + " " + e.innerText)`)
 	if wide || len(unlabeled)+len(headless)+len(clipped) > 0 {

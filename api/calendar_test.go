@@ -47,3 +47,16 @@ func TestCalendarYear(t *testing.T) {
 		t.Errorf("2026: %d working days, %d by month, of %d", y.Working, months, y.Days)
 	}
 }
+
+// The page says the same, in words, and where the calendar ends it says that.
+func TestCalendarPage(t *testing.T) {
+	w := newWorld(t)
+	w.contains(w.page("/calendar?from=2013-04-26T17:45&days=15&year=2013", "ru", 200),
+		"22 мая 2013 года", "в рабочее время", "перенесён", "2013")
+	w.contains(w.page("/calendar?from=2026-08-27&days=2&version=kz-2026-01-01", "en", 200), "Tue 1 September 2026", "carried over", "kz-2026-01-01")
+	w.contains(w.page("/calendar?from=2027-12-30&days=15", "kk", 422), `role="alert"`, "2027")
+	w.contains(w.page("/calendar?from=tomorrow&days=15", "en", 422), `role="alert"`, "2026-11-20T17:45")
+	w.contains(w.page("/calendar?from=2026-11-20&days=-1", "en", 422), `role="alert"`, "1000")
+	w.page("/calendar?year=2050", "en", 404)
+	w.page("/calendar?version=kz-1", "ru", 422)
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -262,6 +263,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problem(r.Context(), err)
 	for name, values := range head(p, v.lang) {
 		w.Header()[name] = values
+	}
+	if v.page && p.Code == "login-required" {
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
 	}
 	if v.page {
 		s.site.Error(w, r, p.Status, p.Code, p.Title, p.Detail)

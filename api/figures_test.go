@@ -24,14 +24,14 @@ func TestDeadlines(t *testing.T) {
 		t.Errorf("steps %+v", steps)
 	}
 	sums := decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?from=2026-11-24&to=2026-11-24", nil).want(200)).Items
-	if len(sums) != 1 || sums[0].Visits != 2 || sums[0].Overdue != 1 || sums[0].OnTime != 1 {
+	if len(sums) != 1 || sums[0].Steps.Visits != 2 || sums[0].Steps.Overdue != 1 || sums[0].Steps.OnTime != 1 || sums[0].WholeService.Applications != 0 {
 		t.Errorf("summary %+v", sums)
 	}
 	if sums = decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?to=2026-11-23", nil).want(200)).Items; len(sums) != 0 {
 		t.Errorf("summary of another day %+v", sums)
 	}
 	for who, want := range map[string]int{"officer": 1, "other-officer": 0, "auditor": 1} {
-		if late := decode[v1.Overdue](w.call(who, "GET", "/api/v1/deadlines/overdue", nil).want(200)).Items; len(late) != want {
+		if late := decode[v1.DeadlineVisits](w.call(who, "GET", "/api/v1/deadlines/overdue", nil).want(200)).Items; len(late) != want {
 			t.Errorf("%s sees %+v", who, late)
 		}
 	}

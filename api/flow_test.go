@@ -374,6 +374,7 @@ func TestSearchAndCSV(t *testing.T) {
 func TestDigitsCell(t *testing.T) {
 	for cell, want := range map[string]string{
 		"050752006781": `="050752006781"`, "": "", "**********21": "**********21", "KZ45LIC00000001": "KZ45LIC00000001",
+		"2026.1": `="2026.1"`, "2026-03": `="2026-03"`, "2026-W10": "2026-W10",
 		`1"&A1&"`: `1"&A1&"`, "１２": "１２",
 	} {
 		if got := api.DigitsCell(cell); got != want {

@@ -65,6 +65,7 @@ var rules = map[string]rule{
 	"GET /api/v1/applications":                         readers,
 	"GET /api/v1/applications/{id}":                    readers,
 	"GET /api/v1/applications/{id}/history":            readers,
+	"GET /api/v1/applications/{id}/deadlines":          readers,
 	"PUT /api/v1/applications/{id}/form":               entrants,
 	"POST /api/v1/applications/{id}/documents":         entrants,
 	"GET /api/v1/applications/{id}/documents/{sha256}": readers,
@@ -88,7 +89,11 @@ var rules = map[string]rule{
 	"DELETE /api/v1/licenses/{number}/sites/{id}":      deciders,
 	"GET /api/v1/deadlines":                            public,
 	"GET /api/v1/deadlines/steps":                      public,
+	"GET /api/v1/deadlines/visits":                     watchers,
 	"GET /api/v1/deadlines/overdue":                    watchers,
+	"GET /api/v1/deadlines.csv":                        public,
+	"GET /api/v1/deadlines/steps.csv":                  public,
+	"GET /api/v1/deadlines/visits.csv":                 watchers,
 	"GET /api/v1/events":                               auditors,
 	"GET /api/v1/calendar/explanation":                 public,
 	"GET /api/v1/calendar/years/{year}":                public,
@@ -100,6 +105,10 @@ var rules = map[string]rule{
 	"GET /{$}":               public,
 	"GET /licenses/{number}": public,
 	"GET /deadlines":         public,
+	"GET /calendar":          public,
+	"GET /login":             public,
+	"POST /login":            public,
+	"POST /logout":           public,
 	"GET /static/{file}":     public,
 }
 
@@ -155,26 +164,38 @@ type caller struct {
 	reach scope
 }
 
-// admit says who is asking, or why they may not.
-func (g *gate) admit(r *http.Request, pattern string) (caller, error) {
+// admit says who is asking, or why they may not. A page may be asked for with the cookie of a session.
+func (g *gate) admit(r *http.Request, pattern string, page bool) (caller, error) {
 	rule := g.rules[pattern]
 	header := r.Header.Get("Authorization")
-	if header == "" {
-		if rule.public {
-			return caller{}, nil
+	account, known := Account{}, false
+	switch {
+	case header != "":
+		kind, token, _ := strings.Cut(header, " ")
+		if account, known = g.account(strings.TrimSpace(token)); !strings.EqualFold(kind, "Bearer") || !known {
+			return caller{}, fail("token-unknown", errLogin)
 		}
+	case page:
+		if c, err := r.Cookie(sessionCookie); err == nil {
+			account, known = g.account(c.Value)
+		}
+	}
+	switch reach := rule.roles[account.Actor.Role]; {
+	case !known && rule.public:
+		return caller{}, nil
+	case !known:
 		return caller{}, fmt.Errorf("no credentials: %w", errLogin)
-	}
-	kind, token, _ := strings.Cut(header, " ")
-	account, ok := g.accounts[sha256.Sum256([]byte(strings.TrimSpace(token)))]
-	if !strings.EqualFold(kind, "Bearer") || !ok {
-		return caller{}, fail("token-unknown", errLogin)
-	}
-	reach := rule.roles[account.Actor.Role]
-	if reach == nothing && !rule.public {
+	case reach == nothing && !rule.public:
 		return caller{}, fmt.Errorf("role %s: %w", account.Actor.Role, domain.ErrForbidden)
+	default:
+		return caller{account, reach}, nil
 	}
-	return caller{account, reach}, nil
+}
+
+// account is the account with the token.
+func (g *gate) account(token string) (Account, bool) {
+	a, ok := g.accounts[sha256.Sum256([]byte(token))]
+	return a, ok
 }
 
 // channels are the channels that the roles come through.

@@ -27,6 +27,7 @@ var walks = map[string]struct {
 	"GET /api/v1/applications":                         {"L + + + + + + + + + +", nil},
 	"GET /api/v1/applications/{id}":                    {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/history":            {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/deadlines":          {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/documents/{sha256}": {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/signature":          {"L + N + N + N N N + +", nil},
 	"PUT /api/v1/applications/{id}/form":               {"L + N F N F F N N F F", form("x")},
@@ -50,10 +51,14 @@ var walks = map[string]struct {
 	"DELETE /api/v1/licenses/{number}/sites/{id}": {"L F F + N + N F F F F", nil},
 	"POST /api/v1/licenses/{number}/termination":  {"L F F + N + N F F F F", v1.Terminate{Ground: "revoked"}},
 
-	"GET /api/v1/deadlines":         {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/deadlines/steps":   {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/deadlines/overdue": {"L F F + + + + F F + +", nil},
-	"GET /api/v1/events":            {"L F F F F F F F F + +", nil},
+	"GET /api/v1/deadlines":            {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines/steps":      {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines/steps.csv":  {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines.csv":        {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines/overdue":    {"L F F + + + + F F + +", nil},
+	"GET /api/v1/deadlines/visits":     {"L F F + + + + F F + +", nil},
+	"GET /api/v1/deadlines/visits.csv": {"L F F + + + + F F + +", nil},
+	"GET /api/v1/events":               {"L F F F F F F F F + +", nil},
 
 	"GET /api/v1/calendar/explanation":  {"+ + + + + + + + + + +", nil},
 	"GET /api/v1/calendar/years/{year}": {"+ + + + + + + + + + +", nil},
@@ -65,6 +70,10 @@ var walks = map[string]struct {
 	"GET /{$}":               {"+ + + + + + + + + + +", nil},
 	"GET /licenses/{number}": {"+ + + + + + + + + + +", nil},
 	"GET /deadlines":         {"+ + + + + + + + + + +", nil},
+	"GET /calendar":          {"+ + + + + + + + + + +", nil},
+	"GET /login":             {"+ + + + + + + + + + +", nil},
+	"POST /login":            {"+ + + + + + + + + + +", nil},
+	"POST /logout":           {"+ + + + + + + + + + +", nil},
 	"GET /static/{file}":     {"+ + + + + + + + + + +", nil},
 }
 

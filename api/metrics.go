@@ -213,7 +213,7 @@ func (d visitsDescs) collect(out chan<- prometheus.Metric, t deadlines.Tally, ze
 func (c readModels) byLabels(tallies []deadlines.Tally) map[[5]string]deadlines.Tally {
 	sums := map[[5]string]deadlines.Tally{}
 	for _, t := range tallies {
-		action := c.s.action(deadlines.Figure{Service: t.Service, Channel: t.Channel, Step: t.Step, Action: t.Action})
+		action := c.s.action(t.Service, t.Channel, t.Step, t.Action)
 		labels := [5]string{t.Service, t.Channel, t.Licensor, strconv.Itoa(t.Step), action}
 		sum, ok := sums[labels]
 		if !ok {

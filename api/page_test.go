@@ -10,6 +10,8 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 )
 
+var source = regexp.MustCompile(`<a href="https?://[^"]*" rel="noreferrer">[^<]*</a>`)
+
 // page reads a page in a language and checks what every page must be.
 func (w *world) page(path, lang string, status int) string {
 	w.t.Helper()
@@ -27,8 +29,9 @@ func (w *world) page(path, lang string, status int) string {
 			w.t.Errorf("%s: no %s", path, want)
 		}
 	}
+	rest := source.ReplaceAllString(r.body, "") // where a fact was read: a link away, of which the other side learns nothing
 	for _, bad := range []string{"<script", "style=\"", "http://", "https://", "{{", "ZgotmplZ", "<nil>"} {
-		if strings.Contains(r.body, bad) {
+		if strings.Contains(rest, bad) {
 			w.t.Errorf("%s: has %s", path, bad)
 		}
 	}

@@ -18,6 +18,10 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
+	for pattern, h := range map[string]handler{"POST /login": s.login, "POST /logout": s.logout} {
+		s.pages[pattern] = true
+		s.plain(pattern, h)
+	}
 }
 
 func (s *Server) serviceRoutes() {
@@ -33,6 +37,7 @@ func (s *Server) applicationRoutes() {
 	operation(s, "GET /api/v1/applications", "list-applications", "One's own applications, or the queue of one's licensor or center, the last opened first", s.listApplications)
 	operation(s, "GET "+at, "get-application", "One application", s.getApplication)
 	operation(s, "GET "+at+"/history", "get-application-history", "What befell an application", s.applicationHistory)
+	operation(s, "GET "+at+"/deadlines", "get-application-deadlines", "Its visits of steps, with their times, deadlines and outcomes", s.applicationDeadlines)
 	operation(s, "PUT "+at+"/form", "file-form", "Fill in the form and name its documents", s.fileForm)
 	s.documentRoutes(at)
 	operation(s, "POST "+at+"/payment", "get-payment", "The payment order: where one pays", s.payment)
@@ -90,7 +95,12 @@ func (s *Server) calendarRoutes() {
 func (s *Server) figureRoutes() {
 	operation(s, "GET /api/v1/deadlines", "list-deadlines", "How procedures keep to their deadlines, by service and channel", s.listDeadlines)
 	operation(s, "GET /api/v1/deadlines/steps", "list-deadline-steps", "The same by step, with durations", s.listDeadlineSteps)
-	operation(s, "GET /api/v1/deadlines/overdue", "list-overdue", "The applications behind their deadline", s.listOverdue)
+	operation(s, "GET /api/v1/deadlines/visits", "list-deadline-visits", "The visits behind a figure, those entered last first", s.listVisits)
+	operation(s, "GET /api/v1/deadlines/overdue", "list-overdue", "The applications behind their deadline, the longest overdue first", s.listOverdue)
+	table := answers(answerOf("The table", "text/csv", &huma.Schema{Type: "string"}))
+	operation(s, "GET /api/v1/deadlines.csv", "list-deadlines-csv", "The figures by service and channel as a table, in people's words", s.deadlinesCSV, table)
+	operation(s, "GET /api/v1/deadlines/steps.csv", "list-deadline-steps-csv", "The figures by step as a table", s.deadlineStepsCSV, table)
+	operation(s, "GET /api/v1/deadlines/visits.csv", "list-deadline-visits-csv", "The visits behind a figure as a table", s.deadlineVisitsCSV, table)
 	operation(s, "GET /api/v1/events", "read-events",
 		"Everything that happened, from the first event: a batch of CloudEvents, or with Accept: text/event-stream a stream that goes on", s.events,
 		answers(answerOf("Events", "application/cloudevents-batch+json", &huma.Schema{Type: "array", Items: s.schema(v1.CloudEvent{})})))

@@ -15,7 +15,6 @@ import (
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
-	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 // Server answers every request of the registry. Make one with New; close it after its http.Server
@@ -55,8 +54,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.site, err = web.New(web.Config{
-		Texts: s.texts, Catalog: func() *regulation.Catalog { return cfg.Rules().Catalog }, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
-		History: cfg.History, Now: cfg.Now,
+		Texts: s.texts, Rules: cfg.Rules, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
+		History: cfg.History, Now: cfg.Now, Viewer: s.viewer,
 	})
 	if err != nil {
 		return nil, err
@@ -144,13 +143,13 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit) (http.H
 		return nil, unrouted(w, r, handler)
 	}
 	var err error
-	if v.caller, err = s.gate.admit(r, pattern); err != nil {
+	if v.caller, err = s.gate.admit(r, pattern, v.page); err != nil {
 		return nil, err
 	}
 	if err := plainQuery(r, v.page); err != nil {
 		return nil, err
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && pattern != callback && !v.page {
 		if v.write, err = readWrite(w, r, pattern, v.caller); err != nil {
 			return nil, err
 		}

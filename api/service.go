@@ -81,7 +81,8 @@ func wireProcedure(p *regulation.Procedure) v1.Procedure {
 	for _, d := range p.Service.Act.Discrepancies {
 		if slices.Contains(concern, d.ID) {
 			out.Discrepancies = append(out.Discrepancies, v1.Discrepancy{
-				ID: d.ID, Place: d.Place, Printed: d.Printed, Against: d.Against, Effect: d.Effect, Reason: d.Reason,
+				ID: d.ID, Cells: tokens(d.Cells), Place: v1.Text(d.Place), Printed: v1.Text(d.Printed),
+				Against: v1.Text(d.Against), Effect: v1.Text(d.Effect), Reason: v1.Text(d.Reason),
 			})
 		}
 	}

@@ -83,10 +83,11 @@ type Edge struct {
 
 // Discrepancy is a place where the act contradicts itself.
 type Discrepancy struct {
-	ID      string `json:"id"`
-	Place   string `json:"place"`
-	Printed string `json:"printed"`
-	Against string `json:"against"`
-	Effect  string `json:"effect"`
-	Reason  string `json:"reason"`
+	ID      string   `json:"id"`
+	Cells   []string `json:"cells,omitempty" doc:"The cells of a step in which what is in effect is not what is printed: actor, deadline, next, cut"`
+	Place   Text     `json:"place"`
+	Printed Text     `json:"printed,omitempty"`
+	Against Text     `json:"against,omitempty" doc:"What another place says"`
+	Effect  Text     `json:"effect"`
+	Reason  Text     `json:"reason"`
 }

@@ -30,6 +30,8 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, t
 		page.Back, page.Again = "/?"+with(r.URL.Query(), "cursor", ""), page.T("search.first")
 	case "day-invalid", "license-not-yet":
 		page.Back, page.Again = (&url.URL{Path: r.URL.Path}).String(), page.T("license.today")
+	case "calendar-unknown":
+		page.Back, page.Again = "/calendar", page.T("nav.calendar")
 	case "service-unknown", "channel-unknown":
 		if r.URL.Path == "/deadlines" {
 			page.Back, page.Again = "/deadlines", page.T("nav.deadlines")

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
 )
@@ -112,7 +113,7 @@ func moments(in url.Values) (asOf string, known time.Time, err error) {
 		}
 		asOf = string(day)
 	}
-	if known, err = licenses.KnownAt(in.Get("known_at")); err != nil {
+	if known, err = projections.Instant(in.Get("known_at")); err != nil {
 		return "", known, invalidDay()
 	}
 	return asOf, known, nil

@@ -200,6 +200,18 @@ func (s *Site) services(f Frame, chosen string) []Option {
 	return options
 }
 
+// licensors are the licensors of all services, each once.
+func (s *Site) licensors(f Frame, chosen string) []Option {
+	options := []Option{{Value: "", Text: f.T("calendar.any-licensor"), Selected: chosen == ""}}
+	for _, service := range s.Catalog().Services() {
+		l := service.Licensor
+		if !slices.ContainsFunc(options, func(o Option) bool { return o.Value == l.Slug }) {
+			options = append(options, Option{l.Slug, f.wording(l.Title).Text, l.Slug == chosen})
+		}
+	}
+	return options
+}
+
 func statuses(f Frame, chosen string) []Option {
 	options := []Option{{Value: "", Text: f.T("search.any-status"), Selected: chosen == ""}}
 	for _, status := range license.Statuses {

@@ -18,6 +18,8 @@ var pages = map[string]any{
 	"search":   web.SearchPage{},
 	"license":  web.LicensePage{},
 	"deadline": web.DeadlinePage{},
+	"calendar": web.CalendarPage{},
+	"login":    web.LoginPage{},
 	"error":    web.ErrorPage{},
 }
 
@@ -201,6 +203,9 @@ func (c *checker) chain(t reflect.Type, names []string, args []parse.Node) (refl
 				return nil, err
 			}
 			continue
+		}
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
 		}
 		if t.Kind() != reflect.Struct {
 			return nil, fmt.Errorf("%s of %s", name, t)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
@@ -30,11 +31,13 @@ import (
 // Config is what the pages are made of.
 type Config struct {
 	Texts     *i18n.Texts
-	Catalog   func() *regulation.Catalog
+	Rules     func() application.Rules // of the moment
 	Licenses  *licenses.Model
 	Deadlines *deadlines.Model
 	History   *history.Model
 	Now       func() time.Time
+	// Viewer says who looks at a page.
+	Viewer func(r *http.Request) Viewer
 }
 
 // Site is the pages.
@@ -44,6 +47,9 @@ type Site struct {
 	files     map[string]file               // what pages load, by name
 	totals    totals
 }
+
+// Catalog is the acts of the moment.
+func (s *Site) Catalog() *regulation.Catalog { return s.Rules().Catalog }
 
 // Page is a route of the site.
 type Page struct {
@@ -55,7 +61,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "deadline", "error"}
+var stems = []string{"search", "license", "deadline", "calendar", "login", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -78,6 +84,8 @@ func (s *Site) Pages() []Page {
 		{"GET /{$}", s.search},
 		{"GET /licenses/{number}", s.license},
 		{"GET /deadlines", s.deadlines},
+		{"GET /calendar", s.calendar},
+		{"GET /login", s.login},
 		{"GET /static/{file}", s.static},
 	}
 }
@@ -112,6 +120,7 @@ type Frame struct {
 	Title    string
 	Nav      string // stem of the page in the navigation
 	Switches []Switch
+	Viewer   Viewer
 
 	site *Site
 }
@@ -126,7 +135,7 @@ type Switch struct {
 
 // frame makes the frame of a page, but for its title.
 func (s *Site) frame(r *http.Request, nav string) Frame {
-	f := Frame{Lang: s.Language(r), Nav: nav, site: s}
+	f := Frame{Lang: s.Language(r), Nav: nav, Viewer: s.Viewer(r), site: s}
 	for _, l := range i18n.Languages {
 		query := r.URL.Query()
 		query.Set("lang", l)

@@ -11,35 +11,96 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
+// Told is an explanation in the words of one language.
+type Told struct {
+	Title    string // how long the term is
+	Calendar string // which version, and as of when
+	// Received is how it came to the day of registration: the day it came in, and the days off up to that
+	// day. Nil where the term was counted from the day of registration.
+	Received   []ToldDay
+	Registered ToldDay
+	Days       []ToldDay
+	Sum        string // how many were counted and skipped
+	LastDay    string
+	Due        string
+	Acts       []ToldAct // that the reasons refer to, as [1], [2]
+}
+
+// ToldDay is a day and why it is worked or not. Number is which day of the term it is, 0 for one that
+// is not counted.
+type ToldDay struct {
+	Number   int
+	Day, Why string
+}
+
+// ToldAct is the legal basis of days.
+type ToldAct struct {
+	Number int
+	Text   string
+	Source string // an address; empty for none
+}
+
+// Tell puts the explanation into the words of the language (kk, ru or en). ErrInvalid for another one.
+func (e *Explanation) Tell(lang string) (*Told, error) {
+	p, err := newPage(lang)
+	if err != nil {
+		return nil, err
+	}
+	t := &Told{
+		Title: fmt.Sprintf(p.title, e.Term), Calendar: p.version(e.Calendar, e.RecordedAt, e.Unverified),
+		Registered: ToldDay{Day: p.day(e.Registered), Why: p.notCounted}, LastDay: p.day(e.LastDay),
+	}
+	if e.Receipt != nil {
+		t.Received = p.receipt(e.Receipt)
+	}
+	for _, d := range e.Days {
+		t.Days = append(t.Days, p.explained(d))
+	}
+	t.Sum = fmt.Sprintf(p.sum, e.Term, len(e.Days)-e.Term)
+	t.Due = fmt.Sprintf(p.dueIs, t.LastDay, e.Due.Offset, e.Due.UTC.Format(time.RFC3339))
+	t.Acts = p.told()
+	return t, nil
+}
+
 // WriteText prints the explanation in the language (kk, ru or en) for whoever has to check it by hand:
 // every day on a line with its reason, and the acts below. ErrInvalid for another language.
 func (e *Explanation) WriteText(out io.Writer, lang string) error {
+	t, err := e.Tell(lang)
+	if err != nil {
+		return err
+	}
 	p, err := newPage(lang)
 	if err != nil {
 		return err
 	}
-	p.line(p.title, e.Term)
-	p.version(e.Calendar, e.RecordedAt, e.Unverified)
-	p.line("")
-	if e.Receipt != nil {
-		p.receipt(e.Receipt)
+	p.line("%s\n%s\n", t.Title, t.Calendar)
+	for i, d := range t.Received {
+		p.row([]string{p.received, ""}[min(i, 1)], d.Day, d.Why)
 	}
-	p.row(p.registered, p.day(e.Registered)+"\t"+p.notCounted)
+	p.row(p.registered, t.Registered.Day, t.Registered.Why)
 	p.flush()
-	if len(e.Days) > 0 {
+	if len(t.Days) > 0 {
 		p.line("\n%s", p.titleDays)
-		for _, d := range e.Days {
-			p.explained(d)
+		for _, d := range t.Days {
+			p.row(fmt.Sprintf("%4s", ordinal(d.Number)), d.Day, d.Why)
 		}
 		p.flush()
-		p.line(p.sum, e.Term, len(e.Days)-e.Term)
+		p.line("%s", t.Sum)
 	}
 	p.line("")
-	p.row(p.lastDay, p.day(e.LastDay))
-	p.row(p.due, fmt.Sprintf(p.dueIs, p.day(e.LastDay), e.Due.Offset, e.Due.UTC.Format(time.RFC3339)))
+	p.row(p.lastDay, t.LastDay)
+	p.row(p.due, t.Due)
 	p.flush()
-	p.basis()
+	p.basis(t.Acts)
 	return p.writeTo(out)
+}
+
+// ordinal is the number of a day in its term, a dash for one that is not counted.
+func ordinal(n int) string {
+	if n == 0 {
+		return "–"
+	}
+	return fmt.Sprint(n)
 }
 
 // page is a text on its way: words, the lines so far, and the acts that they refer to.
@@ -86,16 +147,16 @@ func (p *page) writeTo(out io.Writer) error {
 	return nil
 }
 
-func (p *page) version(version string, recorded Day, unverified Text) {
+func (p *page) version(version string, recorded Day, unverified Text) string {
 	text := fmt.Sprintf(p.calendar, version, p.day(recorded))
 	if unverified != nil {
 		text += " (" + fmt.Sprintf(p.notVerified, unverified.In(p.lang)) + ")"
 	}
-	p.line("%s. %s.", text, p.zone)
+	return text + ". " + p.zone + "."
 }
 
 // receipt says how it came to the day of registration.
-func (p *page) receipt(r *Receipt) {
+func (p *page) receipt(r *Receipt) []ToldDay {
 	local := r.At.UTC.In(Zone)
 	why := p.arrivals[r.Arrival]
 	if strings.Contains(why, "%") {
@@ -118,22 +179,19 @@ func (p *page) receipt(r *Receipt) {
 	if rule != "" && r.Policy.Basis != "" {
 		why += ", " + fmt.Sprintf(p.policyBasis, r.Policy.Basis)
 	}
-	p.row(p.received, p.day(DayOf(local)), local.Format("15:04:05")+" UTC"+r.At.Offset+", "+why)
+	days := []ToldDay{{Day: p.day(DayOf(local)), Why: local.Format("15:04:05") + " UTC" + r.At.Offset + ", " + why}}
 	if r.Arrival == OnDayOff {
-		p.row("", p.day(r.Day.Day), p.why(&r.Day.Reason))
+		days = append(days, p.explained(r.Day))
 	}
 	for _, d := range r.Skipped {
-		p.row("", p.day(d.Day), p.why(&d.Reason))
+		days = append(days, p.explained(d))
 	}
+	return days
 }
 
-// explained is the line of one day: its number in the term, or a dash.
-func (p *page) explained(d ExplainedDay) {
-	n := "–"
-	if d.Counted > 0 {
-		n = fmt.Sprint(d.Counted)
-	}
-	p.row(fmt.Sprintf("%4s", n), p.day(d.Day), p.why(&d.Reason))
+// explained is one day in words.
+func (p *page) explained(d ExplainedDay) ToldDay {
+	return ToldDay{Number: d.Counted, Day: p.day(d.Day), Why: p.why(&d.Reason)}
 }
 
 // why says the reason, with the numbers of the acts in brackets.
@@ -162,19 +220,28 @@ func (p *page) cite(c cited) string {
 	return fmt.Sprintf(" [%d]", i+1)
 }
 
-// basis lists the acts.
-func (p *page) basis() {
-	if len(p.acts) == 0 {
-		return
-	}
-	p.line("\n%s", p.words.acts)
+// told are the acts that were cited so far.
+func (p *page) told() []ToldAct {
+	var acts []ToldAct
 	for i, c := range p.acts {
-		text := fmt.Sprintf("[%d] %s; %s", i+1, c.act.Text.In(p.lang), fmt.Sprintf(p.knownOn, p.day(c.known)))
+		text := c.act.Text.In(p.lang) + "; " + fmt.Sprintf(p.knownOn, p.day(c.known))
 		if c.unverified != "" {
 			text += " (" + fmt.Sprintf(p.actUnverified, c.unverified) + ")"
 		}
-		if c.act.Source != "" {
-			text += ". " + c.act.Source
+		acts = append(acts, ToldAct{Number: i + 1, Text: text, Source: c.act.Source})
+	}
+	return acts
+}
+
+// basis lists the acts.
+func (p *page) basis(acts []ToldAct) {
+	if len(acts) > 0 {
+		p.line("\n%s", p.words.acts)
+	}
+	for _, a := range acts {
+		text := fmt.Sprintf("[%d] %s", a.Number, a.Text)
+		if a.Source != "" {
+			text += ". " + a.Source
 		}
 		p.line("%s", text)
 	}

@@ -53,15 +53,32 @@ func (c *Calendar) Balance(year int) (*Year, error) {
 	return y, nil
 }
 
+// Tell puts the balance into the words of the language (kk, ru or en): Days are the special ones. ErrInvalid
+// for another language.
+func (y *Year) Tell(lang string) (*Told, error) {
+	p, err := newPage(lang)
+	if err != nil {
+		return nil, err
+	}
+	t := &Told{Title: fmt.Sprintf(p.year, y.Year), Calendar: p.version(y.Calendar, y.RecordedAt, y.Unverified)}
+	for _, d := range y.Special {
+		t.Days = append(t.Days, p.explained(d))
+	}
+	t.Acts = p.told()
+	return t, nil
+}
+
 // WriteText prints the balance in the language (kk, ru or en). ErrInvalid for another language.
 func (y *Year) WriteText(out io.Writer, lang string) error {
 	p, err := newPage(lang)
 	if err != nil {
 		return err
 	}
-	p.line(p.year, y.Year)
-	p.version(y.Calendar, y.RecordedAt, y.Unverified)
-	p.line("")
+	t, err := y.Tell(lang)
+	if err != nil {
+		return err
+	}
+	p.line("%s\n%s\n", t.Title, t.Calendar)
 	p.row(p.month, p.working, p.off, p.all)
 	for _, m := range y.Months {
 		p.row(fmt.Sprintf("%d-%02d", y.Year, int(m.Month)), fmt.Sprint(m.Working), fmt.Sprint(m.Days-m.Working), fmt.Sprint(m.Days))
@@ -69,11 +86,11 @@ func (y *Year) WriteText(out io.Writer, lang string) error {
 	p.row(p.total, fmt.Sprint(y.Working), fmt.Sprint(y.Days-y.Working), fmt.Sprint(y.Days))
 	p.flush()
 	p.line("\n%s", p.specialDays)
-	for _, d := range y.Special {
-		p.row("  "+p.day(d.Day), p.why(&d.Reason))
+	for _, d := range t.Days {
+		p.row("  "+d.Day, d.Why)
 	}
 	p.flush()
-	p.basis()
+	p.basis(t.Acts)
 	return p.writeTo(out)
 }
 
@@ -85,7 +102,7 @@ func (h *History) WriteText(out io.Writer, lang string) error {
 		return err
 	}
 	for i, c := range h.calendars {
-		p.version(c.version, c.recorded, c.unverified)
+		p.line("%s", p.version(c.version, c.recorded, c.unverified))
 		if i == 0 {
 			continue
 		}
@@ -102,6 +119,6 @@ func (h *History) WriteText(out io.Writer, lang string) error {
 			p.line("  %s", p.noChanges)
 		}
 	}
-	p.basis()
+	p.basis(p.told())
 	return p.writeTo(out)
 }

@@ -226,7 +226,7 @@ func TestExportJSON(t *testing.T) {
 		}
 	}
 	keys("act", e.Acts[0], "agreed amendments body country date effective_from id kind languages number provisions registration repeal signatories title wording")
-	keys("discrepancy", e.Discrepancies[0], "act against effect id place printed reason")
+	keys("discrepancy", e.Discrepancies[0], "act against cells effect id place printed reason")
 	steps := 0
 	for _, s := range e.Services {
 		keys("service", s, "act activity applicants automation conditions discrepancies legend licensor paid phones procedures provisions questionnaire requests result screens slug standard systems title title_ours units viewing")

@@ -228,8 +228,8 @@ func (c *checker) deadline(at place, s *Service, step *Step) {
 		c.refuse(at, "min, max and unit of a deadline are given together or not at all")
 	case d.Max != nil && (*d.Min < 0 || *d.Max < 1 || *d.Min > *d.Max):
 		c.refuse(at, "min %d and max %d are no term", *d.Min, *d.Max)
-	case differs && !c.explained(step, "deadline"):
-		c.refuse(at, "deadline %q is in effect as %s, and no discrepancy of step %d says why: its place must name the deadline",
+	case differs && !c.explained(step, DeadlineCell):
+		c.refuse(at, "deadline %q is in effect as %s, and no discrepancy of step %d about that cell says why",
 			cell, d, step.Number)
 	}
 	for r, n := range d.ByRequest {
@@ -246,10 +246,10 @@ func (c *checker) deadline(at place, s *Service, step *Step) {
 	}
 }
 
-// explained reports whether the step names a discrepancy whose place is the cell.
-func (c *checker) explained(step *Step, cell string) bool {
+// explained reports whether the step names a discrepancy about the cell.
+func (c *checker) explained(step *Step, cell Cell) bool {
 	return slices.ContainsFunc(step.Discrepancies, func(id string) bool {
-		return strings.Contains(c.known[id].Place, cell)
+		return slices.Contains(c.known[id].Cells, cell)
 	})
 }
 
@@ -261,12 +261,19 @@ func (c *checker) discrepancies(at place, all []Discrepancy) {
 			c.refuse(here.at("id"), "two discrepancies %q", d.ID)
 		}
 		c.known[d.ID] = d
-		c.filled(here, "place", d.Place)
-		if d.Printed == "" && d.Against == "" {
+		for j, cell := range d.Cells {
+			if !slices.Contains([]Cell{ActorCell, DeadlineCell, NextCell, CutCell}, cell) {
+				c.refuse(here.at("cells", j), "unknown cell %q", cell)
+			}
+		}
+		c.ours(here, "place", d.Place)
+		if len(d.Printed) == 0 && len(d.Against) == 0 {
 			c.refuse(here, "discrepancy %q puts nothing against nothing", d.ID)
 		}
-		c.filled(here, "effect", d.Effect)
-		c.filled(here, "reason", d.Reason)
+		c.languages(here, "printed", d.Printed)
+		c.languages(here, "against", d.Against)
+		c.ours(here, "effect", d.Effect)
+		c.ours(here, "reason", d.Reason)
 	}
 }
 
@@ -285,7 +292,7 @@ func (c *checker) references(at place, ids []string) {
 // unnamed refuses discrepancies that nobody would ever be shown.
 func (c *checker) unnamed(at place, all []Discrepancy) {
 	for i, d := range all {
-		if !c.named[d.ID] && !strings.HasPrefix(d.Place, "act") {
+		if !c.named[d.ID] && !strings.HasPrefix(d.Place["en"], "act") {
 			c.refuse(at.at("discrepancies", i, "id"),
 				"discrepancy %q is named by no step, procedure or service, and its place does not begin with \"act\"", d.ID)
 		}
@@ -312,6 +319,14 @@ func (c *checker) date(at place, field string, d Date) {
 	if _, err := time.Parse(time.DateOnly, string(d)); err != nil {
 		c.refuse(at.at(field), "%s %q is no day YYYY-MM-DD", field, d)
 	}
+}
+
+// ours wants a text of ours: in English at least, which every other language falls back to.
+func (c *checker) ours(at place, field string, t Text) {
+	if strings.TrimSpace(t["en"]) == "" {
+		c.refuse(at.at(field), "%s is missing", field)
+	}
+	c.languages(at, field, t)
 }
 
 // every wants the text in each language of the registry.
@@ -353,7 +368,7 @@ func (c *checker) onlyPrinted(at place, field string, t Text) {
 // cell wants the wording of a printed cell. Where a printed table is cut, the cell is left out; a
 // discrepancy of the step, whose place says "cut", tells so.
 func (c *checker) cell(at place, field string, t Text, step *Step) {
-	if len(t) == 0 && !c.explained(step, "cut") {
+	if len(t) == 0 && !c.explained(step, CutCell) {
 		c.refuse(at.at(field), "%s is missing, and no discrepancy of step %d says that the table is cut", field, step.Number)
 	}
 	c.onlyPrinted(at, field, t)

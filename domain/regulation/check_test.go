@@ -174,7 +174,7 @@ func TestRefusedActs(t *testing.T) {
 			[]string{"- to: 2\n", "- to: 3\n"}, "when: unpaid|-1", `step 4 leads on "unpaid" to "fill-form", where "refuse-unpaid" is due`},
 		"next that is not printed": {
 			[]string{`next_printed: {ru: "4"}`, `next_printed: {ru: "6"}`}, "- to: 4|-1",
-			`step 3 prints "6" as next, which is not what is in effect, and no discrepancy of it says why`},
+			`step 3 prints "6" as next, which is not what is in effect, and no discrepancy of it about that cell says why`},
 		"step that cannot be reached": {
 			[]string{"- to: 2\n", "- to: end\n"}, step2 + "|-5", "step 2 (refuse-unpaid) cannot be reached from the first"},
 		"no authorization first": {
@@ -210,10 +210,10 @@ func TestRefusedActs(t *testing.T) {
 			[]string{`printed: {ru: "1,5 мин"}`, `printed: {ru: "15 дней"}`}, "15 дней", `deadline "15 дней": unknown unit "дней"`},
 		"deadline that is not the printed one": {
 			[]string{"max: 90", "max: 91"}, `printed: {ru: "1,5 мин"}|-1`,
-			`deadline "1,5 мин" is in effect as 90-91 seconds, and no discrepancy of step 3 says why: its place must name the deadline`},
+			`deadline "1,5 мин" is in effect as 90-91 seconds, and no discrepancy of step 3 about that cell says why`},
 		"deadline of a discrepancy of another cell": {
-			[]string{"steps 5 and 6, deadline", "steps 5 and 6, wording"}, `printed: {ru: "15 рабочих дней, 10 рабочих дней, 2 рабочих дня"}|-1`,
-			`deadline "15 рабочих дней, 10 рабочих дней, 2 рабочих дня" is in effect as -, and no discrepancy of step 5 says why`},
+			[]string{"cells: [deadline]", "cells: [next]"}, `printed: {ru: "15 рабочих дней, 10 рабочих дней, 2 рабочих дня"}|-1`,
+			`deadline "15 рабочих дней, 10 рабочих дней, 2 рабочих дня" is in effect as -, and no discrepancy of step 5 about that cell says why`},
 		"deadline without unit": {
 			[]string{"max: 90\n              unit: seconds", "max: 90"}, `printed: {ru: "1,5 мин"}|-1`, "min, max and unit of a deadline are given together or not at all"},
 		"deadline upside down": {
@@ -231,14 +231,18 @@ func TestRefusedActs(t *testing.T) {
 		"discrepancy named twice": {
 			[]string{"              - test-1", "              - test-1\n              - test-1"}, "- number: 5|-1", `discrepancy "test-1" is named twice`},
 		"two discrepancies of one id": {
-			[]string{"- id: test-2", "- id: test-1"}, "steps 5 and 6|-1", `two discrepancies "test-1"`},
+			[]string{"- id: test-2", "- id: test-1"}, "test license, portal, steps 5 and 6, deadline|-3", `two discrepancies "test-1"`},
 		"discrepancy that nothing names": {
-			[]string{"place: act, entry", "place: somewhere, entry"}, "- id: test-3",
+			[]string{"en: act, entry", "en: somewhere, entry"}, "- id: test-3",
 			`discrepancy "test-3" is named by no step, procedure or service, and its place does not begin with "act"`},
 		"discrepancy without reason": {
-			[]string{"reason: the text decides", `reason: ""`}, `reason: ""`, "reason is missing"},
+			[]string{"reason:\n      en: the text decides", "reason: {}"}, "reason: {}", "reason is missing"},
+		"discrepancy without English": {
+			[]string{"reason:\n      en: the text decides", "reason:\n      ru: решает текст"}, "ru: решает текст|-1", "reason is missing"},
+		"discrepancy about an unknown cell": {
+			[]string{"cells: [deadline]", "cells: [color]"}, "cells: [color]", `unknown cell "color"`},
 		"discrepancy of nothing": {
-			[]string{"printed: after publication", `printed: ""`, "against: no day", `against: ""`}, "- id: test-3",
+			[]string{"printed:\n      en: after publication", "printed: {}", "against:\n      en: no day", "against: {}"}, "- id: test-3",
 			`discrepancy "test-3" puts nothing against nothing`},
 		"paid service without payment": {
 			[]string{"action: pay\n", "action: query-registers\n", "- to: 5\n                when: paid\n              - to: 2\n                when: unpaid", "- to: 5"},

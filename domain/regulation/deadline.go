@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// units are the words a deadline may be printed with, and how many of which unit one of them is.
+// units are the words a deadline may be printed with, and how many of which unit one of them is. Kazakh
+// has "мин", "минут", "сек" and "секунд" in common with Russian, and does not inflect after a number.
 var units = map[string]struct {
 	unit Unit
 	n    float64

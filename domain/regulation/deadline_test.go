@@ -34,6 +34,9 @@ func TestParseDeadline(t *testing.T) {
 		"10-15 рабочих дней": between(10, 15, regulation.WorkingDays),
 		"1 рабочий день":     between(1, 1, regulation.WorkingDays),
 		"15 жұмыс күні":      between(15, 15, regulation.WorkingDays),
+		"10-15 жұмыс күні":   between(10, 15, regulation.WorkingDays),
+		"10-15 мин":          between(600, 900, regulation.Seconds),
+		"20 минут":           between(1200, 1200, regulation.Seconds),
 		"15 рабочих дней, 10 рабочих дней, 2 рабочих дня": three,
 	}
 	for printed, want := range tests {
@@ -48,7 +51,7 @@ func TestParseDeadline(t *testing.T) {
 
 func TestParseDeadlineRefuses(t *testing.T) {
 	for _, printed := range []string{
-		"15 раб.", "15 раб", "15", "сек", "15 дней", "15 календарных дней", "десять сек", "-5 сек", "0 сек", "15–10 сек",
+		"15 раб.", "15 раб", "15", "сек", "15 дней", "15 календарных дней", "15 күн", "күнтізбелік он күн", "десять сек", "-5 сек", "0 сек", "15–10 сек",
 		"10–15–20 сек", "1.5 мин", "0,01 сек", "1,5 рабочих дней", "10 сек – 2 рабочих дня", "10 сек, 20 сек",
 		"10 сек, 20 сек, 1 рабочий день", "99999999 мин", "15 рабочих дней,", "5 мин или 10 мин", "— —",
 	} {

@@ -110,11 +110,12 @@ type exportedEdge struct {
 type exportedDiscrepancy struct {
 	ID      string `json:"id"`
 	Act     string `json:"act"`
-	Place   string `json:"place"`
-	Printed string `json:"printed"`
-	Against string `json:"against"`
-	Effect  string `json:"effect"`
-	Reason  string `json:"reason"`
+	Cells   []Cell `json:"cells"`
+	Place   Text   `json:"place"`
+	Printed Text   `json:"printed"`
+	Against Text   `json:"against"`
+	Effect  Text   `json:"effect"`
+	Reason  Text   `json:"reason"`
 }
 
 // ExportJSON writes the whole catalog as one indented JSON document
@@ -132,7 +133,7 @@ func ExportJSON(w io.Writer, c *Catalog) error {
 		}
 		for _, d := range a.Discrepancies {
 			e.Discrepancies = append(e.Discrepancies, exportedDiscrepancy{
-				ID: d.ID, Act: a.ID, Place: d.Place, Printed: d.Printed, Against: d.Against, Effect: d.Effect, Reason: d.Reason,
+				ID: d.ID, Act: a.ID, Cells: list(d.Cells), Place: d.Place, Printed: given(d.Printed), Against: given(d.Against), Effect: d.Effect, Reason: d.Reason,
 			})
 		}
 	}

@@ -58,8 +58,8 @@ func (c *checker) edges(at place, p *Procedure, s *Step) {
 	}
 	for _, lang := range languages {
 		cell := s.NextPrinted[lang]
-		if (cell != "" || len(s.NextPrinted) == 0) && !maps.Equal(numbers(cell), effect) && !c.explained(s, "next") {
-			c.refuse(at.at("next"), "step %d prints %q as next, which is not what is in effect, and no discrepancy of it says why: its place must name the next step",
+		if (cell != "" || len(s.NextPrinted) == 0) && !maps.Equal(numbers(cell), effect) && !c.explained(s, NextCell) {
+			c.refuse(at.at("next"), "step %d prints %q as next, which is not what is in effect, and no discrepancy of it about that cell says why",
 				s.Number, cell)
 			return
 		}

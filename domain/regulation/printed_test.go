@@ -1,6 +1,8 @@
 package regulation_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,24 +86,91 @@ func TestCutTable(t *testing.T) {
 	}
 }
 
-// TestTwoLanguages: the scrap metal act is printed in Kazakh and in Russian, cell by cell.
+// TestTwoLanguages: the scrap metal act is printed in Kazakh and in Russian, item by item and cell by
+// cell, but for the cells that one of the two tables leaves empty.
 func TestTwoLanguages(t *testing.T) {
-	catalog, err := regulation.Load()
+	s, err := load(t).Wording("kz-zhambyl-2013-62", "", "scrap-metal-license")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, channel := range []regulation.Channel{regulation.Portal, regulation.Office} {
-		p := mustProcedure(t, catalog, "scrap-metal-license", channel)
-		var texts []regulation.Text
+	for _, text := range slices.Concat(s.Act.Agreed, s.Act.Signatories, besideProcedures(s), inProcedures(s)) {
+		if text["ru"] == "" || text["kk"] == "" {
+			t.Errorf("%q is not there in both languages", text)
+		}
+	}
+	want := map[string]string{
+		"portal 2 next": "kk", "portal 5 next": "kk", "portal 10 next": "ru",
+		"office 2 next": "kk", "office 6 next": "ru", "office 8 deadline": "ru", "office 9 deadline": "ru",
+	}
+	if diff := cmp.Diff(want, inOneLanguage(s)); diff != "" {
+		t.Errorf("cells in one language (-printed +file):\n%s", diff)
+	}
+}
+
+func besideProcedures(s *regulation.Service) []regulation.Text {
+	texts := []regulation.Text{s.Questionnaire.Title}
+	for _, provision := range slices.Concat(s.Act.Provisions, s.Provisions) {
+		texts = append(texts, provision.Wording)
+		for _, part := range provision.Parts {
+			texts = append(texts, part.Wording)
+		}
+	}
+	for _, question := range s.Questionnaire.Questions {
+		texts = append(append(texts, question.Wording), question.Answers...)
+	}
+	for _, system := range s.Systems {
+		texts = append(texts, system.Title)
+	}
+	return texts
+}
+
+func inProcedures(s *regulation.Service) []regulation.Text {
+	var texts []regulation.Text
+	for _, p := range s.Procedures {
+		texts = append(texts, p.Heading, p.Caption)
 		for _, item := range p.Text {
 			texts = append(texts, item.Wording)
 		}
-		for _, s := range p.Steps {
-			texts = append(texts, s.Actor.Printed, s.Wording, s.Completion)
+		for _, step := range p.Steps {
+			texts = append(texts, step.Actor.Printed, step.Wording, step.Completion)
 		}
-		for _, text := range texts {
-			if text["ru"] == "" || text["kk"] == "" {
-				t.Errorf("%s: %q is not there in both languages", channel, text)
+	}
+	return texts
+}
+
+// inOneLanguage are the deadlines and next steps that one table alone prints, and its language.
+func inOneLanguage(s *regulation.Service) map[string]string {
+	alone := map[string]string{}
+	for _, p := range s.Procedures {
+		for _, step := range p.Steps {
+			for cell, text := range map[string]regulation.Text{"deadline": step.Deadline.Printed, "next": step.NextPrinted} {
+				for lang := range text {
+					if len(text) == 1 {
+						alone[fmt.Sprintf("%s %d %s", p.Channel, step.Number, cell)] = lang
+					}
+				}
+			}
+		}
+	}
+	return alone
+}
+
+// TestSameDeadlines: where both tables of the scrap metal act print a term, it is one and the same.
+func TestSameDeadlines(t *testing.T) {
+	s, err := load(t).Wording("kz-zhambyl-2013-62", "", "scrap-metal-license")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range s.Procedures {
+		for _, step := range p.Steps {
+			printed := step.Deadline.Printed
+			if len(printed) < 2 {
+				continue
+			}
+			ru, errRu := regulation.ParseDeadline(printed["ru"])
+			kk, errKk := regulation.ParseDeadline(printed["kk"])
+			if diff := cmp.Diff(ru, kk); diff != "" || errRu != nil || errKk != nil {
+				t.Errorf("%s, step %d: %q (-ru +kk):\n%s%v %v", p.Channel, step.Number, printed, diff, errRu, errKk)
 			}
 		}
 	}

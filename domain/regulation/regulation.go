@@ -16,7 +16,10 @@
 // the table is cut, "cut". Load names the file, the line and the reason of everything it refuses.
 package regulation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Text is a wording by language: "ru", "kk", "en". What is printed has the languages of the act alone
 // (Act.Languages); where a title has others, they are ours.
@@ -86,6 +89,15 @@ type Act struct {
 	File    string `json:"-" yaml:"-"`
 	Source  []byte `json:"-" yaml:"-"`
 	Wording string `json:"-" yaml:"-"`
+}
+
+// Printed is what the act prints in the language, or, where it is not printed in that, in the first one
+// that it is printed in: an empty cell stays empty, though another language's may have something.
+func (a *Act) Printed(t Text, lang string) string {
+	if !slices.Contains(a.Languages, lang) {
+		lang = a.Languages[0]
+	}
+	return t[lang]
 }
 
 // Registration is the entry of the act in the register of the Ministry of Justice.
@@ -260,15 +272,45 @@ func (d Deadline) For(r Request) (n int, unit Unit, ok bool) {
 
 // Discrepancy is a place where the act contradicts itself, and what is in effect there. A step, a
 // procedure or a service names the discrepancies that concern it; one that nothing names concerns
-// the act itself, and its place begins with "act".
+// the act itself, and its place begins with "act". What it says is ours, in English at least; what it
+// quotes stands as printed in every language.
 type Discrepancy struct {
 	ID string `json:"id" yaml:"id"` // unique among all acts, such as "mert-242-07"
-	// Place is the service, channel, table and step or item, and which cells: where the deadline in
-	// effect is not the printed one it says "deadline", where the next steps differ "next", where
-	// another role acts "actor".
-	Place   string `json:"place" yaml:"place"`
-	Printed string `json:"printed" yaml:"printed"`
-	Against string `json:"against" yaml:"against"` // what the other place says
-	Effect  string `json:"effect" yaml:"effect"`   // what is in effect
-	Reason  string `json:"reason" yaml:"reason"`   // the rule that decided
+	// Cells are the cells of a step in which what is in effect is not what is printed.
+	Cells []Cell `json:"cells" yaml:"cells"`
+	// Place is the service, channel, table and step or item.
+	Place   Text `json:"place" yaml:"place"`
+	Printed Text `json:"printed" yaml:"printed"`
+	Against Text `json:"against" yaml:"against"` // what the other place says
+	Effect  Text `json:"effect" yaml:"effect"`   // what is in effect
+	Reason  Text `json:"reason" yaml:"reason"`   // the rule that decided
+}
+
+// Cell is a cell of a step table that a discrepancy is about.
+type Cell string
+
+// The cells. CutCell is any that a cut table lost.
+const (
+	ActorCell    Cell = "actor"
+	DeadlineCell Cell = "deadline"
+	NextCell     Cell = "next"
+	CutCell      Cell = "cut"
+)
+
+// Discrepancy is the act's discrepancy with the id, nil where it has none.
+func (a *Act) Discrepancy(id string) *Discrepancy {
+	for i := range a.Discrepancies {
+		if a.Discrepancies[i].ID == id {
+			return &a.Discrepancies[i]
+		}
+	}
+	return nil
+}
+
+// Differs reports whether a discrepancy of the step is about the cell.
+func (a *Act) Differs(s *Step, cell Cell) bool {
+	return slices.ContainsFunc(s.Discrepancies, func(id string) bool {
+		d := a.Discrepancy(id)
+		return d != nil && slices.Contains(d.Cells, cell)
+	})
 }

@@ -21,6 +21,8 @@ var labels = map[string]map[string]string{
 		"Requests": "Requests", "Applicants": "Applicants", "Result": "Result", "Paid": "Paid", "yes": "yes", "no": "no",
 		"Channel": "Channel", "Text": "Text", "Step table": "Steps", "process": "process", "condition": "condition",
 		"deadline": "deadline", "completion": "completion", "next": "next", "end": "end", "actor": "actor", "printed": "printed",
+		"Provisions": "Further provisions", "Systems": "Systems asked", "Phones": "Telephone", "Screens": "Screens", "lost": "the picture is lost",
+		"Questionnaire": "Questionnaire", "Legend": "Legend of the diagrams", "Registration": "Registered", "Repeal": "Repealed", "Amendment": "Amended",
 		"Discrepancies": "Discrepancies", "place": "place", "against": "against", "effect": "in effect", "reason": "reason",
 	},
 	"ru": {
@@ -29,6 +31,8 @@ var labels = map[string]map[string]string{
 		"Requests": "Заявления", "Applicants": "Заявители", "Result": "Результат", "Paid": "Платная", "yes": "да", "no": "нет",
 		"Channel": "Канал", "Text": "Текст", "Step table": "Шаги", "process": "процесс", "condition": "условие",
 		"deadline": "срок", "completion": "форма завершения", "next": "далее", "end": "конец", "actor": "исполнитель", "printed": "напечатано",
+		"Provisions": "Прочие положения", "Systems": "Запрашиваемые системы", "Phones": "Телефон", "Screens": "Экранные формы", "lost": "изображение утрачено",
+		"Questionnaire": "Анкета", "Legend": "Условные обозначения диаграмм", "Registration": "Зарегистрирован", "Repeal": "Утратил силу", "Amendment": "Изменён",
 		"Discrepancies": "Расхождения", "place": "место", "against": "другое место", "effect": "действует", "reason": "основание",
 	},
 	"kk": {
@@ -37,6 +41,8 @@ var labels = map[string]map[string]string{
 		"Requests": "Өтініштер", "Applicants": "Өтініш берушілер", "Result": "Нәтиже", "Paid": "Ақылы", "yes": "иә", "no": "жоқ",
 		"Channel": "Арна", "Text": "Мәтін", "Step table": "Қадамдар", "process": "процесс", "condition": "шарт",
 		"deadline": "мерзімі", "completion": "аяқталу нысаны", "next": "келесі", "end": "соңы", "actor": "орындаушы", "printed": "басылған",
+		"Provisions": "Өзге ережелер", "Systems": "Сұратылатын жүйелер", "Phones": "Телефон", "Screens": "Экрандық нысандар", "lost": "сурет жоғалған",
+		"Questionnaire": "Сауалнама", "Legend": "Диаграммалардың шартты белгілері", "Registration": "Тіркелген", "Repeal": "Күші жойылған", "Amendment": "Өзгертілген",
 		"Discrepancies": "Сәйкессіздіктер", "place": "орны", "against": "басқа жерде", "effect": "қолданыста", "reason": "негізі",
 	},
 }
@@ -80,9 +86,10 @@ func WriteService(w io.Writer, s *Service, channel Channel, lang string) error {
 		}
 		procedures = []*Procedure{p}
 	}
-	v := &view{l: words(lang), lang: lang}
+	v := &view{l: words(lang), lang: lang, act: s.Act}
 	v.service(s)
 	shown := slices.Clone(s.Discrepancies)
+	v.beside(s)
 	for _, p := range procedures {
 		v.procedure(p)
 		shown = append(shown, p.Discrepancies...)
@@ -113,6 +120,7 @@ type view struct {
 	b    bytes.Buffer
 	l    map[string]string
 	lang string
+	act  *Act
 }
 
 func (v *view) service(s *Service) {
@@ -121,6 +129,13 @@ func (v *view) service(s *Service) {
 	v.line(0, "")
 	a := s.Act
 	v.line(2, "%s: %s № %s, %s, %s (%s)", v.l["Act"], a.Kind.In(v.lang), a.Number, a.Date, a.Body.In(v.lang), a.ID)
+	v.line(4, "%s: № %s, %s", v.l["Registration"], a.Registration.Number, a.Registration.Date)
+	for _, m := range a.Amendments {
+		v.line(4, "%s: %s, %s", v.l["Amendment"], m.By, m.Date)
+	}
+	if a.Repeal != nil {
+		v.line(4, "%s: %s, %s", v.l["Repeal"], a.Repeal.By, a.Repeal.Date)
+	}
 	v.line(2, "%s: %s", v.l["Activity"], s.Activity.In(v.lang))
 	v.line(2, "%s: %s", v.l["Licensor"], s.Licensor.Title.In(v.lang))
 	v.line(2, "%s: %s", v.l["Standard"], s.Standard.In(v.lang))
@@ -133,7 +148,69 @@ func (v *view) service(s *Service) {
 		paid = v.l["yes"]
 	}
 	v.line(2, "%s: %s", v.l["Paid"], paid)
+	for _, system := range s.Systems {
+		v.line(2, "%s: %s", v.l["Systems"], v.printed(system.Title))
+	}
+	if len(s.Phones) > 0 {
+		v.line(2, "%s: %s", v.l["Phones"], strings.Join(s.Phones, ", "))
+	}
 	v.ids(2, s.Discrepancies)
+}
+
+// beside shows what is printed of the service beside its procedures.
+func (v *view) beside(s *Service) {
+	v.head(s.Provisions != nil, "Provisions")
+	for _, p := range s.Provisions {
+		v.line(4, "%s %s", numbered(p.Number, "."), v.printed(p.Wording))
+		for _, part := range p.Parts {
+			v.line(8, "%s %s", numbered(part.Number, ")"), v.printed(part.Wording))
+		}
+	}
+	v.head(s.Screens != nil, "Screens")
+	for _, screen := range s.Screens {
+		v.line(4, "%s", v.printed(screen.Title))
+		if screen.Fields == nil {
+			v.line(8, "(%s)", v.l["lost"])
+		}
+		for _, field := range screen.Fields {
+			v.line(8, "- %s", v.printed(field))
+		}
+	}
+	v.head(s.Legend != nil, "Legend")
+	for _, entry := range s.Legend {
+		v.line(4, "%s: %s", entry.Symbol, v.printed(entry.Wording))
+	}
+	q := s.Questionnaire
+	v.head(q != nil, "Questionnaire")
+	if q == nil {
+		return
+	}
+	v.line(4, "%s", v.printed(q.Title))
+	for i, question := range q.Questions {
+		v.line(4, "%d. %s", i+1, v.printed(question.Wording))
+		for j, answer := range question.Answers {
+			v.line(8, "%d) %s", j+1, v.printed(answer))
+		}
+	}
+}
+
+// head begins a part of the page, if there is one.
+func (v *view) head(there bool, label string) {
+	if there {
+		v.line(0, "")
+		v.line(2, "%s", v.l[label])
+	}
+}
+
+// printed is what the act prints, in the view's language where it is printed in that.
+func (v *view) printed(t Text) string { return v.act.Printed(t, v.lang) }
+
+// numbered is a printed number with its mark, a dash where there is none.
+func numbered(number, mark string) string {
+	if number == "" {
+		return "–"
+	}
+	return number + mark
 }
 
 func (v *view) procedure(p *Procedure) {
@@ -144,9 +221,9 @@ func (v *view) procedure(p *Procedure) {
 	v.line(2, "%s", v.l["Text"])
 	for _, item := range p.Text {
 		if item.Kind == "" {
-			v.line(4, "%s", item.Wording.In(v.lang))
+			v.line(4, "%s", v.printed(item.Wording))
 		} else {
-			v.line(4, "%s %d – %s", v.l[item.Kind], *item.Number, item.Wording.In(v.lang))
+			v.line(4, "%s %d – %s", v.l[item.Kind], *item.Number, v.printed(item.Wording))
 		}
 	}
 	v.line(0, "")
@@ -159,9 +236,9 @@ func (v *view) procedure(p *Procedure) {
 // step shows what is in effect first, and the printed cell after it in brackets.
 func (v *view) step(s *Step) {
 	v.line(4, "%d. %s: %s", s.Number, s.Action, s.Wording.In(v.lang))
-	v.line(8, "%s: %s [%s]", v.l["actor"], s.Actor.Role, s.Actor.Printed.In(v.lang))
-	v.line(8, "%s: %s [%s]", v.l["deadline"], s.Deadline, s.Deadline.Printed.In(v.lang))
-	if c := s.Completion.In(v.lang); c != "" {
+	v.line(8, "%s: %s [%s]", v.l["actor"], s.Actor.Role, v.printed(s.Actor.Printed))
+	v.line(8, "%s: %s [%s]", v.l["deadline"], s.Deadline, v.printed(s.Deadline.Printed))
+	if c := v.printed(s.Completion); c != "" {
 		v.line(8, "%s: %s", v.l["completion"], c)
 	}
 	var next []string
@@ -178,7 +255,7 @@ func (v *view) step(s *Step) {
 	if len(next) == 0 {
 		next = []string{v.l["end"]}
 	}
-	v.line(8, "%s: %s [%s]", v.l["next"], strings.Join(next, ", "), s.NextPrinted.In(v.lang))
+	v.line(8, "%s: %s [%s]", v.l["next"], strings.Join(next, ", "), v.printed(s.NextPrinted))
 	v.ids(8, s.Discrepancies)
 }
 
@@ -198,11 +275,11 @@ func (v *view) discrepancies(a *Act, ids []string) {
 		if !slices.Contains(ids, d.ID) {
 			continue
 		}
-		v.line(2, "%s: %s", d.ID, d.Place)
-		v.line(4, "%s: %s", v.l["printed"], d.Printed)
-		v.line(4, "%s: %s", v.l["against"], d.Against)
-		v.line(4, "%s: %s", v.l["effect"], d.Effect)
-		v.line(4, "%s: %s", v.l["reason"], d.Reason)
+		v.line(2, "%s: %s", d.ID, d.Place.In(v.lang))
+		v.line(4, "%s: %s", v.l["printed"], d.Printed.In(v.lang))
+		v.line(4, "%s: %s", v.l["against"], d.Against.In(v.lang))
+		v.line(4, "%s: %s", v.l["effect"], d.Effect.In(v.lang))
+		v.line(4, "%s: %s", v.l["reason"], d.Reason.In(v.lang))
 	}
 }
 

@@ -36,9 +36,12 @@ type entry struct {
 	row    int64
 	kind   kind  // but for step and action
 	visits int64 // of steps: how many there are
-	stored int64 // how many of them the file knew when the batch began
-	open   *visit
-	whole  *visit // of the service as a whole, while that is open
+	// The request's number, and when it was given.
+	number     string
+	registered time.Time
+	changed    bool // in this batch
+	open       *visit
+	whole      *visit // of the service as a whole, while that is open
 }
 
 // visit is a row of visits.
@@ -49,7 +52,8 @@ type visit struct {
 	entered       time.Time
 	due           time.Time
 	left          time.Time
-	exit          any  // its number, nil while open
+	exit          any // its number, nil while open
+	abandoned     bool
 	fresh, queued bool // not in the file yet; among the batch's changes
 }
 
@@ -64,6 +68,7 @@ type batch struct {
 	conn    *sqlite.Conn
 	changed []*visit
 	entries []*entry
+	packs   []*pack // that changed
 	tallies map[int64]*tally
 }
 
@@ -74,6 +79,7 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	if err != nil {
 		clear(m.kinds)
 		clear(m.exits)
+		clear(m.tails)
 	}
 	if err != nil || len(m.lately) > keep {
 		clear(m.lately)
@@ -107,6 +113,9 @@ func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
 // is that then forms the result, and is over when the procedure ends.
 func (b *batch) serve(e *entry, r domain.Record, p application.Progress) error {
 	if r.Type == "application-registered" {
+		if err := b.number(e, r); err != nil {
+			return err
+		}
 		entered := application.Entered{Step: Whole}
 		if n := p.Enters; n != nil && (n.Action == regulation.IssueResult || n.Action == regulation.IssueOrRefuse) {
 			entered.Due, entered.Calendar = n.Due, n.Calendar
@@ -141,6 +150,16 @@ func (b *batch) progress(r domain.Record, p *application.Progress) error {
 	return nil
 }
 
+func (b *batch) number(e *entry, r domain.Record) error {
+	p, err := application.Decode(r.Event)
+	if err != nil {
+		return err
+	}
+	e.number, e.registered = p.(application.Registered).Number, r.Time
+	b.change(e)
+	return nil
+}
+
 func (b *batch) opened(r domain.Record) error {
 	p, err := application.Decode(r.Event)
 	if err != nil {
@@ -148,7 +167,7 @@ func (b *batch) opened(r domain.Record) error {
 	}
 	o := p.(application.Opened)
 	e := &entry{kind: kind{service: o.Service, channel: string(o.Channel), licensor: o.Licensor, request: string(o.Request)}}
-	if err := projections.Exec(b.conn, "INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, 0)", r.Stream.ID,
+	if err := projections.Exec(b.conn, "INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, 0, '', NULL)", r.Stream.ID,
 		e.kind.service, e.kind.channel, e.kind.licensor, e.kind.request); err != nil {
 		return err
 	}
@@ -167,8 +186,8 @@ func (b *batch) entry(id string) (*entry, error) {
 		return e, nil
 	}
 	e := &entry{}
-	err := projections.Query(b.conn, "SELECT row, service, channel, licensor, request, visits FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
-		e.row, e.visits, e.stored = s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnInt64(5)
+	err := projections.Query(b.conn, "SELECT row, service, channel, licensor, request, visits, number, registered FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
+		e.row, e.visits, e.number, e.registered = s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnText(6), projections.Time(s, 7)
 		e.kind = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), request: s.ColumnText(4)}
 		return nil
 	}, id)
@@ -239,9 +258,7 @@ func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*vis
 	if e.visits >= 1<<versionBits {
 		return nil, fmt.Errorf("application with %d visits of steps: %w", e.visits, domain.ErrDamaged)
 	}
-	if e.visits == e.stored+1 {
-		b.entries = append(b.entries, e)
-	}
+	b.change(e)
 	return b.begin(e, e.row<<versionBits|e.visits, entered, at)
 }
 
@@ -260,20 +277,36 @@ func (b *batch) begin(e *entry, key int64, entered application.Entered, at time.
 	return v, nil
 }
 
+func (b *batch) change(e *entry) {
+	if !e.changed {
+		e.changed = true
+		b.entries = append(b.entries, e)
+	}
+}
+
 func (b *batch) leave(v *visit, r domain.Record, branch string) error {
 	id, err := b.exitID(exit{branch, string(r.Actor.Role), r.Actor.Organization})
 	if err != nil {
 		return err
 	}
-	v.left, v.exit = r.Time, id
+	v.left, v.exit, v.abandoned = r.Time, id, branch == Withdrawn
 	b.queue(v)
+	p, err := b.tail(v.kind)
+	if err != nil {
+		return err
+	}
+	p.add(v.stay())
 	t, ok := b.tallies[v.kind]
 	if !ok {
-		t = &tally{durations: histogram{}}
+		t = &tally{}
 		b.tallies[v.kind] = t
 	}
-	t.add(v, branch)
+	t.add(v.stay())
 	return nil
+}
+
+func (v *visit) stay() stay {
+	return stay{v.key, micros(v.entered), micros(v.left), micros(v.due), v.abandoned}
 }
 
 func (b *batch) queue(v *visit) {
@@ -312,13 +345,20 @@ func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, f
 
 func (b *batch) flush(conn *sqlite.Conn) error {
 	for _, e := range b.entries {
-		e.stored = e.visits
-		if err := projections.Exec(conn, "UPDATE applications SET visits = ? WHERE row = ?", e.visits, e.row); err != nil {
+		e.changed = false
+		if err := projections.Exec(conn, "UPDATE applications SET visits = ?, number = ?, registered = ? WHERE row = ?",
+			e.visits, e.number, e.registered, e.row); err != nil {
 			return err
 		}
 	}
 	for _, v := range b.changed {
 		if err := v.store(conn); err != nil {
+			return err
+		}
+	}
+	for _, p := range b.packs {
+		p.changed = false
+		if err := p.store(conn); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,8 @@ func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
 		list = append(list, *t)
 	}
 	slices.SortFunc(list, func(a, b Tally) int {
-		return cmp.Or(group{a.Service, a.Channel, a.Licensor, a.Step}.compare(group{b.Service, b.Channel, b.Licensor, b.Step}), cmp.Compare(a.Action, b.Action))
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Step, b.Step),
+			cmp.Compare(a.Licensor, b.Licensor), cmp.Compare(a.Action, b.Action))
 	})
 	return list, nil
 }
@@ -105,13 +106,12 @@ func open(conn *sqlite.Conn, now time.Time, count func(kind int64, n standing)) 
 // tally counts visits of one kind that are over.
 type tally struct {
 	onTime, late, abandoned int64
-	total                   time.Duration       // of those not abandoned, as are the following
+	total                   int64               // microseconds of those not abandoned, as are the following
 	buckets                 [len(Buckets)]int64 // each alone, not with the smaller ones
-	durations               histogram
 }
 
-func (t *tally) add(v *visit, branch string) {
-	switch outcome(v.due, v.left, v.left, branch) {
+func (t *tally) add(s stay) {
+	switch s.outcome(s.left) {
 	case Abandoned:
 		t.abandoned++
 		return
@@ -120,28 +120,19 @@ func (t *tally) add(v *visit, branch string) {
 	default:
 		t.onTime++
 	}
-	took := v.left.Sub(v.entered)
+	took := s.left - s.entered
 	t.total += took
-	t.durations.add(took.Microseconds())
-	if i, _ := slices.BinarySearch(Buckets[:], took); i < len(Buckets) {
+	if i, _ := slices.BinarySearch(Buckets[:], time.Duration(took)*time.Microsecond); i < len(Buckets) {
 		t.buckets[i]++
 	}
 }
 
 func (t *tally) store(conn *sqlite.Conn, kind int64) error {
-	values := []any{kind, t.onTime, t.late, t.abandoned, t.total.Microseconds()}
+	values := []any{kind, t.onTime, t.late, t.abandoned, t.total}
 	for _, n := range t.buckets {
 		values = append(values, n)
 	}
-	if err := projections.Exec(conn, upsertTally, values...); err != nil {
-		return err
-	}
-	for slot, n := range t.durations {
-		if err := projections.Exec(conn, "INSERT INTO durations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET visits = visits + excluded.visits", kind, slot, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return projections.Exec(conn, upsertTally, values...)
 }
 
 var upsertTally = func() string {

@@ -272,10 +272,8 @@ func (c *chart) find(as shape, s *regulation.Step) *node {
 // printedActor is the actor as the act prints it, "" where the act contradicts itself there: then
 // only the role in effect is sure.
 func (c *chart) printedActor(s *regulation.Step) string {
-	for _, d := range c.p.Service.Act.Discrepancies {
-		if slices.Contains(s.Discrepancies, d.ID) && strings.Contains(d.Place, "actor") {
-			return ""
-		}
+	if c.p.Service.Act.Differs(s, regulation.ActorCell) {
+		return ""
 	}
 	return c.system(s.Actor.Printed)
 }
