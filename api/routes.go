@@ -27,8 +27,13 @@ func (s *Server) routes() {
 func (s *Server) serviceRoutes() {
 	operation(s, "GET /api/v1/services", "list-services", "All services in their wording in force", s.listServices)
 	operation(s, "GET /api/v1/services/{slug}", "get-service", "One service", s.getService)
-	operation(s, "GET /api/v1/services/{slug}/procedures/{channel}", "get-procedure",
+	const procedure = "GET /api/v1/services/{slug}/procedures/{channel}"
+	operation(s, procedure, "get-procedure",
 		"The procedure of a service through a channel: its steps as printed and as in effect", s.getProcedure)
+	operation(s, procedure+"/diagram.svg", "draw-procedure", "The diagram of functional interaction of a procedure, as in effect", s.drawProcedure,
+		answers(answerOf("The drawing", mediaSVG, &huma.Schema{Type: "string"})))
+	operation(s, procedure+"/diagram.bpmn", "model-procedure", "The same as BPMN 2.0 XML with its layout, for tools", s.modelProcedure,
+		answers(answerOf("The model", mediaBPMN, &huma.Schema{Type: "string"})))
 }
 
 func (s *Server) applicationRoutes() {
@@ -37,6 +42,8 @@ func (s *Server) applicationRoutes() {
 	operation(s, "GET /api/v1/applications", "list-applications", "One's own applications, or the queue of one's licensor or center, the last opened first", s.listApplications)
 	operation(s, "GET "+at, "get-application", "One application", s.getApplication)
 	operation(s, "GET "+at+"/history", "get-application-history", "What befell an application", s.applicationHistory)
+	operation(s, "GET "+at+"/diagram.svg", "draw-application", "The procedure that an application follows, with its way through it", s.drawApplication,
+		answers(answerOf("The drawing", mediaSVG, &huma.Schema{Type: "string"})))
 	operation(s, "GET "+at+"/deadlines", "get-application-deadlines", "Its visits of steps, with their times, deadlines and outcomes", s.applicationDeadlines)
 	operation(s, "PUT "+at+"/form", "file-form", "Fill in the form and name its documents", s.fileForm)
 	s.documentRoutes(at)

@@ -103,7 +103,7 @@ func TestNothingIsKept(t *testing.T) {
 	w := newWorld(t)
 	for path, want := range map[string]string{
 		"/": "no-store", "/deadlines": "no-store", "/none": "no-store", "/licenses/26000001": "no-store", "/static/style.css": "public, max-age=3600",
-		"/openapi.json": "public, max-age=300", "/livez": "no-store", "/api/v1/services": "no-store", "/api/v1/none": "no-store",
+		"/openapi.json": "public, max-age=300", "/api/v1/services/casino-license/procedures/portal/diagram.svg": "no-cache", "/livez": "no-store", "/api/v1/services": "no-store", "/api/v1/none": "no-store",
 		"/api/v1/licenses?x=1": "no-store", "/api/v1/licenses/26000001": "no-store", "/api/v1/licenses.csv": "no-store", "/api/v1/applications": "no-store",
 	} {
 		if got := w.call("", "GET", path, nil).header.Values("Cache-Control"); len(got) != 1 || got[0] != want {

@@ -111,6 +111,21 @@ func TestCrashAtEveryCommit(t *testing.T) {
 	}
 }
 
+// A transaction that was aborted is forgotten by the model that goes on, too.
+func TestAbortedTransactionsLeaveNothing(t *testing.T) {
+	commits := sample.Commits(40, 9)
+	for _, k := range kinds {
+		m := open(t, k, t.TempDir())
+		for from := 0; from < len(commits); from += 60 {
+			interrupt(t, m, commits[from:])
+			apply(t, m, commits[from:min(from+60, len(commits))])
+		}
+		if diff := cmp.Diff(straight(t, k, commits), dump(t, m)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", k.Name(), diff)
+		}
+	}
+}
+
 // strange is a commit that no model of its category can apply.
 func strange(category string, p domain.Position) domain.Commit {
 	r := domain.Record{Stream: domain.Stream{Category: category, ID: "x"}, Version: 7, Position: p}
