@@ -100,11 +100,19 @@ func TestInBrowser(t *testing.T) {
 	do(chromedp.Click(chromedp.CSS(`.languages a[lang="ru"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="ru"] #history`)),
 		chromedp.Click(chromedp.CSS(`nav.main a[href="/deadlines"]`)), chromedp.WaitVisible(chromedp.CSS(`html[lang="ru"] table.figures`)))
 
+	// A step of the drawing leads to its row of the table.
+	step := chromedp.CSS(`.drawing a[href="#step-3"]`)
+	do(chromedp.Navigate(w.url+"/services/casino-license/portal"), chromedp.WaitVisible(step), chromedp.Click(step), chromedp.WaitVisible(chromedp.CSS("tr:target")))
+	if row, top := script[string](t, ctx, `document.querySelector(":target").id`), script[float64](t, ctx, `document.querySelector(":target").getBoundingClientRect().top`); row != "step-3" || top < 0 || top > 700 {
+		t.Errorf("the step leads to %q, at %v", row, top)
+	}
+
 	widths := []int64{320, 390, 1280}
 	if testing.Short() {
 		widths = []int64{320}
 	}
-	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/calendar?from=2026-04-24T19:10&days=15&year=2026", "/calendar?from=2013-04-26&days=x", "/login", "/no-such-page"} {
+	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/calendar?from=2026-04-24T19:10&days=15&year=2026", "/calendar?from=2013-04-26&days=x", "/login", "/no-such-page",
+		"/services", "/services/import-permit", "/services/import-permit/portal", "/services/scrap-metal-license/office", "/services/trunk-pipeline-license/center"} {
 		for _, lang := range []string{"kk", "ru", "en"} {
 			for _, width := range widths {
 				w.look(t, ctx, path, lang, width)

@@ -60,7 +60,7 @@ var statuses = map[int][]string{
 	http.StatusForbidden: {
 		"forbidden", "own-application", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
 	},
-	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "license-not-yet"},
+	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "wording-not-found", "license-not-yet"},
 	http.StatusMethodNotAllowed:      {"method-not-allowed"},
 	http.StatusPreconditionFailed:    {"version-mismatch"},
 	http.StatusRequestEntityTooLarge: {"too-large"},

@@ -119,6 +119,9 @@ var prefixes = map[string]string{
 	"regulation.Action":         "action.",
 	"regulation.Channel":        "channel.",
 	"regulation.Request":        "request.",
+	"regulation.Role":           "actor.",
+	"regulation.Outcome":        "branch.",
+	"regulation.Topic":          "topic.",
 	"domain.Role":               "role.",
 }
 
@@ -197,7 +200,7 @@ func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
 				if !ok {
 					continue
 				}
-				if id, ok := n.Type.(*ast.Ident); ok && prefixes[file.Name.Name+"."+id.Name] != "" {
+				if id, ok := n.Type.(*ast.Ident); ok && s != "" && prefixes[file.Name.Name+"."+id.Name] != "" {
 					add(prefixes[file.Name.Name+"."+id.Name]+s, n)
 				}
 				if strings.HasPrefix(n.Names[i].Name, "Code") {

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // ErrorPage says what is wrong and what to do.
@@ -30,6 +31,10 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, t
 		page.Back, page.Again = "/?"+with(r.URL.Query(), "cursor", ""), page.T("search.first")
 	case "day-invalid", "license-not-yet":
 		page.Back, page.Again = (&url.URL{Path: r.URL.Path}).String(), page.T("license.today")
+	case "not-found":
+		if strings.HasPrefix(r.URL.Path, "/services/") {
+			page.Back, page.Again = "/services", page.T("services.all")
+		}
 	case "calendar-unknown":
 		page.Back, page.Again = "/calendar", page.T("nav.calendar")
 	case "service-unknown", "channel-unknown":
