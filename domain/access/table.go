@@ -38,7 +38,7 @@ const (
 
 // The actions of supervision and administration.
 const (
-	ReadOverdue    Action = "read-overdue"
+	ReadVisits     Action = "read-visits"
 	ReadEvents     Action = "read-events"
 	ManageOwn      Action = "manage-own-account"
 	ReadAccounts   Action = "read-accounts"
@@ -109,7 +109,7 @@ var table = []row{
 	{action: TerminateLicense, about: "end a license", writes: true, roles: deciders},
 	{action: ChangeSites, about: "enter a site of the activity and take one off", writes: true, roles: deciders},
 
-	{action: ReadOverdue, about: "list the applications behind their deadline", roles: watchers},
+	{action: ReadVisits, about: "list the applications behind the figures, those past their deadline among them", roles: watchers},
 	{action: ReadEvents, about: "read the feed of all events", roles: auditors},
 	{action: ManageOwn, about: "change one's own password and role of the moment, see and end one's own sessions", writes: true, roles: everybody},
 	{action: ReadAccounts, about: "list accounts, their roles, sessions and locks", roles: auditors},
