@@ -163,9 +163,9 @@ func goodPassword(s stored, password string) error {
 	n := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password) || n < shortestPassword:
-		return domain.Reject(CodePasswordShort, "the password is too short", "min", strconv.Itoa(shortestPassword))
+		return domain.Reject(CodePasswordShort, fmt.Sprintf("the password is shorter than %d characters", shortestPassword), "min", strconv.Itoa(shortestPassword))
 	case n > longestPassword:
-		return domain.Reject(CodePasswordLong, "the password is too long", "max", strconv.Itoa(longestPassword))
+		return domain.Reject(CodePasswordLong, fmt.Sprintf("the password is longer than %d characters", longestPassword), "max", strconv.Itoa(longestPassword))
 	}
 	different := map[rune]bool{}
 	for _, r := range password {

@@ -210,13 +210,14 @@ func (a *Accounts) end(ctx context.Context, key string) (was bool, err error) {
 
 // SessionInfo is a session as its owner and administrators see it.
 type SessionInfo struct {
-	ID          string
-	Account     string
-	As          Assignment
-	Method      string
-	Address     string
-	Began, Seen time.Time
-	Ends        time.Time // unless it is used
+	ID      string     `json:"id"`
+	Account string     `json:"account"`
+	As      Assignment `json:"as"`
+	Method  string     `json:"method"`
+	Address string     `json:"address,omitempty"`
+	Began   time.Time  `json:"began"`
+	Seen    time.Time  `json:"seen"`
+	Ends    time.Time  `json:"ends"` // unless it is used
 }
 
 // Sessions are the sessions of the account that have not ended, the last begun first; of all accounts

@@ -190,8 +190,8 @@ func (a *Accounts) tooMany(until time.Time) error {
 
 // Lock is what an administrator sees of failed logins.
 type Lock struct {
-	Failures int
-	Until    time.Time // zero where it is not locked
+	Failures int       `json:"failures"`
+	Until    time.Time `json:"until,omitzero"` // zero where it is not locked
 }
 
 // LockOf is the state of an account's login.

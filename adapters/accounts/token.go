@@ -21,11 +21,11 @@ type Token struct {
 	As         Assignment   `json:"as"`
 	Identifier string       `json:"identifier,omitempty"` // IIN or BIN, where it acts for an applicant
 	Grant      access.Grant `json:"grant"`                // the role, narrowed
-	Expires    time.Time    `json:"expires"`              // never where zero
+	Expires    time.Time    `json:"expires,omitzero"`     // never where zero
 	Created    Stamp        `json:"created"`
-	Revoked    Stamp        `json:"revoked"` // zero where it is not
+	Revoked    Stamp        `json:"revoked,omitzero"` // zero where it is not
 	// LastUsed is to within usedEvery.
-	LastUsed time.Time `json:"last_used"`
+	LastUsed time.Time `json:"last_used,omitzero"`
 }
 
 // NewToken is a token to be.

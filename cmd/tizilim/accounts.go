@@ -40,20 +40,27 @@ func readAccounts(file string) ([]account, error) {
 	return all, nil
 }
 
-// checkOrganizations is ErrInvalid where an officer or a head belongs to no licensor of the acts: such
-// an account would see nothing, and say nothing of why. Service centers are in no act, so theirs are free.
+// checkOrganizations is checkOrganization for every account.
 func checkOrganizations(all []account, catalog *regulation.Catalog) error {
 	for _, a := range all {
-		licensors := a.Role == domain.RoleOfficer || a.Role == domain.RoleHead
-		if licensors && !catalog.HasLicensor(a.Organization) {
-			var known []string
-			for _, l := range demo.Licensors(catalog) {
-				known = append(known, l.Slug)
-			}
-			return fmt.Errorf("account %s: organization %q is no licensor; there are %s: %w", a.ID, a.Organization, strings.Join(known, ", "), domain.ErrInvalid)
+		if err := checkOrganization(a.Role, a.Organization, catalog); err != nil {
+			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 	}
 	return nil
+}
+
+// checkOrganization is ErrInvalid where an officer or a head belongs to no licensor of the acts: such
+// an account would see nothing, and say nothing of why. Service centers are in no act, so theirs are free.
+func checkOrganization(role domain.Role, organization string, catalog *regulation.Catalog) error {
+	if role != domain.RoleOfficer && role != domain.RoleHead || catalog.HasLicensor(organization) {
+		return nil
+	}
+	var known []string
+	for _, l := range demo.Licensors(catalog) {
+		known = append(known, l.Slug)
+	}
+	return fmt.Errorf("organization %q is no licensor; there are %s: %w", organization, strings.Join(known, ", "), domain.ErrInvalid)
 }
 
 // forServer makes the server's accounts.

@@ -73,6 +73,7 @@ func (f *folder) log() string       { return filepath.Join(f.path, "log") }
 func (f *folder) read() string      { return filepath.Join(f.path, "read") }
 func (f *folder) acts() string      { return filepath.Join(f.path, "acts") } // wordings that came into use
 func (f *folder) documents() string { return filepath.Join(f.path, "documents") }
+func (f *folder) accounts() string  { return filepath.Join(f.path, "accounts.sqlite") }
 func (f *folder) demo() string      { return filepath.Join(f.path, "demo") }
 
 func (f *folder) close() error { return f.lock.Close() }

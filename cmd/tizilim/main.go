@@ -2,6 +2,7 @@
 //
 //	tizilim demo          everything on one machine, with sample data, nothing else installed
 //	tizilim serve         production
+//	tizilim users         accounts, roles, API tokens, sessions, the access log
 //	tizilim regulations   the acts as data
 //	tizilim replay        a history, event by event
 //	tizilim export/import the whole event log as a text file
@@ -30,6 +31,7 @@ import (
 type commands struct {
 	Demo        demoCmd        `cmd:"" help:"Run everything on this machine, with sample applications and accounts of every role."`
 	Serve       serveCmd       `cmd:"" help:"Run the registry."`
+	Users       usersCmd       `cmd:"" help:"Manage the accounts: who may log in, in which roles, and who looked at whose data."`
 	Regulations regulationsCmd `cmd:"" help:"Show the acts, services and procedures as data."`
 	Replay      replayCmd      `cmd:"" help:"Print the history of a license or an application, event by event, with the state after each."`
 	Calendar    calendarCmd    `cmd:"" help:"Show the working days, and count terms on them, day by day, with the reason of each day."`

@@ -69,11 +69,11 @@ func (s Scope) Covers(who Who, thing Thing) bool {
 
 // Grant is what somebody who was let in may do: a role, which an API token may narrow.
 type Grant struct {
-	Role domain.Role
+	Role domain.Role `json:"role"`
 	// ReadOnly leaves out every action that writes.
-	ReadOnly bool
+	ReadOnly bool `json:"read_only,omitempty"`
 	// Actions are the only ones; all of the role's where there are none.
-	Actions []Action
+	Actions []Action `json:"actions,omitempty"`
 }
 
 // Allowed is how far the grant reaches with the action.
