@@ -20,6 +20,7 @@ type disk struct {
 	failing bool
 	batches []int
 	hold    chan struct{} // a write waits until it is closed
+	failed  chan struct{} // is told of a write that failed, where somebody listens
 }
 
 func (d *disk) Append(ctx context.Context, entries []accounts.Entry) error {
@@ -29,6 +30,10 @@ func (d *disk) Append(ctx context.Context, entries []accounts.Entry) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.failing {
+		select {
+		case d.failed <- struct{}{}:
+		default:
+		}
 		return fmt.Errorf("disk full: %w", domain.ErrUnavailable)
 	}
 	d.batches = append(d.batches, len(entries))
@@ -107,15 +112,31 @@ func TestFullLogRefuses(t *testing.T) {
 
 // TestFailedWriteIsRepeated: entries wait for the disk.
 func TestFailedWriteIsRepeated(t *testing.T) {
-	d := &disk{failing: true}
+	d := &disk{failing: true, failed: make(chan struct{}, 1)}
 	w := newWorld(t, onDisk(d))
 	w.Hurry()
 	if err := w.Record(t.Context(), entry(1), entry(2)); err != nil {
 		t.Fatal(err)
 	}
+	<-d.failed
 	d.fail(false)
-	if got := w.logged(accounts.Question{}); len(got) != 2 {
-		t.Errorf("%d entries", len(got))
+	w.eventually("written", func(entries int) bool { return entries == 2 })
+}
+
+// eventually waits for the access log to be so long.
+func (w *world) eventually(what string, so func(entries int) bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		found, err := w.db.Find(w.t.Context(), accounts.Question{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if so(len(found.Entries)) {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not %s: %d entries", what, len(found.Entries))
+		}
 	}
 }
 
@@ -192,18 +213,7 @@ func TestRunSweeps(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { w.Run(ctx) })
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		found, err := w.db.Find(t.Context(), accounts.Question{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(found.Entries) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("not swept")
-		}
-	}
+	w.eventually("swept", func(entries int) bool { return entries == 0 })
 	cancel()
 	running.Wait()
 }
