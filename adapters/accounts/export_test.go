@@ -1,6 +1,9 @@
 package accounts
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Occupy takes all turns for hashing passwords, until release.
 func (a *Accounts) Occupy() (release func()) {
@@ -31,3 +34,8 @@ func (f failures) Locked(now time.Time) bool                { return f.locked(no
 func DecodeHash(s string) (HashCost, []byte, []byte, error) { return decodeHash(s) }
 
 var EncodeHash = encodeHash
+
+// Hasher hashes as a server does.
+func Hasher() func(context.Context, string) (string, error) {
+	return newHasher(DefaultHash, 1, time.Second).hash
+}

@@ -42,9 +42,9 @@ type usersCmd struct {
 
 // open opens the accounts of the data folder; domain.ErrNotFound where there are none, unless they may be
 // made.
-func (f dataFlag) open(ctx context.Context, make bool) (*book, error) {
+func (f dataFlag) open(ctx context.Context, create bool) (*book, error) {
 	folder := folder{path: f.Data}
-	if make {
+	if create {
 		if err := os.MkdirAll(folder.path, 0o700); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
@@ -85,8 +85,8 @@ func console() string {
 }
 
 // work opens the accounts, does something, and closes them.
-func (f dataFlag) work(ctx context.Context, make bool, do func(*book) error) error {
-	b, err := f.open(ctx, make)
+func (f dataFlag) work(ctx context.Context, create bool, do func(*book) error) error {
+	b, err := f.open(ctx, create)
 	if err != nil {
 		return err
 	}
