@@ -80,8 +80,8 @@ type stored struct {
 	Epoch int64 `json:"epoch"`
 }
 
-// HasPassword reports on an account with its password, without telling it.
-type HasPassword struct {
+// AccountInfo is an account as administrators see it.
+type AccountInfo struct {
 	Account
 	Password bool `json:"has_password"`
 }
@@ -300,36 +300,36 @@ func wrap(what string, err error) error {
 }
 
 // Account is the account with the id; domain.ErrNotFound where there is none.
-func (a *Accounts) Account(ctx context.Context, id string) (HasPassword, error) {
+func (a *Accounts) Account(ctx context.Context, id string) (AccountInfo, error) {
 	s, _, err := get[stored](ctx, a.store, KindAccount, id)
-	return HasPassword{s.Account, s.Password != ""}, wrap("account", err)
+	return AccountInfo{s.Account, s.Password != ""}, wrap("account", err)
 }
 
 // Find is the account with the login, or else with the id.
-func (a *Accounts) Find(ctx context.Context, loginOrID string) (HasPassword, error) {
+func (a *Accounts) Find(ctx context.Context, loginOrID string) (AccountInfo, error) {
 	id, _, err := get[string](ctx, a.store, KindName, loginName(normalizeLogin(loginOrID)))
 	if errors.Is(err, domain.ErrNotFound) {
 		id, err = loginOrID, nil
 	}
 	if err != nil {
-		return HasPassword{}, wrap("account", err)
+		return AccountInfo{}, wrap("account", err)
 	}
 	return a.Account(ctx, id)
 }
 
 // List are the accounts with ids after the one given, in the order of the ids.
-func (a *Accounts) List(ctx context.Context, after string, limit int) ([]HasPassword, error) {
+func (a *Accounts) List(ctx context.Context, after string, limit int) ([]AccountInfo, error) {
 	records, err := a.store.List(ctx, KindAccount, "", after, limit)
 	if err != nil {
 		return nil, wrap("list accounts", err)
 	}
-	list := make([]HasPassword, len(records))
+	list := make([]AccountInfo, len(records))
 	for i, r := range records {
 		s, err := decode[stored](KindAccount, r)
 		if err != nil {
 			return nil, wrap("list accounts", err)
 		}
-		list[i] = HasPassword{s.Account, s.Password != ""}
+		list[i] = AccountInfo{s.Account, s.Password != ""}
 	}
 	return list, nil
 }

@@ -27,7 +27,7 @@ func TestAdd(t *testing.T) {
 	}
 	w.restart()
 	stamp := accounts.Stamp{At: w.Now(), By: "admin"}
-	want := accounts.HasPassword{Password: true, Account: accounts.Account{
+	want := accounts.AccountInfo{Password: true, Account: accounts.Account{
 		ID: made.ID, Login: "aigerim@trade", Name: "Айгерім", Identifier: person,
 		Roles: []accounts.Assignment{officer, auditor}, Created: stamp, Changed: stamp,
 	}}

@@ -158,7 +158,7 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-func find(t *testing.T, w *world, login string) accounts.HasPassword {
+func find(t *testing.T, w *world, login string) accounts.AccountInfo {
 	t.Helper()
 	a, err := w.Find(t.Context(), login)
 	if err != nil {

@@ -1,6 +1,15 @@
 package sqlitedb
 
-import "github.com/tizilim/tizilim/adapters/accounts"
+import (
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/tizilim/tizilim/adapters/accounts"
+)
+
+// Synchronous is how the writer flushes: 2 is at every commit.
+func (db *DB) Synchronous() (int, error) {
+	return sqlitex.ResultInt(db.writer.Prep("PRAGMA synchronous"))
+}
 
 // Statements are those that run on what can be large, by the index each has to use.
 func Statements() map[string]string {

@@ -294,6 +294,13 @@ func TestQueriesUseIndexes(t *testing.T) {
 	}
 }
 
+// TestEveryWriteIsFlushed: the file is the only copy.
+func TestEveryWriteIsFlushed(t *testing.T) {
+	if level, err := open(t, file(t)).Synchronous(); err != nil || level != 2 {
+		t.Errorf("synchronous = %d, %v, want 2, FULL", level, err)
+	}
+}
+
 // TestRemovedIsGone: what was removed is in no byte of the file any more.
 func TestRemovedIsGone(t *testing.T) {
 	path := file(t)

@@ -94,7 +94,7 @@ func (f dataFlag) work(ctx context.Context, create bool, do func(*book) error) e
 }
 
 // with is work on the account with the login, or the id.
-func (f dataFlag) with(ctx context.Context, login string, do func(*book, accounts.HasPassword) error) error {
+func (f dataFlag) with(ctx context.Context, login string, do func(*book, accounts.AccountInfo) error) error {
 	return f.work(ctx, false, func(b *book) error {
 		a, err := b.Find(ctx, login)
 		if err != nil {
@@ -143,7 +143,7 @@ func roles(list []accounts.Assignment) string {
 }
 
 // state is what keeps somebody from logging in by password, or that nothing does.
-func state(a accounts.HasPassword) string {
+func state(a accounts.AccountInfo) string {
 	switch {
 	case a.Disabled:
 		return "disabled"
@@ -161,7 +161,7 @@ type usersList struct {
 // Run prints the accounts.
 func (c usersList) Run(ctx context.Context, out io.Writer) error {
 	return c.work(ctx, false, func(b *book) error {
-		list := []accounts.HasPassword{}
+		list := []accounts.AccountInfo{}
 		const page = 500
 		for after := ""; ; after = list[len(list)-1].ID {
 			some, err := b.List(ctx, after, page)
@@ -197,15 +197,15 @@ type usersShow struct {
 
 // shown is what is shown of an account.
 type shown struct {
-	accounts.HasPassword
+	accounts.AccountInfo
 	Lock     accounts.Lock          `json:"lock"`
 	Sessions []accounts.SessionInfo `json:"sessions"`
 }
 
 // Run prints the account.
 func (c usersShow) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
-		s := shown{HasPassword: a}
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
+		s := shown{AccountInfo: a}
 		var err error
 		if s.Lock, err = b.LockOf(ctx, a.Login); err != nil {
 			return err
@@ -232,7 +232,7 @@ func (s shown) text(w io.Writer) {
 	row("IIN or BIN", s.Identifier)
 	row("Acts for it", s.Person)
 	row("Roles", roles(s.Roles))
-	row("State", state(s.HasPassword))
+	row("State", state(s.AccountInfo))
 	row("OpenID", strings.TrimSpace(s.Issuer+" "+s.Subject))
 	row("Failed logins", fmt.Sprint(s.Lock.Failures))
 	if !s.Lock.Until.IsZero() {

@@ -78,7 +78,7 @@ type usersEdit struct {
 
 // Run corrects the account.
 func (c usersEdit) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		e := accounts.Edit{Login: c.NewLogin, Name: c.Name, Identifier: c.Identifier, Person: c.Person}
 		changed, err := b.Edit(ctx, console(), a.ID, e)
 		if err != nil {
@@ -99,7 +99,7 @@ func (usersPassword) Help() string { return passwordHelp }
 
 // Run sets the password.
 func (c usersPassword) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		password, err := newPassword()
 		if err != nil {
 			return err
@@ -119,7 +119,7 @@ type usersDisable struct {
 
 // Run shuts the account.
 func (c usersDisable) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		_, err := b.Disable(ctx, console(), a.ID)
 		return done(out, err, "%s: disabled; all sessions have ended\n", a.Login)
 	})
@@ -132,7 +132,7 @@ type usersEnable struct {
 
 // Run opens the account.
 func (c usersEnable) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		_, err := b.Enable(ctx, console(), a.ID)
 		return done(out, err, "%s: enabled\n", a.Login)
 	})
@@ -160,7 +160,7 @@ out, disable the account: an applicant whose account is removed gets a new one b
 
 // Run erases the account.
 func (c usersRemove) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		return done(out, b.Remove(ctx, console(), a.ID), "%s: removed\n", a.Login)
 	})
 }
@@ -183,7 +183,7 @@ func (c usersUnlock) Run(ctx context.Context, out io.Writer) error {
 			return done(out, err, "%s: %s\n", accounts.Network(c.Address), told[had])
 		})
 	}
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		had, err := b.Unlock(ctx, console(), a.ID)
 		return done(out, err, "%s: %s\n", a.Login, told[had])
 	})
@@ -214,7 +214,7 @@ func (c usersRoleAdd) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		now, err := b.AddRole(ctx, console(), a.ID, role)
 		return done(out, err, "%s: %s\n", a.Login, roles(now.Roles))
 	})
@@ -224,7 +224,7 @@ type usersRoleRemove struct{ roleArgs }
 
 // Run takes the role away.
 func (c usersRoleRemove) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		now, err := b.RemoveRole(ctx, console(), a.ID, accounts.Assignment{Role: c.Role, Organization: c.Organization})
 		return done(out, err, "%s: %s\n", a.Login, roles(now.Roles))
 	})

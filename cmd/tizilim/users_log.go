@@ -35,7 +35,7 @@ func (c usersSessions) Run(ctx context.Context, out io.Writer) error {
 	if c.Login == "" {
 		return c.work(ctx, false, func(b *book) error { return list(b, "") })
 	}
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error { return list(b, a.ID) })
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error { return list(b, a.ID) })
 }
 
 type usersEndSessions struct {
@@ -46,7 +46,7 @@ type usersEndSessions struct {
 
 // Run ends them.
 func (c usersEndSessions) Run(ctx context.Context, out io.Writer) error {
-	return c.with(ctx, c.Login, func(b *book, a accounts.HasPassword) error {
+	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		if c.Session != "" {
 			return done(out, b.EndSession(ctx, console(), a.ID, c.Session), "%s: the session has ended\n", a.Login)
 		}
