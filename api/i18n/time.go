@@ -23,10 +23,19 @@ func (t *Texts) Moment(lang string, at time.Time, place *time.Location) string {
 	return t.Text(lang, "date.at", "date", t.Day(lang, at.Format(time.DateOnly)), "time", at.Format("15:04"))
 }
 
-// Second writes a point in time with its second, in the place's own time.
+// Date writes a day given as YYYY-MM-DD in digits, for tables; another text is given back as it is.
+func (t *Texts) Date(lang, day string) string {
+	d, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return t.Text(lang, "date.digits", "day", d.Format("02"), "month", d.Format("01"), "year", d.Format("2006"))
+}
+
+// Second writes a point in time with its second in digits, in the place's own time.
 func (t *Texts) Second(lang string, at time.Time, place *time.Location) string {
 	at = at.In(place)
-	return t.Text(lang, "date.at", "date", t.Day(lang, at.Format(time.DateOnly)), "time", at.Format(time.TimeOnly))
+	return t.Date(lang, at.Format(time.DateOnly)) + " " + at.Format(time.TimeOnly)
 }
 
 // Share writes a part of a whole in percent, rounded down to tenths: all of it is 100 and nothing less is.

@@ -38,7 +38,7 @@ type Sum struct {
 }
 
 // Number is a number, or what stands in its place. URL leads to the list of what was counted. Mark says
-// that it wants attention, and why: "overdue", "soon" or "late".
+// that it wants attention, and why: "overdue", "soon" or "late"; or that there is "none".
 type Number struct{ Text, URL, Mark string }
 
 // Wanting is a procedure in which something is overdue or soon will be.
@@ -116,7 +116,7 @@ func (s *Site) deadlines(w http.ResponseWriter, r *http.Request) error {
 		Frame: f, Services: s.services(f, in.Get("service")), Channels: channels(f, in.Get("channel")),
 		Licensors: s.licensors(f, f.T("deadlines.any-licensor"), in.Get("licensor")), Periods: periods(f, b.filter.ByPeriod),
 		From: in.Get("from"), To: in.Get("to"), AsOf: in.Get("as_of"), Today: string(calendar.DayOf(s.Now())),
-		Filtered: r.URL.RawQuery != "", ByPeriod: b.filter.ByPeriod != "",
+		Filtered: with(r.URL.Query(), "lang", "") != "", ByPeriod: b.filter.ByPeriod != "",
 		Now:     f.T("deadlines.now", "moment", s.Texts.Moment(f.Lang, b.at, calendar.Zone)),
 		Summary: b.summary(figures), Groups: s.groups(b, figures), Wanting: s.wanting(b, figures),
 		StepsCSV: "/api/v1/deadlines/steps.csv?" + b.csv(), ServicesCSV: "/api/v1/deadlines.csv?" + b.csv(),
@@ -282,9 +282,9 @@ func (b *board) period(span deadlines.Span) string {
 		first := span.First.Start().In(calendar.Zone)
 		return b.T("month.name."+strconv.Itoa(int(first.Month()))) + " " + strconv.Itoa(first.Year())
 	case deadlines.Week:
-		return b.Day(string(span.First)) + " – " + b.Day(string(span.Last))
+		return b.site.Texts.Date(b.Lang, string(span.First)) + " – " + b.site.Texts.Date(b.Lang, string(span.Last))
 	case deadlines.Day:
-		return b.Day(string(span.First))
+		return b.site.Texts.Date(b.Lang, string(span.First))
 	}
 	return ""
 }
@@ -308,7 +308,7 @@ func (b *board) count(f deadlines.Figure, n int, outcome deadlines.Outcome) Numb
 // number is the text of n, with the list of what was counted.
 func (b *board) number(text string, n int, f deadlines.Figure, step string, outcome deadlines.Outcome) Number {
 	if n == 0 {
-		return Number{Text: text}
+		return Number{Text: text, Mark: "none"}
 	}
 	return Number{text, b.list(f, step, outcome), attention[outcome]}
 }

@@ -225,7 +225,7 @@ func (s *Site) due(f Frame, due time.Time) string {
 		return f.T("deadlines.no-term")
 	}
 	if day, ok := calendar.LastDay(due); ok {
-		return f.Day(string(day))
+		return s.Texts.Date(f.Lang, string(day))
 	}
 	return s.Texts.Second(f.Lang, due, calendar.Zone)
 }
