@@ -18,10 +18,15 @@ import (
 
 var source = regexp.MustCompile(`<a href="https?://[^"]*" rel="noreferrer">[^<]*</a>`)
 
-// page reads a page in a language and checks what every page must be.
+// page reads a page in a language, as the public, and checks what every page must be.
 func (w *world) page(path, lang string, status int) string {
 	w.t.Helper()
-	r := w.call("", "GET", path, nil, "Accept-Language", lang).want(status)
+	return w.pageAs("", path, lang, status)
+}
+
+func (w *world) pageAs(who, path, lang string, status int) string {
+	w.t.Helper()
+	r := w.call(who, "GET", path, nil, "Accept-Language", lang).want(status)
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Content-Language": lang, "X-Content-Type-Options": "nosniff",
 		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
