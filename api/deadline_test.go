@@ -21,16 +21,18 @@ import (
 func busy(t *testing.T) (w *world, middle time.Time) {
 	t.Helper()
 	w = newWorld(t)
-	w.issued("company", "commodity-broker-license", company, "officer")
+	old := w.issued("company", "commodity-broker-license", company, "officer").Result
 	late := w.examined("company", "commodity-broker-license", company)
 	withdrawn := w.examined("company", "commodity-broker-license", company)
 	w.open("company", "commodity-dealer-license", "portal", company) // overdue in a minute
 	w.clock.pass(3 * 24 * time.Hour)
 	w.call("company", "POST", at(withdrawn.ID, "/withdrawal"), v1.Withdrawal{}).want(200)
-	w.clock.set(late.Step.Due.Add(time.Hour))
 	middle = w.clock.now()
 	w.clock.pass(24 * time.Hour)
 	w.call("officer", "POST", at(late.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	w.call("company", "POST", "/api/v1/applications", v1.Opening{
+		Service: "commodity-broker-license", Channel: "portal", Request: "duplicate", Applicant: v1.Applicant{ID: company}, License: old,
+	}).want(201)
 	soon := w.examined("person", "private-bailiff-license", person)
 	w.clock.set(soon.Step.Due.Add(-12 * time.Hour))
 	w.examined("person", "private-bailiff-license", person)
@@ -66,7 +68,7 @@ func TestEveryFigureOpensItsList(t *testing.T) {
 	seen := map[string]int{}
 	for _, who := range []struct{ name, more string }{{"auditor", ""}, {"officer", "&licensor=trade-committee"}, {"other-head", "&licensor=bailiff-committee"}} {
 		for _, query := range []string{
-			"", past, "&as_of=2026-11-25", "&by=licensor", "&by=day" + past, "&by=week,licensor", "&by=month", "&from=2026-11-24&to=2026-12-05&by=month" + past,
+			"", past, "&as_of=2026-11-25", "&by=licensor", "&by=day" + past, "&by=week,licensor", "&by=month", "&from=2026-11-24&to=2026-11-26&by=month",
 			"&request=issue&service=commodity-broker-license&channel=portal", "&to=2026-11-24",
 		} {
 			follow := func(visits int64, o v1.Outcomes) {
@@ -160,7 +162,16 @@ func TestApplicationDeadlines(t *testing.T) {
 	w.clock.set(due.Add(90 * time.Second))
 	w.call("other-officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
 	d := decode[v1.ApplicationDeadlines](w.call("person", "GET", at(a.ID, "/deadlines"), nil).want(200))
+	// The due time opens the count of its days, which ends at the same instant.
+	if d.WholeService.Term == nil || d.WholeService.Term.Days != 15 {
+		t.Fatalf("how the term came about: %+v", d.WholeService.Term)
+	}
+	counted := decode[v1.Term](w.call("", "GET", d.WholeService.Term.Explanation, nil).want(200))
+	if !counted.DueAt.Equal(due) || counted.Registered != d.WholeService.Term.From || counted.Days != 15 {
+		t.Errorf("counted from %s until %s, due at %s", counted.Registered, counted.DueAt, due)
+	}
 	whole := v1.DeadlineVisit{
+		Term:        d.WholeService.Term,
 		Application: a.ID, Number: a.Number, Service: "private-bailiff-license", Channel: "portal", Licensor: "bailiff-committee", Request: "issue",
 		EnteredAt: before, DueAt: &due, DueDay: a.Step.DueDay, Calendar: rules().Calendars.Newest().Version(), LeftAt: d.WholeService.LeftAt,
 		LeftBy: &v1.LeftBy{Role: "system"}, Branch: "approved", Outcome: "late", LateSeconds: 90, History: at(a.ID, "/history"),
@@ -245,7 +256,7 @@ func TestDeadlineTables(t *testing.T) {
 		}
 	}
 	late := table("auditor", "/api/v1/deadlines/visits.csv?step=0&outcome=late&", "en")
-	if want := []string{"the whole service", "2026-11-24 12:00:00", "approved", "late", "90000.000"}; len(late) != 2 || !reflect.DeepEqual([]string{late[1][6], late[1][8], late[1][14], late[1][15], late[1][16]}, want) {
+	if want := []string{"the whole service", "2026-11-24 12:00:00", "approved", "late", "345300.000"}; len(late) != 2 || !reflect.DeepEqual([]string{late[1][6], late[1][8], late[1][14], late[1][15], late[1][16]}, want) {
 		t.Errorf("late %q, want %q", late, want)
 	}
 }

@@ -3,13 +3,16 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/projections/deadlines"
 )
 
@@ -146,9 +149,14 @@ func (s *Server) applicationDeadlines(ctx context.Context, in *applicationDeadli
 	if err != nil {
 		return nil, err
 	}
+	set, err := s.termsSet(ctx, state.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := &applicationDeadlinesReply{Position: positionText(position), Body: v1.ApplicationDeadlines{AsOf: at, Steps: []v1.DeadlineVisit{}}}
 	for _, v := range visits {
 		wire := s.wireVisit(v)
+		wire.Term = set.of(v)
 		if v.Step == deadlines.Whole {
 			wire.Visit = 0
 			out.Body.WholeService = &wire
@@ -157,4 +165,38 @@ func (s *Server) applicationDeadlines(ctx context.Context, in *applicationDeadli
 		}
 	}
 	return out, nil
+}
+
+// terms are the steps that an application entered with a term in working days.
+type terms []application.Entered
+
+// termsSet are those of the application.
+func (s *Server) termsSet(ctx context.Context, id string) (terms, error) {
+	stream, err := domain.NewStream(domain.ApplicationCategory, id)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.cfg.History.Of(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	var set terms
+	for _, entry := range entries {
+		if e := entry.Progress.Enters; e != nil && e.Due != nil && e.From != "" {
+			set = append(set, *e)
+		}
+	}
+	return set, nil
+}
+
+// of is the term of a visit, nil where it has none in working days. The service as a whole has the term
+// of the step that forms its result.
+func (set terms) of(v deadlines.Visit) *v1.TermSet {
+	for _, e := range set {
+		if (v.Step == e.Step || v.Step == deadlines.Whole) && v.Due.Equal(*e.Due) {
+			query := url.Values{"from": {e.From}, "days": {strconv.Itoa(e.Term)}, "version": {e.Calendar}}
+			return &v1.TermSet{Days: e.Term, From: e.From, Basis: e.Basis, Explanation: "/api/v1/calendar/explanation?" + query.Encode()}
+		}
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ func (s *Server) listServices(context.Context, *struct{}) (*servicesReply, error
 	return out, nil
 }
 
-type serviceReply struct{ Body v1.Service }
+type serviceReply struct{ Body v1.ServiceDetail }
 
 // BySlug names a service in one of its wordings.
 type BySlug struct {
@@ -31,7 +31,7 @@ func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error
 	if err != nil {
 		return nil, err
 	}
-	return &serviceReply{Body: wireService(service)}, nil
+	return &serviceReply{Body: wireServiceDetail(service)}, nil
 }
 
 func (s *Server) service(in BySlug) (*regulation.Service, error) {
@@ -92,7 +92,7 @@ func wireService(s *regulation.Service) v1.Service {
 func wireProcedure(p *regulation.Procedure) v1.Procedure {
 	out := v1.Procedure{
 		Service: p.Service.Slug, Channel: string(p.Channel), Act: p.Service.Act.ID,
-		Text: []v1.Item{}, Steps: []v1.Step{}, Discrepancies: []v1.Discrepancy{},
+		Item: p.Item, Heading: v1.Text(p.Heading), Caption: v1.Text(p.Caption), Text: []v1.Item{}, Steps: []v1.Step{},
 	}
 	for _, item := range p.Text {
 		out.Text = append(out.Text, v1.Item{Kind: item.Kind, Number: item.Number, Wording: v1.Text(item.Wording)})
@@ -102,14 +102,7 @@ func wireProcedure(p *regulation.Procedure) v1.Procedure {
 		out.Steps = append(out.Steps, wireStep(step))
 		concern = append(concern, step.Discrepancies...)
 	}
-	for _, d := range p.Service.Act.Discrepancies {
-		if slices.Contains(concern, d.ID) {
-			out.Discrepancies = append(out.Discrepancies, v1.Discrepancy{
-				ID: d.ID, Cells: tokens(d.Cells), Place: v1.Text(d.Place), Printed: v1.Text(d.Printed),
-				Against: v1.Text(d.Against), Effect: v1.Text(d.Effect), Reason: v1.Text(d.Reason),
-			})
-		}
-	}
+	out.Discrepancies = wireDiscrepancies(p.Service.Act, concern)
 	return out
 }
 

@@ -111,6 +111,7 @@ type DeadlineVisit struct {
 	DueAt       *time.Time `json:"due_at,omitempty" doc:"Absent where there is no deadline"`
 	DueDay      string     `json:"due_day,omitempty" doc:"The last day of a term that is counted in days, to its end; due_at is the instant after it"`
 	Calendar    string     `json:"calendar,omitempty" doc:"Version of the working days that it was counted with"`
+	Term        *TermSet   `json:"term,omitempty" doc:"How the deadline came about; in an application's own list, for terms in working days"`
 	LeftAt      *time.Time `json:"left_at,omitempty" doc:"Absent while it is open"`
 	LeftBy      *LeftBy    `json:"left_by,omitempty"`
 	Branch      string     `json:"branch,omitempty" doc:"The way taken out of the step, where it branches, or withdrawn"`
@@ -118,6 +119,14 @@ type DeadlineVisit struct {
 	DueSoon     bool       `json:"due_soon,omitempty" doc:"Open, and due within 24 hours"`
 	LateSeconds float64    `json:"late_seconds,omitempty" doc:"By how much the deadline was missed, or is by now"`
 	History     string     `json:"history" doc:"Path to the events of the application"`
+}
+
+// TermSet is a term as it was set when a step was entered.
+type TermSet struct {
+	Days        int    `json:"days" doc:"Working days"`
+	From        string `json:"from" doc:"The day of registration, which does not count"`
+	Basis       string `json:"basis,omitempty" doc:"The licensor's own act, where the regulation gives no term"`
+	Explanation string `json:"explanation" doc:"Path to the same count, day by day, by the same version of the calendar"`
 }
 
 // LeftBy is who made an application leave a step.

@@ -212,7 +212,7 @@ type lister func(ctx context.Context, f deadlines.Filter, now time.Time, cursor 
 func list(t *testing.T, ask lister, f deadlines.Filter, now time.Time) (visits []deadlines.Visit) {
 	t.Helper()
 	for cursor := ""; ; {
-		p, err := ask(t.Context(), f, now, cursor, 197)
+		p, err := ask(t.Context(), f, now, cursor, 97)
 		if err != nil {
 			t.Fatal(err)
 		}

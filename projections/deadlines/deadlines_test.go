@@ -175,6 +175,35 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 	}
 }
 
+// What is due within a day, to the microsecond, is due soon until it is overdue.
+func TestDueSoonIsWithinADay(t *testing.T) {
+	const days = 3 * 24 * 3600
+	s := &sample.Script{}
+	for _, id := range []string{"a", "without a deadline"} {
+		opened(s, id)
+		s.Add(domain.ApplicationCategory, id, begin, operator, application.Filed{Progress: enters(3, regulation.Pay, map[string]int{"a": days}[id], 2)})
+	}
+	m := open(t, s.Commits)
+	for _, tt := range []struct {
+		before time.Duration
+		soon   int
+	}{{24*time.Hour + time.Microsecond, 0}, {24 * time.Hour, 1}, {0, 1}, {-time.Microsecond, 0}} {
+		now, f := after(days).Add(-tt.before), deadlines.Filter{Step: 3}
+		figures, err := m.Steps(t.Context(), f, now)
+		if err != nil || len(figures) != 1 || figures[0].DueSoon != tt.soon || figures[0].Visits != 2 || figures[0].Open+figures[0].Overdue != 2 {
+			t.Errorf("%s before: %+v %v", tt.before, figures, err)
+		}
+		f.Outcome = deadlines.DueSoon
+		if visits := list(t, m.List, f, now); len(visits) != tt.soon || tt.soon == 1 && !visits[0].DueSoon {
+			t.Errorf("%s before: %+v", tt.before, visits)
+		}
+		tallies, err := m.Tallies(t.Context(), now)
+		if err != nil || int(tallies[2].DueSoon) != tt.soon || tallies[2].Step != 3 {
+			t.Errorf("%s before: %+v %v", tt.before, tallies, err)
+		}
+	}
+}
+
 // The step of deciding ends with the decision: the time in which the license is formed is nobody's.
 func TestFormingTheLicenseIsNotTheOfficers(t *testing.T) {
 	s := &sample.Script{}
@@ -477,27 +506,41 @@ func cmpText(a, b string) int {
 	return 1
 }
 
-func TestOverduePagesGoOnWhereTheyEnded(t *testing.T) {
+// Pages end among visits that are all alike, and that are in several packs of several kinds.
+func TestPagesGoOnWhereTheyEnded(t *testing.T) {
 	s := &sample.Script{}
-	for _, id := range []string{"a", "b", "c", "d", "e"} { // all are due at the same instant
-		opened(s, id)
+	for i := range 300 {
+		s.Add(domain.ApplicationCategory, fmt.Sprintf("a%03d", i), begin, operator, application.Opened{
+			Progress: enters(2, regulation.FillForm, 100, 1), Service: "casino-license", Channel: []regulation.Channel{regulation.Center, regulation.Portal}[i%2],
+			Request: regulation.Issue, Licensor: "committee"})
 	}
-	m := open(t, s.Commits)
-	var got []string
-	for cursor := ""; ; {
-		p, err := m.Overdue(t.Context(), deadlines.Filter{Service: "casino-license"}, after(500), cursor, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range p.Visits {
+	m := open(t, nil)
+	if err := m.Apply(t.Context(), s.Commits); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		ask   lister
+		f     deadlines.Filter
+		first string
+	}{
+		"overdue":      {m.Overdue, deadlines.Filter{Service: "casino-license"}, "a000"},
+		"over":         {m.List, deadlines.Filter{Step: 1}, "a299"},
+		"open":         {m.List, deadlines.Filter{Step: 2}, "a299"},
+		"over at once": {m.List, deadlines.Filter{Step: 1, AsOf: begin}, "a299"},
+	} {
+		var got, want []string
+		for _, v := range list(t, tt.ask, tt.f, after(500)) {
 			got = append(got, v.Application)
 		}
-		if cursor = p.Next; cursor == "" {
-			break
+		for i := range 300 {
+			want = append(want, fmt.Sprintf("a%03d", i))
 		}
-	}
-	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+		if tt.first != want[0] {
+			slices.Reverse(want)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 	for _, f := range []func() error{
 		func() error { _, err := m.Overdue(t.Context(), deadlines.Filter{}, begin, "AA", 2); return err },
