@@ -74,6 +74,23 @@ func BenchmarkApplyLive(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyBusy applies a thousand commits at a time, as when commands come in faster than one by one,
+// to a model that serves readers.
+func BenchmarkApplyBusy(b *testing.B) {
+	commits := sampled(b, 20_000)
+	for _, k := range kinds {
+		b.Run(k.Name(), func(b *testing.B) {
+			for b.Loop() {
+				m := open(b, k, b.TempDir())
+				for from := 0; from < len(commits); from += 1000 {
+					apply(b, m, commits[from:min(from+1000, len(commits))])
+				}
+			}
+			b.ReportMetric(float64(events(commits)*b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
 // BenchmarkStreamsRead loads one stream of 12 events among many.
 func BenchmarkStreamsRead(b *testing.B) {
 	commits := sampled(b, 20_000)

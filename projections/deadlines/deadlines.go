@@ -23,7 +23,7 @@ import (
 // Packs keep the visits that are over once more, for figures and lists (packs.go). Tallies count them,
 // by kind, because metrics are asked for all the time.
 var schema = projections.Schema{
-	Name: "deadlines", Number: 3,
+	Name: "deadlines", Number: 4,
 	Tables: `
 		CREATE TABLE IF NOT EXISTS kinds (
 			kind INTEGER PRIMARY KEY, service TEXT NOT NULL, channel TEXT NOT NULL, licensor TEXT NOT NULL,
@@ -40,10 +40,11 @@ var schema = projections.Schema{
 			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, abandoned INTEGER NOT NULL,
 			total INTEGER NOT NULL` + bucketColumns() + `);
 		CREATE TABLE IF NOT EXISTS packs (
-			key INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, until INTEGER NOT NULL, data BLOB NOT NULL);`,
+			key INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, until INTEGER NOT NULL, stays INTEGER NOT NULL,
+			data BLOB NOT NULL);`,
 	Indexes: `
 		CREATE INDEX IF NOT EXISTS visits_open ON visits (kind, due, entered, key) WHERE left IS NULL;
-		CREATE INDEX IF NOT EXISTS packs_last ON packs (last, first, until);`,
+		CREATE INDEX IF NOT EXISTS packs_last ON packs (last, first, until, stays);`,
 }
 
 // Buckets are the upper bounds of the duration histogram, smallest first; longer ones are in none of
@@ -67,6 +68,7 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
+	full fullPacks
 	// Used by Apply only:
 	kinds  map[kind]int64
 	exits  map[exit]int64
@@ -81,7 +83,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, kinds: map[kind]int64{}, exits: map[exit]int64{}, tails: map[int64]*pack{},
+	return &Model{File: f, full: fullPacks{data: map[int64][]byte{}}, kinds: map[kind]int64{}, exits: map[exit]int64{}, tails: map[int64]*pack{},
 		lately: map[string]*entry{}, known: map[form]bool{}}, nil
 }
 

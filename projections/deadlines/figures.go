@@ -125,7 +125,7 @@ func (m *Model) figures(ctx context.Context, f Filter, w *projections.Where, now
 		if err != nil {
 			return err
 		}
-		c := counting{question: ask(f, now, kinds), periods: periods{period: f.ByPeriod}, of: map[int64]*sums{}}
+		c := counting{question: m.ask(f, now, kinds), periods: periods{period: f.ByPeriod}, of: map[int64]*sums{}}
 		groups := map[group]*sums{}
 		for id, k := range kinds {
 			g := group{service: k.service, channel: k.channel, step: step(k)}
@@ -183,7 +183,9 @@ func (c *counting) count(kind int64, s *stay) {
 		g = &sum{}
 		(*c.list)[at] = g
 	}
-	g.Action = max(g.Action, c.action)
+	if g.Action != c.action {
+		g.Action = max(g.Action, c.action)
+	}
 	g.add(s, c.at)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -52,12 +53,33 @@ func (s *stay) dueSoon(at int64) bool { return s.due != never && s.due-at <= soo
 // Packs keep the visits that are over a second time, by kind, in the order in which they were left, for
 // figures and lists look at all of them: a full pack is just what fits in a page of the file, so that a
 // million visits are read in some eight thousand steps of SQLite and not in a million. A visit that is
-// over never changes, so neither does a pack but for growing.
+// over never changes, so neither does a full pack, and those read lately are kept in memory.
 const (
-	staySize = 33
-	packSize = 120 // stays
-	packBits = 24  // of a pack's key are its place among those of its kind
+	staySize  = 33
+	packSize  = 120    // stays
+	packBits  = 24     // of a pack's key are its place among those of its kind
+	packsKept = 20_000 // 80 MB, 2.4 million visits
 )
+
+// fullPacks are full packs in memory.
+type fullPacks struct {
+	mu   sync.Mutex
+	data map[int64][]byte // by key
+}
+
+func (f *fullPacks) get(key int64) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.data[key]
+}
+
+func (f *fullPacks) put(key int64, data []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.data) < packsKept {
+		f.data[key] = data
+	}
+}
 
 type pack struct {
 	key         int64
@@ -90,9 +112,9 @@ func (s *stay) read(b []byte) {
 }
 
 func (p *pack) store(conn *sqlite.Conn) error {
-	return projections.Exec(conn, `INSERT INTO packs VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET first = excluded.first, last = excluded.last, until = excluded.until, data = excluded.data`,
-		p.key, p.first, p.last, p.until, p.data)
+	return projections.Exec(conn, `INSERT INTO packs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+		SET first = excluded.first, last = excluded.last, until = excluded.until, stays = excluded.stays, data = excluded.data`,
+		p.key, p.first, p.last, p.until, len(p.data)/staySize, p.data)
 }
 
 // tail is the pack that a kind's next visit goes into.
@@ -129,15 +151,16 @@ func newPack(key int64) *pack {
 // question is which visits are looked at, and as of when: those of its kinds, entered from from on,
 // before before, and at or before at.
 type question struct {
+	full             *fullPacks
 	kinds            map[int64]kind
 	from, before, at int64
 }
 
-func ask(f Filter, now time.Time, kinds map[int64]kind) question {
+func (m *Model) ask(f Filter, now time.Time, kinds map[int64]kind) question {
 	if !f.AsOf.IsZero() {
 		now = f.AsOf
 	}
-	q := question{kinds: kinds, from: math.MinInt64, before: micros(f.Before), at: now.UnixMicro()}
+	q := question{full: &m.full, kinds: kinds, from: math.MinInt64, before: micros(f.Before), at: now.UnixMicro()}
 	if !f.From.IsZero() {
 		q.from = f.From.UnixMicro()
 	}
@@ -165,20 +188,35 @@ func (q *question) open(conn *sqlite.Conn, f func(kind int64, s *stay)) error {
 // last first. A pack that wanted says no to is left out.
 func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind int64, s *stay)) error {
 	p, s := pack{}, stay{}
-	data := make([]byte, packSize*staySize)
-	each := func(stmt *sqlite.Stmt) error {
-		for b := data[:stmt.ColumnBytes(0, data)]; len(b) >= staySize; b = b[staySize:] {
-			if s.read(b); q.covers(&s) {
-				f(p.key>>packBits, &s)
-			}
-		}
-		return nil
-	}
-	return projections.Query(conn, "SELECT key, first, last, until FROM packs INDEXED BY packs_last WHERE last >= ? ORDER BY last DESC", func(stmt *sqlite.Stmt) error {
+	return projections.Query(conn, "SELECT key, first, last, until, stays FROM packs INDEXED BY packs_last WHERE last >= ? ORDER BY last DESC", func(stmt *sqlite.Stmt) error {
 		p.key, p.first, p.last, p.until = stmt.ColumnInt64(0), stmt.ColumnInt64(1), stmt.ColumnInt64(2), stmt.ColumnInt64(3)
 		if _, asked := q.kinds[p.key>>packBits]; !asked || p.first > q.at || p.first >= q.before || !wanted(&p) {
 			return nil
 		}
-		return projections.Query(conn, "SELECT data FROM packs WHERE key = ?", each, p.key)
+		data, err := q.read(conn, p.key, stmt.ColumnInt(4))
+		for ; len(data) >= staySize; data = data[staySize:] {
+			if s.read(data); q.covers(&s) {
+				f(p.key>>packBits, &s)
+			}
+		}
+		return err
 	}, q.from)
+}
+
+// read reads a pack of so many stays.
+func (q *question) read(conn *sqlite.Conn, key int64, stays int) (data []byte, err error) {
+	full := stays == packSize
+	if full {
+		if data := q.full.get(key); data != nil {
+			return data, nil
+		}
+	}
+	err = projections.Query(conn, "SELECT data FROM packs WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		data = projections.Bytes(stmt, 0)
+		return nil
+	}, key)
+	if full && err == nil {
+		q.full.put(key, data)
+	}
+	return data, err
 }

@@ -45,7 +45,7 @@ func (d durations) ranks() (median, p90, p99, longest time.Duration) {
 // each other.
 func (d durations) sort() {
 	low, high := slices.Min(d), slices.Max(d)
-	if int(high-low) > 4*len(d) {
+	if int(high-low) > 16*len(d) {
 		slices.Sort(d)
 		return
 	}

@@ -187,7 +187,7 @@ func (m *Model) list(ctx context.Context, f Filter, now time.Time, o order, curs
 		if err != nil {
 			return err
 		}
-		l.question = ask(f, now, kinds)
+		l.question = m.ask(f, now, kinds)
 		if err := l.find(conn); err != nil {
 			return err
 		}
