@@ -219,10 +219,11 @@ func (s *Site) stepName(f Frame, v deadlines.Visit) string {
 	return strconv.Itoa(v.Step) + ". " + f.T("action."+action)
 }
 
-// due is when something is due: the last day, where it is due by the end of a day.
+// due is when something is due: the last day, where it is due by the end of a day. A step that was only
+// passed through has no due time, whatever its term.
 func (s *Site) due(f Frame, due time.Time) string {
 	if due.IsZero() {
-		return f.T("deadlines.no-term")
+		return "–"
 	}
 	if day, ok := calendar.LastDay(due); ok {
 		return s.Texts.Date(f.Lang, string(day))
