@@ -108,13 +108,23 @@ func (l *Ledger) put(ctx context.Context, n Notice) error {
 	m.Header.Set("Content-Type", MediaType)
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	_, err = l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
-	var refused *jetstream.APIError
-	if errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return nil // it is there
+	for {
+		_, err = l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
+		var refused *jetstream.APIError
+		switch {
+		case !errors.As(err, &refused):
+			return unavailable(err)
+		case refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+			return nil // it is there
+		case refused.ErrorCode != beingStored:
+			return unavailable(err)
+		}
 	}
-	return unavailable(err)
 }
+
+// beingStored is the code of a cluster's refusal while it stores a message of the same subject, which
+// another node has sent: how that ends is known in a moment.
+const beingStored = 10164
 
 func unavailable(err error) error {
 	if err == nil {
