@@ -21,7 +21,7 @@ func BenchmarkPublish(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := notices.NewLedger(conn, notices.Host{Ready: s.Healthy, Flush: func() error { return s.SyncAnnex(notices.Stream) }}, time.Now)
+	l, err := notices.NewLedger(conn, notices.Host{Ready: s.Writable, Flush: func() error { return s.SyncAnnex(notices.Stream) }}, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
