@@ -13,11 +13,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/regulation/diagram"
-	"github.com/tizilim/tizilim/projections/deadlines"
 )
 
 // InLanguage says which language a drawing speaks.
@@ -124,17 +124,7 @@ func (s *Server) path(ctx context.Context, id string) ([]diagram.Visit, error) {
 	if isNotFound(err) {
 		return nil, fail("not-yet-visible", fmt.Errorf("%w: %w", domain.ErrUnavailable, err))
 	}
-	var path []diagram.Visit
-	for _, v := range visits {
-		if v.Step == deadlines.Whole {
-			continue
-		}
-		path = append(path, diagram.Visit{
-			Step: v.Step, Entered: v.Entered, Due: v.Due, Left: v.Left,
-			Outcome: diagram.Outcome(v.Outcome), Branch: regulation.Outcome(v.Branch),
-		})
-	}
-	return path, err
+	return web.Path(visits), err
 }
 
 // undrawable is an error of what the registry itself has: no request could do better.

@@ -145,12 +145,14 @@ func TestMetrics(t *testing.T) {
 	w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
 	w.open("company", "commodity-dealer-license", "portal", company)
 	w.clock.pass(time.Hour)
+	w.open("company", "commodity-exchange-license", "portal", company)
 	w.call("", "GET", "/wp-login.php", nil).want(404)
 	w.call("", "BREW", "/", nil).want(405)
 	text := w.call("", "GET", "/metrics", nil).want(200).body
 	for _, want := range []string{
 		`tizilim_licenses{licensor="trade-committee",service="commodity-broker-license",status="active"} 1`,
 		`tizilim_steps_open{action="fill-form",channel="portal",licensor="trade-committee",service="commodity-dealer-license",standing="overdue",step="3"} 1`,
+		`tizilim_steps_open{action="fill-form",channel="portal",licensor="trade-committee",service="commodity-exchange-license",standing="due_soon",step="3"} 1`,
 		`tizilim_step_visits_total{action="fill-form",channel="portal",licensor="trade-committee",outcome="late",service="commodity-dealer-license",step="3"} 0`,
 		`tizilim_step_visits_total{action="authorize",channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-dealer-license",step="1"} 1`,
 		`tizilim_applications_total{channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-broker-license"} 1`,
@@ -163,7 +165,7 @@ func TestMetrics(t *testing.T) {
 		`tizilim_projection_healthy{projection="deadlines"} 1`,
 		`tizilim_store_healthy 1`,
 		`tizilim_append_duration_seconds_count 0`,
-		`tizilim_http_request_duration_seconds_count{code="201",method="POST",route="POST /api/v1/applications"} 2`,
+		`tizilim_http_request_duration_seconds_count{code="201",method="POST",route="POST /api/v1/applications"} 3`,
 		`tizilim_http_request_duration_seconds_count{code="404",method="other",route="none"} 1`,
 		`tizilim_http_request_duration_seconds_count{code="405",method="other",route="none"} 1`,
 		`go_goroutines`, `process_open_fds`,

@@ -111,6 +111,8 @@ var rules = map[string]rule{
 	"GET /services/{slug}":           public,
 	"GET /services/{slug}/{channel}": public,
 	"GET /deadlines":                 public,
+	"GET /deadlines/visits":          watchers,
+	"GET /applications/{id}":         readers,
 	"GET /calendar":                  public,
 	"GET /login":                     public,
 	"POST /login":                    public,

@@ -76,6 +76,8 @@ var walks = map[string]struct {
 	"GET /services/{slug}":           {"+ + + + + + + + + + +", nil},
 	"GET /services/{slug}/{channel}": {"+ + + + + + + + + + +", nil},
 	"GET /deadlines":                 {"+ + + + + + + + + + +", nil},
+	"GET /deadlines/visits":          {"L F F + + + + F F + +", nil},
+	"GET /applications/{id}":         {"L + N + N + N N N + +", nil},
 	"GET /calendar":                  {"+ + + + + + + + + + +", nil},
 	"GET /login":                     {"+ + + + + + + + + + +", nil},
 	"POST /login":                    {"+ + + + + + + + + + +", nil},
@@ -133,6 +135,10 @@ func (w *world) walk(who, method, path string, body any) string {
 			w.t.Errorf("%s %s: 401 without WWW-Authenticate", method, path)
 		}
 		return "L"
+	case 303: // a page is left for the login
+		if strings.HasPrefix(r.header.Get("Location"), "/login?next=") {
+			return "L"
+		}
 	case 403:
 		return "F"
 	case 404:

@@ -19,5 +19,8 @@ func (m *Metrics) WatchNotices(pending func() map[notices.Type]int) (failed func
 		Name: "tizilim_notice_failures_total", Help: "Tries of this process to tell a notice that failed, by whom it was to reach: nats or webhook.",
 	}, []string{"to"})
 	m.registry.MustRegister(failures)
+	for _, to := range []string{"nats", "webhook"} { // there before the first one, which rate and increase would not see
+		failures.WithLabelValues(to)
+	}
 	return func(to string) { failures.WithLabelValues(to).Inc() }
 }

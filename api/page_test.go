@@ -18,10 +18,15 @@ import (
 
 var source = regexp.MustCompile(`<a href="https?://[^"]*" rel="noreferrer">[^<]*</a>`)
 
-// page reads a page in a language and checks what every page must be.
+// page reads a page in a language, as the public, and checks what every page must be.
 func (w *world) page(path, lang string, status int) string {
 	w.t.Helper()
-	r := w.call("", "GET", path, nil, "Accept-Language", lang).want(status)
+	return w.pageAs("", path, lang, status)
+}
+
+func (w *world) pageAs(who, path, lang string, status int) string {
+	w.t.Helper()
+	r := w.call(who, "GET", path, nil, "Accept-Language", lang).want(status)
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Content-Language": lang, "X-Content-Type-Options": "nosniff",
 		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -107,9 +112,9 @@ func TestPages(t *testing.T) {
 	w.contains(w.page("/licenses/99999999", "kk", 404), "Табылмады")
 	w.contains(w.page("/no/such/page", "ru", 404), "Не найдено")
 
-	w.contains(w.page("/deadlines", "en", 200), "1 step is past its deadline now", `<th scope="row">`)
-	w.contains(w.page("/deadlines?service=commodity-dealer-license&channel=portal", "ru", 200), "1 действие сейчас просрочено",
-		"Авторизация", "10–15 секунд", "Заполнение запроса", "overdue")
+	w.contains(w.page("/deadlines", "en", 200), "1 step overdue", `<th scope="rowgroup"`)
+	w.contains(w.page("/deadlines?service=commodity-dealer-license&channel=portal", "ru", 200), "просрочено 1 действие",
+		"Авторизация", "10–15 секунд", "Заполнение запроса", "mark-overdue")
 	w.contains(w.page("/deadlines?service=none", "kk", 422), "Мұндай көрсетілетін қызмет жоқ", `<a href="/deadlines">`)
 	w.contains(w.page("/deadlines?service=casino-license&channel=center", "kk", 200), "Әзірге іс-қимылдар болған жоқ.")
 }
@@ -250,7 +255,7 @@ func TestPagesLeadToProcedures(t *testing.T) {
 	w.contains(w.page("/", "ru", 200), `<a href="/services">Услуги</a>`, `<a href="/services">Какие бывают лицензии`)
 	w.contains(w.page("/services", "ru", 200), `<a href="/services" aria-current="page">Услуги</a>`)
 	w.contains(w.page("/licenses/"+number, "ru", 200), `<a href="/services/commodity-broker-license">Выдача лицензии`)
-	w.contains(w.page("/deadlines", "ru", 200), `<h2 id="commodity-broker-license-portal"><a href="/services/commodity-broker-license/portal">Выдача лицензии`)
+	w.contains(w.page("/deadlines", "ru", 200), `<h2 id="commodity-broker-license-portal-trade-committee"><a href="/services/commodity-broker-license/portal">Выдача лицензии`)
 }
 
 // TestWordingsOnPages: a page shows the wording in force, or says that it does not.

@@ -28,7 +28,7 @@ type Ledger struct {
 // itself.
 type Host struct {
 	// Ready says why nothing can be written now, such as a disk that is almost full.
-	Ready func(context.Context) error
+	Ready func() error
 	// Flush makes durable what the server has acknowledged of the ledger.
 	Flush func() error
 }
@@ -40,7 +40,7 @@ func NewLedger(conn *nats.Conn, host Host, now func() time.Time) (*Ledger, error
 		return nil, err
 	}
 	if host.Ready == nil {
-		host.Ready = func(context.Context) error { return nil }
+		host.Ready = func() error { return nil }
 	}
 	if host.Flush == nil {
 		host.Flush = func() error { return nil }
@@ -83,7 +83,7 @@ func (l *Ledger) Close() error {
 // Publish returns nil when the ledger holds all of the notices for good, whoever told them. One that it
 // holds already is not told again. After an error any of them may be in it.
 func (l *Ledger) Publish(ctx context.Context, notices []Notice) error {
-	if err := l.host.Ready(ctx); err != nil {
+	if err := l.host.Ready(); err != nil {
 		return err
 	}
 	if _, err := l.stream(ctx); err != nil {
@@ -108,13 +108,23 @@ func (l *Ledger) put(ctx context.Context, n Notice) error {
 	m.Header.Set("Content-Type", MediaType)
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	_, err = l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
-	var refused *jetstream.APIError
-	if errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return nil // it is there
+	for {
+		_, err = l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
+		var refused *jetstream.APIError
+		switch {
+		case !errors.As(err, &refused):
+			return unavailable(err)
+		case refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+			return nil // it is there
+		case refused.ErrorCode != beingStored:
+			return unavailable(err)
+		}
 	}
-	return unavailable(err)
 }
+
+// beingStored is the code of a cluster's refusal while it stores a message of the same subject, which
+// another node has sent: how that ends is known in a moment.
+const beingStored = 10164
 
 func unavailable(err error) error {
 	if err == nil {

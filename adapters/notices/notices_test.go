@@ -1,7 +1,6 @@
 package notices_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -198,7 +197,7 @@ func TestNothingIsWrittenWhenTheHostIsNotReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := errors.New("the disk is full")
-	l, err := notices.NewLedger(conn, notices.Host{Ready: func(context.Context) error { return full }}, time.Now)
+	l, err := notices.NewLedger(conn, notices.Host{Ready: func() error { return full }}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

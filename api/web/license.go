@@ -150,11 +150,19 @@ func facts(f Frame, l licenses.License) []Fact {
 
 // licensing is the service that gives such licenses. One that the catalog no longer has is shown by its slug.
 func (s *Site) licensing(f Frame, l licenses.License) Fact {
-	service, err := s.Catalog().InForce(l.Service, s.Now())
-	if err != nil {
+	if _, err := s.Catalog().InForce(l.Service, s.Now()); err != nil {
 		return fact(f, "license.service", l.Service)
 	}
-	return Fact{Name: f.T("license.service"), Value: f.wording(service.Title), URL: serviceURL(l.Service, "")}
+	return Fact{Name: f.T("license.service"), Value: s.serviceName(f, l.Service), URL: serviceURL(l.Service, "")}
+}
+
+// serviceName is the service's title in the wording in force; where there is none its slug has to do.
+func (s *Site) serviceName(f Frame, slug string) Wording {
+	service, err := s.Catalog().InForce(slug, s.Now())
+	if err != nil {
+		return Wording{Text: slug}
+	}
+	return f.wording(service.Title)
 }
 
 // standing are the lines about what befell the license.
@@ -268,12 +276,20 @@ func (s *Site) approval(ctx context.Context, id string) (string, error) {
 // who is the role and the organization of whoever did something, never the person.
 func (s *Site) who(f Frame, a domain.Actor) string {
 	role := f.T("role." + string(a.Role))
+	if a.Organization == "" {
+		return role
+	}
+	return role + ", " + s.licensorName(f, a.Organization).Text
+}
+
+// licensorName is what the acts call the licensor; another organization keeps its slug.
+func (s *Site) licensorName(f Frame, slug string) Wording {
 	for _, service := range s.Catalog().Services() {
-		if a.Organization != "" && service.Licensor.Slug == a.Organization {
-			return role + ", " + f.wording(service.Licensor.Title).Text
+		if service.Licensor.Slug == slug {
+			return f.wording(service.Licensor.Title)
 		}
 	}
-	return role
+	return Wording{Text: slug}
 }
 
 // more is what a line of the history says besides, and may say to everybody. It remembers where sites

@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"github.com/tizilim/tizilim/domain"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/regulation/diagram"
 )
@@ -173,7 +172,7 @@ func stepCells(f Frame, p *regulation.Procedure, s *regulation.Step) StepCells {
 		Number: s.Number, Name: f.T("action." + string(s.Action)), Marks: of(""),
 		Action: cell("action", s.Wording), Actor: cell("actor", s.Actor.Printed), Completion: cell("completion", s.Completion),
 		Deadline: cell("deadline", s.Deadline.Printed), Next: cell("next", s.NextPrinted),
-		Role: f.T("actor." + string(s.Actor.Role)), Terms: terms(f, p.Service.Act, s.Deadline), NoTerm: s.Deadline.Max == nil,
+		Role: f.T("actor." + string(s.Actor.Role)), Terms: inEffect(f, p.Service.Act, s.Deadline), NoTerm: s.Deadline.Max == nil,
 		Ways: ways(f, s),
 	}
 }
@@ -199,40 +198,17 @@ func gap(f Frame, a *regulation.Act, printed regulation.Text) string {
 	return ""
 }
 
-// terms are the deadline in effect, one for each kind of request where the act differs by it. What the act
-// does not give is said to be absent; what it prints here may be in effect on another step.
-func terms(f Frame, a *regulation.Act, d regulation.Deadline) []string {
+// inEffect are the terms in effect. What the act does not give is said to be absent; what it prints here may
+// be in effect on another step.
+func inEffect(f Frame, a *regulation.Act, d regulation.Deadline) []string {
 	printed, err := regulation.ParseDeadline(a.Printed(d.Printed, f.Lang))
 	switch {
 	case d.Max == nil && err == nil && printed.Max != nil:
 		return []string{f.T("procedure.no-own-term")}
 	case d.Max == nil:
 		return []string{f.T("procedure.no-term")}
-	case len(d.ByRequest) == 0:
-		return []string{term(f, d)}
 	}
-	var list []string
-	for _, request := range []regulation.Request{regulation.Issue, regulation.Reissue, regulation.Duplicate} {
-		if n, ok := d.ByRequest[request]; ok {
-			list = append(list, f.T("request."+string(request))+": "+term(f, regulation.Deadline{Max: &n, Unit: d.Unit}))
-		}
-	}
-	return list
-}
-
-// setTerms are the terms that the licensor set for a step to which the act gives none, as they are today.
-func (s *Site) setTerms(f Frame, p *regulation.Procedure, step *regulation.Step) []string {
-	if step.Deadline.Max != nil {
-		return nil
-	}
-	var list []string
-	for _, request := range p.Service.Requests {
-		if set, ok := s.Rules().Terms.For(p, step, request, regulation.Date(calendar.DayOf(s.Now()))); ok {
-			list = append(list, f.T("procedure.set-term", "request", f.T("request."+string(request)),
-				"term", term(f, regulation.Deadline{Max: &set.Term, Unit: set.Unit}), "basis", set.Basis))
-		}
-	}
-	return list
+	return f.terms(d)
 }
 
 // ways are what follows a step in effect.

@@ -120,7 +120,7 @@ func (r *registry) openLedger(world outside) (*outbound.Ledger, error) {
 		return nil, err
 	}
 	return outbound.NewLedger(conn, outbound.Host{
-		Ready: r.store.Healthy, Flush: func() error { return r.store.SyncAnnex(outbound.Stream) },
+		Ready: r.store.Writable, Flush: func() error { return r.store.SyncAnnex(outbound.Stream) },
 	}, time.Now)
 }
 

@@ -155,6 +155,9 @@ func (b *batch) number(e *entry, r domain.Record) error {
 	if err != nil {
 		return err
 	}
+	if !e.registered.IsZero() {
+		return fmt.Errorf("an application is registered once: %w", domain.ErrDamaged)
+	}
 	e.number, e.registered = p.(application.Registered).Number, r.Time
 	b.change(e)
 	return nil

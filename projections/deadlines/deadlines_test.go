@@ -345,7 +345,7 @@ func TestRepeatedVisitsAreCounted(t *testing.T) {
 // The figures are counted once more here, from the visits one by one.
 func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	m, now := open(t, nil), sample.Begin.AddDate(0, 9, 25)
-	happened, _ := split(sample.Commits(300, 21), now)
+	happened, _ := split(sample.Commits(some(300, 60), 21), now)
 	if err := m.Apply(t.Context(), happened); err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +390,7 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short || abandoned != want[deadlines.Abandoned] {
 		t.Errorf("tallies %d %d %d %d %d, visits %v %d", onTime, late, open, overdue, buckets, want, short)
 	}
-	if late == 0 || overdue == 0 || open == 0 || abandoned == 0 {
+	if !testing.Short() && (late == 0 || overdue == 0 || open == 0 || abandoned == 0) {
 		t.Error("the sample is too well behaved to test anything")
 	}
 }

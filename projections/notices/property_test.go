@@ -24,12 +24,12 @@ import (
 func TestNoticesAreWhatTheDeadlinesSay(t *testing.T) {
 	var near, missed int
 	rapid.Check(t, func(r *rapid.T) {
-		commits := sample.Commits(rapid.IntRange(20, 100).Draw(r, "applications"), rapid.Uint64().Draw(r, "seed"))
-		lead := rapid.SampledFrom([]time.Duration{0, 10 * time.Second, time.Hour, day, 14 * day}).Draw(r, "lead")
+		commits := sample.Commits(rapid.IntRange(60, 120).Draw(r, "applications"), rapid.Uint64().Draw(r, "seed"))
+		lead := rapid.SampledFrom([]time.Duration{14 * day, day, time.Hour, 10 * time.Second, 0}).Draw(r, "lead")
 		w := &watch{r: r, commits: commits, lead: lead, now: sample.Begin, book: &book{}}
 		defer w.close()
 		w.anew(true)
-		end := sample.Begin.Add(time.Duration(rapid.IntRange(0, 45*86400).Draw(r, "end")) * time.Second) // of 300 days
+		end := sample.Begin.Add(time.Duration(rapid.IntRange(15*86400, 40*86400).Draw(r, "end")) * time.Second) // of 300 days
 		for w.now.Before(end) {
 			gap := rapid.Int64Range(0, int64(notices.Forgotten-time.Hour)).Draw(r, "gap")
 			w.look(w.now.Add(time.Duration(gap).Truncate(time.Microsecond) + time.Microsecond))
@@ -49,7 +49,7 @@ func TestNoticesAreWhatTheDeadlinesSay(t *testing.T) {
 			}
 		}
 	})
-	if near == 0 || missed == 0 {
+	if !testing.Short() && (near == 0 || missed == 0) { // which looks at a few histories only
 		t.Errorf("%d near and %d missed: the samples are too well behaved", near, missed)
 	}
 }
@@ -70,7 +70,7 @@ type watch struct {
 }
 
 // anew begins again with a new sender, and with a model that is built anew if so wanted. Models that
-// were built in one go and commit by commit are the same.
+// were built in one go and look by look are the same.
 func (w *watch) anew(rebuilt bool) {
 	if rebuilt {
 		old := w.model
@@ -103,9 +103,11 @@ func (w *watch) dump(m *notices.Model) string {
 
 // look lets the time come, with all that happens until then, and tells what there is to tell.
 func (w *watch) look(now time.Time) {
-	for w.now = now; w.seen < len(w.commits) && !w.commits[w.seen].Records[0].Time.After(now); w.seen++ {
-		w.must(w.model.Apply(w.r.Context(), w.commits[w.seen:w.seen+1]))
+	first := w.seen
+	for w.now = now; w.seen < len(w.commits) && !w.commits[w.seen].Records[0].Time.After(now); {
+		w.seen++
 	}
+	w.must(w.model.Apply(w.r.Context(), w.commits[first:w.seen]))
 	w.must(w.sender.Tell(w.r.Context()))
 	w.looks = append(w.looks, now)
 }

@@ -199,13 +199,14 @@ func (c *chart) term(low, high int, unit regulation.Unit) string {
 	return from + " " + fromUnit + " – " + to + " " + toUnit
 }
 
-// span is a number of seconds as the acts print it: minutes from one on, where halves suffice.
+// span is a number of seconds as the acts print it.
 func (c *chart) span(seconds int) (number, unit string) {
-	if seconds < 60 || seconds%30 != 0 {
+	whole, half, ok := regulation.Minutes(seconds)
+	if !ok {
 		return fmt.Sprint(seconds), c.word("unit.seconds")
 	}
-	number = fmt.Sprint(seconds / 60)
-	if seconds%60 != 0 {
+	number = fmt.Sprint(whole)
+	if half {
 		point := ","
 		if c.lang == "en" {
 			point = "."
