@@ -65,6 +65,8 @@ var actions = map[string]access.Action{
 	"GET /services/{slug}":           access.ReadPages,
 	"GET /services/{slug}/{channel}": access.ReadPages,
 	"GET /deadlines":                 access.ReadPages,
+	"GET /deadlines/visits":          access.ReadVisits,
+	"GET /applications/{id}":         access.ReadApplications,
 	"GET /calendar":                  access.ReadPages,
 	"GET /login":                     access.LogIn,
 	"POST /login":                    access.LogIn,
