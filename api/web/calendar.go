@@ -124,10 +124,10 @@ func (s *Site) year(page *CalendarPage, days *calendar.Calendar, in url.Values) 
 	}
 	page.Total = monthRow(page.T("calendar.total"), balance.Working, balance.Days)
 	if year > first {
-		page.Previous = "?year=" + strconv.Itoa(year-1)
+		page.Previous = "?" + with(in, "year", strconv.Itoa(year-1))
 	}
 	if year < last {
-		page.Next = "?year=" + strconv.Itoa(year+1)
+		page.Next = "?" + with(in, "year", strconv.Itoa(year+1))
 	}
 	return nil
 }
