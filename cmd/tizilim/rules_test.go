@@ -126,6 +126,18 @@ func TestRulesAreReadAnew(t *testing.T) {
 		t.Errorf("the damaged file has %d bytes, %v", len(text), err)
 	}
 
+	// An empty folder has nothing further to say: what was brought before is taken back.
+	if err := os.Remove(filepath.Join(b.dir, "acts/minjust.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := hangup(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := book.rules().Catalog.Wording(is.ID, is.Wording, "private-bailiff-license"); err != nil {
+		t.Errorf("what was taken back is forgotten: %v", err)
+	}
+	b.write("acts/minjust.yaml", b.minjust("country: KZ", "country: KZ # as ever"))
+
 	// The next start finds both, and a third one that nobody changed on the disk by hand.
 	again, err := openRules(b.flags, nil)
 	if err != nil {
