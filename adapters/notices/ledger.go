@@ -116,15 +116,16 @@ func (l *Ledger) put(ctx context.Context, n Notice) error {
 			return unavailable(err)
 		case refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
 			return nil // it is there
-		case refused.ErrorCode != beingStored:
+		case refused.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 			return unavailable(err)
 		}
+		rest(ctx, beingStored)
 	}
 }
 
-// beingStored is the code of a cluster's refusal while it stores a message of the same subject, which
+// beingStored is the pause after a cluster's refusal that it is storing a message of the same subject, which
 // another node has sent: how that ends is known in a moment.
-const beingStored = 10164
+const beingStored = 5 * time.Millisecond
 
 func unavailable(err error) error {
 	if err == nil {
