@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -69,9 +70,22 @@ func Dial(s Server, now func() time.Time) (*Ledger, error) {
 	}
 	conn, err := nats.Connect(s.URL, options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrInvalid, err) // a server that does not answer is no error
+		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrInvalid, withoutAddress(err)) // a server that does not answer is no error
 	}
 	return NewLedger(conn, Host{}, now)
+}
+
+// withoutAddress takes the address out of an error, which is for the log: there may be a password in it. What
+// cannot be parsed is quoted in parts, too.
+func withoutAddress(err error) error {
+	var failed *url.Error
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case failed.Op == "parse":
+		return errors.New("the address cannot be read")
+	}
+	return failed.Err
 }
 
 // Close ends the connection.

@@ -141,13 +141,13 @@ func (w Webhook) receive(ctx context.Context) (jetstream.Msg, error) {
 func (w Webhook) post(ctx context.Context, client *http.Client, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return withoutAddress(err)
 	}
 	req.Header.Set("Content-Type", MediaType+"; charset=utf-8")
 	seal.Put(req.Header, w.Secret, w.Now(), WebhookPurpose, body)
 	resp, err := client.Do(req)
 	if err != nil {
-		return unavailable(err)
+		return unavailable(withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)) // so that the connection can be used again

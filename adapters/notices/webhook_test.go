@@ -293,6 +293,29 @@ func TestOutageIsSaidOnce(t *testing.T) {
 	}
 }
 
+// The log has why a post failed and not the address, which may hold a secret.
+func TestLogHasNoAddress(t *testing.T) {
+	gone := receive(t)
+	gone.Close()
+	silent := receive(t)
+	silent.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	for address, want := range map[string]string{gone.URL: "refused", silent.URL: "deadline exceeded", "http://host:port": "cannot be read"} {
+		l, _ := in(t, embedded(t, t.TempDir()))
+		publish(t, l, notice("a", 1))
+		var log bytes.Buffer // to be read when nobody posts
+		failed := make(chan struct{}, 1000)
+		var failures atomic.Int32
+		stop := post(t, l, address+"/hidden?token=hidden", &failures, func(w *notices.Webhook) {
+			w.Logger, w.Failed = slog.New(slog.NewTextHandler(&log, nil)), func() { failed <- struct{}{} }
+		})
+		<-failed
+		stop()
+		if text := log.String(); !strings.Contains(text, want) || strings.Contains(text, "hidden") {
+			t.Errorf("%s: the log says:\n%s", want, text)
+		}
+	}
+}
+
 // One notice that is never taken keeps no other from being posted.
 func TestWebhookGoesAroundWhatIsNotTaken(t *testing.T) {
 	r := receive(t)
