@@ -104,6 +104,33 @@ func TestAnnexStandsBesideTheLog(t *testing.T) {
 	}
 }
 
+// A connection to the annex that is lost comes again, for whoever writes there and for whoever reads.
+func TestConnectionToTheAnnexComesAgain(t *testing.T) {
+	s := open(t, jetstream.Config{Dir: t.TempDir()})
+	conn, js := annex(t, s)
+	publish(t, js, 1)
+	client, err := conn.GetClientID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Disconnect(client); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool {
+		_, err := js.Publish(t.Context(), "news.1", []byte("extra, extra"))
+		return err == nil
+	})
+	c, err := js.Consumer(t.Context(), news, newsFor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := c.Next(natsjs.FetchMaxWait(5 * time.Second)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // An annex whose files are damaged is no damage of the log.
 func TestDamagedAnnexIsNotTheLogs(t *testing.T) {
 	for _, file := range []string{"meta.inf", "meta.sum", "msgs/1.blk", "obs/guest/meta.inf", "obs/guest/o.dat"} {

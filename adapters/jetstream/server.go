@@ -78,7 +78,7 @@ func (e *engine) connect() (err error) {
 		conn **nats.Conn
 		js   *jetstream.JetStream
 	}{{&e.write, &e.writer}, {&e.read, &e.reader}} {
-		if *to.conn, err = e.dial(logAccount); err != nil {
+		if *to.conn, err = e.dial(logAccount, nats.NoReconnect()); err != nil {
 			return err
 		}
 		if *to.js, err = jetstream.New(*to.conn); err != nil {
@@ -88,11 +88,11 @@ func (e *engine) connect() (err error) {
 	return nil
 }
 
-// dial connects to the server from within. The connection does not leave the process: where it breaks,
-// the server is broken.
-func (e *engine) dial(account string) (*nats.Conn, error) {
-	conn, err := nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect(), nats.ErrorHandler(e.warn),
-		nats.UserInfo(account, e.gate.secret), nats.Timeout(requestTime))
+// dial connects to the server from within. The connection does not leave the process: where one of the log's
+// breaks, the server is broken.
+func (e *engine) dial(account string, options ...nats.Option) (*nats.Conn, error) {
+	conn, err := nats.Connect("", append(options, nats.InProcessServer(e.server), nats.ErrorHandler(e.warn),
+		nats.UserInfo(account, e.gate.secret), nats.Timeout(requestTime))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the NATS server in this process: %w", err)
 	}
