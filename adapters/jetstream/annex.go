@@ -86,16 +86,19 @@ func (s *Store) Annex() (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1)) // what cannot be sent is known at once
 }
 
+// openAnnex reads all that is in the annex, while others come and go through the gate.
 func (e *engine) openAnnex() error {
-	e.gate.mu.Lock()
-	defer e.gate.mu.Unlock()
-	if e.gate.annex != nil {
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	if e.gate.annexAccount() != nil {
 		return nil
 	}
 	account, _ := e.server.LookupOrRegisterAccount(annexAccount)
 	if err := account.EnableJetStream(nil, nil); err != nil {
 		return err
 	}
+	e.gate.mu.Lock()
+	defer e.gate.mu.Unlock()
 	e.gate.annex = account
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,6 +38,8 @@ type engine struct {
 	log    jetstream.Stream // over read
 	writer jetstream.JetStream
 	reader jetstream.JetStream
+
+	opening sync.Mutex // held by who opens the annex
 }
 
 // startEngine starts a server on dir that nothing outside this process can reach, until guests are let in
