@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -35,6 +36,9 @@ type Guest struct {
 	Hears    []string // subjects that it may subscribe to
 	Asks     []string // subjects that it may send requests to
 }
+
+// annexReconnect is the pause before a connection that was lost comes again, or tries to.
+const annexReconnect = 100 * time.Millisecond
 
 // inboxes are where answers go.
 const inboxes = "_INBOX.>"
@@ -72,24 +76,29 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // Annex opens a connection to the annex, with all rights there. It stays within the process; who opens
-// it closes it, before the store.
+// it closes it, before the store. A connection that is lost comes again: nobody looks after the annex, as the
+// store does after the log.
 func (s *Store) Annex() (*nats.Conn, error) {
 	if err := s.engine.openAnnex(); err != nil {
 		return nil, fmt.Errorf("open the annex of the event store: %w: %w", domain.ErrUnavailable, err)
 	}
-	return s.engine.dial(annexAccount)
+	return s.engine.dial(annexAccount, nats.MaxReconnects(-1), nats.ReconnectWait(annexReconnect), nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectBufSize(-1)) // what cannot be sent is known at once
 }
 
+// openAnnex reads all that is in the annex, while others come and go through the gate.
 func (e *engine) openAnnex() error {
-	e.gate.mu.Lock()
-	defer e.gate.mu.Unlock()
-	if e.gate.annex != nil {
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	if e.gate.annexAccount() != nil {
 		return nil
 	}
 	account, _ := e.server.LookupOrRegisterAccount(annexAccount)
 	if err := account.EnableJetStream(nil, nil); err != nil {
 		return err
 	}
+	e.gate.mu.Lock()
+	defer e.gate.mu.Unlock()
 	e.gate.annex = account
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -101,6 +102,71 @@ func TestAnnexStandsBesideTheLog(t *testing.T) {
 	}
 	if _, js := annex(t, s); messages(t, js) != n {
 		t.Errorf("the annex has %d messages", messages(t, js))
+	}
+}
+
+// While the annex is read, which may take long, others pass the gate.
+func TestGateIsOpenWhileTheAnnexIsRead(t *testing.T) {
+	config := jetstream.Config{Dir: t.TempDir()}
+	s := open(t, config)
+	_, js := annex(t, s)
+	publish(t, js, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var reads, passes atomic.Int32
+	config.Logger = slog.New(listener{slog.DiscardHandler, func(message string) {
+		if strings.Contains(message, "Starting restore for stream 'ANNEX") {
+			reads.Add(1)
+			if s.Gate() {
+				passes.Add(1)
+			}
+		}
+	}})
+	s = open(t, config)
+	annex(t, s)
+	if reads.Load() != 1 || passes.Load() != 1 {
+		t.Errorf("the annex was read %d times, and the gate was open %d times", reads.Load(), passes.Load())
+	}
+}
+
+// listener hears what is logged.
+type listener struct {
+	slog.Handler
+	hear func(message string)
+}
+
+func (l listener) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l listener) Handle(_ context.Context, r slog.Record) error {
+	l.hear(r.Message)
+	return nil
+}
+
+// A connection to the annex that is lost comes again, for whoever writes there and for whoever reads.
+func TestConnectionToTheAnnexComesAgain(t *testing.T) {
+	s := open(t, jetstream.Config{Dir: t.TempDir()})
+	conn, js := annex(t, s)
+	publish(t, js, 1)
+	client, err := conn.GetClientID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Disconnect(client); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool {
+		_, err := js.Publish(t.Context(), "news.1", []byte("extra, extra"))
+		return err == nil
+	})
+	c, err := js.Consumer(t.Context(), news, newsFor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := c.Next(natsjs.FetchMaxWait(5 * time.Second)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

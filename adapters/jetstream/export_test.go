@@ -39,6 +39,18 @@ func (s *Store) GroupFlush() bool { return s.blocks != nil }
 // StopServer ends the server under the store.
 func (s *Store) StopServer() { s.engine.server.Shutdown() }
 
+// Gate says whether the gate can be passed now.
+func (s *Store) Gate() bool {
+	free := s.engine.gate.mu.TryLock()
+	if free {
+		s.engine.gate.mu.Unlock()
+	}
+	return free
+}
+
+// Disconnect has the server close a connection.
+func (s *Store) Disconnect(client uint64) error { return s.engine.server.DisconnectClientByID(client) }
+
 // Datasync is the flush of one file that the store uses.
 var Datasync = datasync
 

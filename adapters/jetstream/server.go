@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,6 +38,8 @@ type engine struct {
 	log    jetstream.Stream // over read
 	writer jetstream.JetStream
 	reader jetstream.JetStream
+
+	opening sync.Mutex // held by who opens the annex
 }
 
 // startEngine starts a server on dir that nothing outside this process can reach, until guests are let in
@@ -78,7 +81,7 @@ func (e *engine) connect() (err error) {
 		conn **nats.Conn
 		js   *jetstream.JetStream
 	}{{&e.write, &e.writer}, {&e.read, &e.reader}} {
-		if *to.conn, err = e.dial(logAccount); err != nil {
+		if *to.conn, err = e.dial(logAccount, nats.NoReconnect()); err != nil {
 			return err
 		}
 		if *to.js, err = jetstream.New(*to.conn); err != nil {
@@ -88,11 +91,11 @@ func (e *engine) connect() (err error) {
 	return nil
 }
 
-// dial connects to the server from within. The connection does not leave the process: where it breaks,
-// the server is broken.
-func (e *engine) dial(account string) (*nats.Conn, error) {
-	conn, err := nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect(), nats.ErrorHandler(e.warn),
-		nats.UserInfo(account, e.gate.secret), nats.Timeout(requestTime))
+// dial connects to the server from within. The connection does not leave the process: where one of the log's
+// breaks, the server is broken.
+func (e *engine) dial(account string, options ...nats.Option) (*nats.Conn, error) {
+	conn, err := nats.Connect("", append(options, nats.InProcessServer(e.server), nats.ErrorHandler(e.warn),
+		nats.UserInfo(account, e.gate.secret), nats.Timeout(requestTime))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the NATS server in this process: %w", err)
 	}

@@ -53,6 +53,55 @@ func cluster(t *testing.T) string {
 	return servers[0].ClientURL()
 }
 
+// A server that is storing the same notice for another node is asked again after a moment, not at once.
+func TestNoticeThatIsBeingStoredIsWaitedFor(t *testing.T) {
+	address := "nats://registry:secret@" + foreign(t, t.TempDir(), "127.0.0.1:-1").Addr().String()
+	conn, err := nats.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := natsjs.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A stream that does not answer, so that this test can in its stead.
+	if _, err := js.CreateStream(t.Context(), natsjs.StreamConfig{Name: notices.Stream, Subjects: []string{notices.Subjects}, NoAck: true}); err != nil {
+		t.Fatal(err)
+	}
+	var answered time.Time
+	pauses := make(chan time.Duration, 10)
+	answers := []string{storing, storing, storing, `{"stream":"` + notices.Stream + `","seq":1}`}
+	if _, err := conn.Subscribe(notices.Subjects, func(m *nats.Msg) {
+		if !answered.IsZero() {
+			pauses <- time.Since(answered)
+		}
+		answered = time.Now()
+		if err := m.Respond([]byte(answers[len(pauses)])); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := notices.Dial(notices.Server{URL: address, Logger: slog.New(slog.DiscardHandler)}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	publish(t, l, notice("a", 1))
+	for range 3 {
+		if pause := <-pauses; pause < 5*time.Millisecond {
+			t.Errorf("asked again after %v", pause)
+		}
+	}
+}
+
+// storing is the answer of a cluster that is storing a message of the same subject.
+const storing = `{"error":{"code":400,"err_code":10164,"description":"wrong last sequence"}}`
+
 // Two nodes that tell of the same things at the same moment, to a ledger with replicas, both succeed, and
 // each notice is kept once.
 func TestNodesMeetInACluster(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -69,9 +70,22 @@ func Dial(s Server, now func() time.Time) (*Ledger, error) {
 	}
 	conn, err := nats.Connect(s.URL, options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrInvalid, err) // a server that does not answer is no error
+		return nil, fmt.Errorf("connect to NATS: %w: %w", domain.ErrInvalid, withoutAddress(err)) // a server that does not answer is no error
 	}
 	return NewLedger(conn, Host{}, now)
+}
+
+// withoutAddress takes the address out of an error, which is for the log: there may be a password in it. What
+// cannot be parsed is quoted in parts, too.
+func withoutAddress(err error) error {
+	var failed *url.Error
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case failed.Op == "parse":
+		return errors.New("the address cannot be read")
+	}
+	return failed.Err
 }
 
 // Close ends the connection.
@@ -116,15 +130,16 @@ func (l *Ledger) put(ctx context.Context, n Notice) error {
 			return unavailable(err)
 		case refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
 			return nil // it is there
-		case refused.ErrorCode != beingStored:
+		case refused.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 			return unavailable(err)
 		}
+		rest(ctx, beingStored)
 	}
 }
 
-// beingStored is the code of a cluster's refusal while it stores a message of the same subject, which
+// beingStored is the pause after a cluster's refusal that it is storing a message of the same subject, which
 // another node has sent: how that ends is known in a moment.
-const beingStored = 10164
+const beingStored = 5 * time.Millisecond
 
 func unavailable(err error) error {
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -309,6 +310,16 @@ func TestServerComesAndGoes(t *testing.T) {
 		conn.Close()
 		srv.Shutdown()
 		srv.WaitForShutdown()
+	}
+}
+
+// An address may have a password in it, so what is wrong with it is said without it.
+func TestErrorHasNoPassword(t *testing.T) {
+	for _, address := range []string{"nats://registry:hidden@host:port", "nats://registry:hidden/x@host", "nats://host,nats://registry:hid%zz@host", "nats://registry:hidden\n@host"} {
+		_, err := notices.Dial(notices.Server{URL: address, Logger: slog.New(slog.DiscardHandler)}, time.Now)
+		if !errors.Is(err, domain.ErrInvalid) || strings.Contains(err.Error(), "hid") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -39,6 +39,8 @@ type Webhook struct {
 	Failed func()
 	// Timeout bounds one post, 10 seconds unless set.
 	Timeout time.Duration
+	// Listen is how long it waits for a notice before it asks the server anew, half a minute unless set.
+	Listen time.Duration
 	// Retry is the pause after so many failures in a row, from a second to a minute unless set.
 	Retry func(failures int) time.Duration
 }
@@ -53,15 +55,18 @@ func (w Webhook) Run(ctx context.Context) {
 	if client.Timeout == 0 {
 		client.Timeout = postTime
 	}
+	if w.Listen == 0 {
+		w.Listen = listening
+	}
 	if w.Retry == nil {
 		w.Retry = pause
 	}
 	for failures := 0; ctx.Err() == nil; {
-		err := w.next(ctx, client)
+		posted, err := w.next(ctx, client)
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil && failures > 0:
+		case posted && failures > 0:
 			w.Logger.Info("the webhook takes notices again", "failures", failures)
 			failures = 0
 		case err != nil:
@@ -91,23 +96,24 @@ func rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// next waits a while for a notice and posts it. One that is not taken comes again after a pause of its
+// next waits a while for a notice and posts it: where none came, nothing is known of the webhook. One that is not taken comes again after a pause of its
 // own, so that others can go before it.
-func (w Webhook) next(ctx context.Context, client *http.Client) error {
+func (w Webhook) next(ctx context.Context, client *http.Client) (posted bool, err error) {
 	m, err := w.receive(ctx)
 	if m == nil || err != nil {
-		return err
+		return false, err
 	}
 	if err := w.post(ctx, client, m.Data()); err != nil {
 		meta, metaErr := m.Metadata()
 		if metaErr == nil {
 			metaErr = m.NakWithDelay(w.Retry(int(min(meta.NumDelivered, 1<<10))))
 		}
-		return errors.Join(fmt.Errorf("post %s: %w", m.Subject(), err), metaErr)
+		return false, errors.Join(fmt.Errorf("post %s: %w", m.Subject(), err), metaErr)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
 	defer cancel()
-	return unavailable(m.DoubleAck(ctx))
+	err = unavailable(m.DoubleAck(ctx))
+	return err == nil, err
 }
 
 // receive is the next notice, nil where none came for a while.
@@ -116,7 +122,7 @@ func (w Webhook) receive(ctx context.Context) (jetstream.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, listening)
+	ctx, cancel := context.WithTimeout(ctx, w.Listen)
 	defer cancel()
 	batch, err := c.Fetch(1, jetstream.FetchContext(ctx))
 	if err != nil {
@@ -135,13 +141,13 @@ func (w Webhook) receive(ctx context.Context) (jetstream.Msg, error) {
 func (w Webhook) post(ctx context.Context, client *http.Client, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return withoutAddress(err)
 	}
 	req.Header.Set("Content-Type", MediaType+"; charset=utf-8")
 	seal.Put(req.Header, w.Secret, w.Now(), WebhookPurpose, body)
 	resp, err := client.Do(req)
 	if err != nil {
-		return unavailable(err)
+		return unavailable(withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)) // so that the connection can be used again

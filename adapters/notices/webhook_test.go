@@ -1,6 +1,7 @@
 package notices_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -101,12 +102,15 @@ func (r *receiver) some(n int32) {
 }
 
 // post runs a webhook until the test or the returned function ends it.
-func post(t *testing.T, l *notices.Ledger, url string, failures *atomic.Int32) (stop func()) {
+func post(t *testing.T, l *notices.Ledger, url string, failures *atomic.Int32, change ...func(*notices.Webhook)) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := notices.Webhook{
 		Ledger: l, URL: url, Secret: secret, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Timeout: 300 * time.Millisecond,
 		Retry: func(int) time.Duration { return 5 * time.Millisecond }, Failed: func() { failures.Add(1) },
+	}
+	for _, c := range change {
+		c(&w)
 	}
 	var running sync.WaitGroup
 	running.Go(func() { w.Run(ctx) })
@@ -253,6 +257,63 @@ func TestWebhookDownThenUp(t *testing.T) {
 		t.Errorf("posted %s", n)
 	}
 	acknowledged(t, js, 1)
+}
+
+// An outage is said once in the log, also when it is there already at the start: that no notice came for
+// a while, as the one that was not taken has to rest, is no sign that it is over.
+func TestOutageIsSaidOnce(t *testing.T) {
+	r := receive(t)
+	r.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	l, _ := in(t, embedded(t, t.TempDir()))
+	publish(t, l, notice("a", 1))
+	var log bytes.Buffer // to be read when nobody posts
+	slow := func(w *notices.Webhook) {
+		w.Logger, w.Listen = slog.New(slog.NewTextHandler(&log, nil)), 200*time.Millisecond
+		w.Retry = func(failures int) time.Duration {
+			if failures > 3 {
+				return 500 * time.Millisecond
+			}
+			return time.Millisecond
+		}
+	}
+	var failures atomic.Int32
+	stop := post(t, l, r.URL, &failures, slow)
+	r.some(4)
+	stop()
+	log.Reset()
+	stop = post(t, l, r.URL, &failures, slow)
+	r.some(7)
+	r.answers(nil)
+	r.next()
+	publish(t, l, notice("a", 2))
+	r.next()
+	stop()
+	if text := log.String(); strings.Count(text, "level=WARN") != 1 || strings.Count(text, "level=INFO") != 1 {
+		t.Errorf("of one outage the log says:\n%s", text)
+	}
+}
+
+// The log has why a post failed and not the address, which may hold a secret.
+func TestLogHasNoAddress(t *testing.T) {
+	gone := receive(t)
+	gone.Close()
+	silent := receive(t)
+	silent.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	for address, want := range map[string]string{gone.URL: "refused", silent.URL: "deadline exceeded", "http://host:port": "cannot be read"} {
+		l, _ := in(t, embedded(t, t.TempDir()))
+		publish(t, l, notice("a", 1))
+		var log bytes.Buffer // to be read when nobody posts
+		failed := make(chan struct{}, 1000)
+		var failures atomic.Int32
+		stop := post(t, l, address+"/hidden?token=hidden", &failures, func(w *notices.Webhook) {
+			w.Logger, w.Failed = slog.New(slog.NewTextHandler(&log, nil)), func() { failed <- struct{}{} }
+		})
+		<-failed
+		stop()
+		if text := log.String(); !strings.Contains(text, want) || strings.Contains(text, "hidden") {
+			t.Errorf("%s: the log says:\n%s", want, text)
+		}
+	}
 }
 
 // One notice that is never taken keeps no other from being posted.

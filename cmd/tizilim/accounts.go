@@ -57,7 +57,7 @@ func checkOrganization(role domain.Role, organization string, catalog *regulatio
 		return nil
 	}
 	var known []string
-	for _, l := range demo.Licensors(catalog) {
+	for _, l := range catalog.Licensors() {
 		known = append(known, l.Slug)
 	}
 	return fmt.Errorf("organization %q is no licensor; there are %s: %w", organization, strings.Join(known, ", "), domain.ErrInvalid)

@@ -36,7 +36,8 @@ func (n noticesFlags) Validate() error {
 	case n.NoticesCreds != "" && n.NoticesNATS == "":
 		return errors.New("--notices-creds goes with --notices-nats")
 	case n.NoticesWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""):
-		return fmt.Errorf("--notices-webhook %q is no http or https address", n.NoticesWebhook)
+		// Without the address: there may be a secret in it.
+		return errors.New("--notices-webhook is no http or https address")
 	case n.NoticeBefore < 0:
 		return errors.New("--notice-before is negative")
 	}

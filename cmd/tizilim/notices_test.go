@@ -276,10 +276,14 @@ func TestNoticesFlags(t *testing.T) {
 		"a file":             {noticesFlags{NoticesWebhook: "file:///etc/passwd"}, "no http or https"},
 		"no host":            {noticesFlags{NoticesWebhook: "https:/path"}, "no http or https"},
 		"no address":         {noticesFlags{NoticesWebhook: "://"}, "no http or https"},
+		"a secret":           {noticesFlags{NoticesWebhook: "https://user:hidden@host:port/?token=hidden"}, "no http or https"},
 		"a lead of nothing":  {noticesFlags{NoticeBefore: 0}, ""},
 		"a lead that is not": {noticesFlags{NoticeBefore: -1}, "negative"},
 	} {
 		err := tt.flags.Validate()
+		if err != nil && strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: a secret is in the error %v", name, err)
+		}
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}

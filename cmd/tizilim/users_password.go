@@ -24,19 +24,19 @@ func newPassword() (string, error) {
 		}
 		return line, nil
 	}
-	first, err := ask(in, "Password: ")
+	first, err := prompt(in, "Password: ")
 	if err != nil {
 		return "", err
 	}
-	second, err := ask(in, "The same again: ")
+	second, err := prompt(in, "The same again: ")
 	if err == nil && first != second {
 		err = errors.New("the two passwords differ")
 	}
 	return first, err
 }
 
-// ask asks at the terminal, without echo.
-func ask(in int, prompt string) (string, error) {
+// prompt asks at the terminal, without echo.
+func prompt(in int, prompt string) (string, error) {
 	fmt.Fprint(os.Stderr, prompt)
 	answer, err := term.ReadPassword(in)
 	fmt.Fprintln(os.Stderr)

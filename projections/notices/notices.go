@@ -59,7 +59,8 @@ func (v Visit) LastDay() string {
 	if v.Calendar == "" {
 		return ""
 	}
-	return string(calendar.DayOf(v.Due.Add(-time.Nanosecond)))
+	day, _ := calendar.LastDay(v.Due)
+	return string(day)
 }
 
 // late reports whether the visit was left, and after it was due.

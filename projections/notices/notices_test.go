@@ -361,8 +361,10 @@ func TestWhatANoticeSays(t *testing.T) {
 	if diff := cmp.Diff(want, b.kept); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
-	if visit.LastDay() != "2026-03-11" || (notices.Visit{Due: visit.Due}).LastDay() != "" {
-		t.Errorf("last day %q", visit.LastDay())
+	within := visit
+	within.Due = visit.Due.Add(-time.Hour)
+	if visit.LastDay() != "2026-03-11" || within.LastDay() != "" || (notices.Visit{Due: visit.Due}).LastDay() != "" {
+		t.Errorf("last days %q, %q", visit.LastDay(), within.LastDay())
 	}
 }
 

@@ -24,17 +24,17 @@ import (
 func TestNoticesAreWhatTheDeadlinesSay(t *testing.T) {
 	var near, missed int
 	rapid.Check(t, func(r *rapid.T) {
-		commits := sample.Commits(rapid.IntRange(60, 120).Draw(r, "applications"), rapid.Uint64().Draw(r, "seed"))
+		commits := sample.Commits(rapid.IntRange(60, 100).Draw(r, "applications"), rapid.Uint64().Draw(r, "seed"))
 		lead := rapid.SampledFrom([]time.Duration{14 * day, day, time.Hour, 10 * time.Second, 0}).Draw(r, "lead")
 		w := &watch{r: r, commits: commits, lead: lead, now: sample.Begin, book: &book{}}
 		defer w.close()
 		w.anew(true)
-		end := sample.Begin.Add(time.Duration(rapid.IntRange(15*86400, 40*86400).Draw(r, "end")) * time.Second) // of 300 days
+		end := sample.Begin.Add(time.Duration(rapid.IntRange(15*86400, 30*86400).Draw(r, "end")) * time.Second) // of 300 days
 		for w.now.Before(end) {
 			gap := rapid.Int64Range(0, int64(notices.Forgotten-time.Hour)).Draw(r, "gap")
 			w.look(w.now.Add(time.Duration(gap).Truncate(time.Microsecond) + time.Microsecond))
 			if again := rapid.IntRange(0, 60).Draw(r, "anew"); again < 5 {
-				w.anew(again == 0)
+				w.anew(again == 4) // small ones are drawn more often, and to build takes long
 			}
 		}
 		want := w.expected()
