@@ -21,7 +21,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/payment"
 	gateway "github.com/tizilim/tizilim/adapters/payment/demo"
-	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/adapters/signature/standin"
 	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
 )
 
@@ -33,7 +33,7 @@ type Services struct {
 	Registers string // URL
 	Signer    string // URL
 	Secret    []byte // shared by the gateway and the registry
-	Keys      *signature.Demo
+	Keys      *standin.Demo
 
 	gateway *gateway.Gateway
 	servers []*http.Server
@@ -53,7 +53,7 @@ func StartServices(dir string, registry *net.TCPAddr, callback string, now func(
 	if s.Secret, err = secret(filepath.Join(dir, "payment-secret")); err != nil {
 		return nil, err
 	}
-	if s.Keys, err = signature.Open(filepath.Join(dir, "keys"), now); err != nil {
+	if s.Keys, err = standin.Open(filepath.Join(dir, "keys"), now); err != nil {
 		return nil, err
 	}
 	doors, err := listenAll(filepath.Join(dir, "ports.json"), registry)
@@ -130,7 +130,7 @@ const maxContent = 1 << 20
 //	POST /sign?as=IIN-or-BIN
 //
 // GET / says so.
-func signer(keys *signature.Demo) http.Handler {
+func signer(keys *standin.Demo) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
