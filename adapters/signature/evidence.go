@@ -179,7 +179,10 @@ func (e Evidence) copied() Evidence {
 
 // Encode writes the evidence, sealed. The same evidence is the same bytes.
 func (e Evidence) Encode() ([]byte, error) {
-	text, err := e.encode()
+	if err := e.SealUp(); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("write evidence: %w", err)
 	}
@@ -188,20 +191,14 @@ func (e Evidence) Encode() ([]byte, error) {
 
 // SealUp sets the seal. Whoever makes evidence does it last; what Verify returns is sealed.
 func (e *Evidence) SealUp() error {
-	_, err := e.encode()
-	return err
-}
-
-// encode sets the seal.
-func (e *Evidence) encode() ([]byte, error) {
 	e.Seal = ""
-	sealed, _ := e.Detach()
-	text, err := json.Marshal(sealed)
+	without, _ := e.Detach()
+	text, err := json.Marshal(without)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("seal evidence: %w", err)
 	}
 	e.Seal = digest(text)
-	return json.Marshal(e)
+	return nil
 }
 
 // DecodeEvidence reads what Encode wrote, to the byte. domain.ErrDamaged where anything was changed.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// lists keeps the lists of revoked certificates by address. A list is fetched by one caller at a time;
+// lists keeps the lists of revoked certificates. A list is fetched by one caller at a time;
 // the others wait for it as long as their context lasts. Where fetching fails, the list at hand is
 // used while its term lasts.
 type lists struct {
@@ -17,10 +17,13 @@ type lists struct {
 	refresh time.Duration
 
 	mu    sync.Mutex // protects slots; a slot's content belongs to who holds its turn
-	slots map[string]*slot
+	slots map[place]*slot
 }
 
-// slot is what is kept of an address.
+// place is where a list is expected, and whose. What is there for one issuer says nothing of another's.
+type place struct{ address, issuer string }
+
+// slot is what is kept of a place.
 type slot struct {
 	turn   chan struct{} // holds one value while the slot is free
 	list   *crl
@@ -33,24 +36,24 @@ type slot struct {
 const retry = 10 * time.Second
 
 func newLists(fetch func(context.Context, string) ([]byte, error), now func() time.Time, refresh time.Duration) *lists {
-	return &lists{fetch: fetch, now: now, refresh: refresh, slots: map[string]*slot{}}
+	return &lists{fetch: fetch, now: now, refresh: refresh, slots: map[place]*slot{}}
 }
 
-func (l *lists) slot(address string) *slot {
+func (l *lists) slot(p place) *slot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, ok := l.slots[address]
+	s, ok := l.slots[p]
 	if !ok {
 		s = &slot{turn: make(chan struct{}, 1)}
 		s.turn <- struct{}{}
-		l.slots[address] = s
+		l.slots[p] = s
 	}
 	return s
 }
 
-// get is the list at the address.
+// get is the issuer's list at the address.
 func (l *lists) get(ctx context.Context, address string, issuer *x509.Certificate) (*crl, error) {
-	s := l.slot(address)
+	s := l.slot(place{address, digest(issuer.Raw)})
 	select {
 	case <-s.turn:
 		defer func() { s.turn <- struct{}{} }()

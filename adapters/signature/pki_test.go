@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -96,7 +97,7 @@ func newPKI(t testing.TB) *pki {
 func ca(name string) x509.Certificate {
 	return x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: now.AddDate(-5, 0, 0), NotAfter: now.AddDate(5, 0, 0),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: now.AddDate(-5, 0, 0), NotAfter: now.AddDate(50, 0, 0),
 	}
 }
 
@@ -107,7 +108,7 @@ func stamper() x509.Certificate {
 	return x509.Certificate{
 		Subject: pkix.Name{CommonName: "Test TSA"}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: usage}},
-		NotBefore:       now.AddDate(-5, 0, 0), NotAfter: now.AddDate(5, 0, 0),
+		NotBefore:       now.AddDate(-5, 0, 0), NotAfter: now.AddDate(50, 0, 0),
 	}
 }
 
@@ -341,7 +342,21 @@ func (p *pki) crl(by *signature.Key, entries *[]x509.RevocationListEntry) http.H
 }
 
 func (p *pki) tsp(w http.ResponseWriter, r *http.Request) {
-	q := must(timestamp.ParseRequest(must(io.ReadAll(r.Body))))
+	_, _ = w.Write(p.stamp(must(timestamp.ParseRequest(must(io.ReadAll(r.Body))))))
+}
+
+// token is a timestamp over the value as it stands in a CMS, whether the answer with it is sound or not.
+func (p *pki) token(value []byte) []byte {
+	sum := sha256.Sum256(value)
+	var answer struct {
+		Status asn1.RawValue
+		Token  asn1.RawValue
+	}
+	must(asn1.Unmarshal(p.stamp(&timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: sum[:]}), &answer))
+	return answer.Token.FullBytes
+}
+
+func (p *pki) stamp(q *timestamp.Request) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := timestamp.Timestamp{
@@ -352,7 +367,7 @@ func (p *pki) tsp(w http.ResponseWriter, r *http.Request) {
 	if p.stampAs != nil {
 		by = p.stampAs(&t)
 	}
-	_, _ = w.Write(must(t.CreateResponseWithOpts(by.Certificate, by.Private, crypto.SHA256)))
+	return must(t.CreateResponseWithOpts(by.Certificate, by.Private, crypto.SHA256))
 }
 
 // revoke revokes the certificate.

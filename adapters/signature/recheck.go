@@ -57,14 +57,11 @@ func recheck(ctx context.Context, trust *Trust, e *Evidence, signed []byte) (Ver
 // Open checks that the evidence is whole and about these bytes, and gives the signature in it and the
 // policy that it was judged by.
 func (e *Evidence) Open(signed []byte) (*CMS, Policy, error) {
-	sealed := e.Seal
-	if _, err := e.encode(); err != nil {
-		return nil, Policy{}, err
-	}
-	err := e.whole()
+	anew := *e
+	err := errors.Join(e.whole(), anew.SealUp())
 	switch {
 	case err != nil:
-	case e.Seal != sealed:
+	case e.Seal != anew.Seal:
 		err = errors.New("the seal is broken")
 	case digest(signed) != e.Signed.SHA256 || len(signed) != e.Signed.Size:
 		err = errors.New("other bytes were signed")

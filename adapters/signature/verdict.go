@@ -129,8 +129,13 @@ func (u *Undecided) Unwrap() []error {
 	return []error{kind, u.cause}
 }
 
-// Pend is the error of a signature that has to wait.
+// Pend is the error of a signature that has to wait. A Fault in somebody's answer is none of the
+// signature: of it only the text stays.
 func Pend(reason Reason, cause error) *Undecided {
+	var fault *Fault
+	if errors.As(cause, &fault) {
+		cause = errors.New(cause.Error())
+	}
 	return &Undecided{Outcome: Pending, Reason: reason, Detail: cause.Error(), cause: cause}
 }
 
