@@ -71,6 +71,11 @@ type Answer struct {
 	Answer  Blob      `json:"answer"`
 }
 
+// NewAnswer notes an answer.
+func NewAnswer(url string, fetched time.Time, raw []byte) Answer {
+	return Answer{URL: url, Fetched: instant(fetched), Answer: newBlob(raw)}
+}
+
 // schema is the number of the form above.
 const schema = 1
 

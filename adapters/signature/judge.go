@@ -33,10 +33,7 @@ func (j *judge) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if v.Signer, err = SubjectOf(s.certificate, j.trust.AnyDigits); err != nil {
-		return err
-	}
-	if err := j.policy.check(s.certificate, v.Signer, j.proof.Who); err != nil {
+	if err := v.Admit(j.cms, j.policy, j.proof.Who, j.trust.AnyDigits); err != nil {
 		return err
 	}
 	inside, err := s.inside()

@@ -72,6 +72,20 @@ type Who struct {
 	BIN string `json:"bin,omitempty"`
 }
 
+// Admit notes in the verdict whose certificate the signature is of, and says why it does not sign for the
+// policy's purpose in the name of who. It is a *Fault. Nothing of it is verified here.
+func (v *Verdict) Admit(cms *CMS, p Policy, who Who, anyDigits bool) error {
+	c, err := cms.Signer()
+	if err != nil {
+		return err
+	}
+	v.describe(c)
+	if v.Signer, err = SubjectOf(c, anyDigits); err != nil {
+		return err
+	}
+	return p.check(c, v.Signer, who)
+}
+
 // check says why the certificate, which is the subject's, does not sign for the policy's purpose in
 // the name of who.
 func (p Policy) check(c *x509.Certificate, s Subject, who Who) error {

@@ -32,13 +32,48 @@ func (c *CMS) Signer() (*x509.Certificate, error) {
 	return s.certificate, nil
 }
 
-// Over says whether the signature can be one over the bytes: it has no content inside, or just
-// these bytes. A *Fault otherwise.
-func (c *CMS) Over(signed []byte) error {
-	if c.attached() && !bytes.Equal(c.bytes, signed) {
-		return refuse(ContentDiffers, "the content inside is not what had to be signed")
+// Algorithms are the identifiers of the one signer's digest, signature and key. A *Fault where there is
+// no one signer.
+func (c *CMS) Algorithms() (digest, signature, key asn1.ObjectIdentifier, err error) {
+	s, err := c.only()
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	return nil
+	return s.digest, s.algorithm, keyAlgorithm(s.certificate), nil
+}
+
+// Over says whether the signature can be one over the bytes, as far as no signature or hash has to be
+// computed that might not be known here: one signer, nothing else inside, sound signed attributes. A
+// *Fault otherwise.
+func (c *CMS) Over(signed []byte) error {
+	s, err := c.only()
+	if err != nil {
+		return err
+	}
+	_, err = c.shape(s, signed, oidData)
+	if errors.Is(err, ErrUnsupported) { // the hash of an attribute
+		return nil
+	}
+	return err
+}
+
+// shape is the digest that the signer signed, if the rest is as it has to be. A signature without signed
+// attributes is refused: what it covers could be taken for the attributes of another one.
+func (c *CMS) shape(s *signerInfo, signed []byte, contentType oid) (digest []byte, err error) {
+	if !c.content.Type.Equal(contentType) {
+		return nil, refuse(AttributesUnsound, "content of the type %s", c.content.Type)
+	}
+	if c.attached() && !bytes.Equal(c.bytes, signed) {
+		return nil, refuse(ContentDiffers, "the content inside is not what had to be signed")
+	}
+	var kind asn1.ObjectIdentifier
+	if err := single(s.signed, oidContentType, &kind); err != nil || !kind.Equal(contentType) {
+		return nil, refuse(AttributesUnsound, "no signed content type, or another")
+	}
+	if err := single(s.signed, oidMessageDigest, &digest); err != nil {
+		return nil, refuse(AttributesUnsound, "signed digest: %v", err)
+	}
+	return digest, s.names()
 }
 
 // verify checks the one signer's signature over the bytes, which are content of the type.
@@ -58,14 +93,14 @@ func (c *CMS) verify(signed []byte, contentType oid) (*signerInfo, error) {
 	if err := keySound(s.certificate); err != nil {
 		return nil, err
 	}
-	if !c.content.Type.Equal(contentType) {
-		return nil, refuse(AttributesUnsound, "content of the type %s", c.content.Type)
-	}
-	if err := c.Over(signed); err != nil {
+	digest, err := c.shape(s, signed, contentType)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.attributes(contentType, hash, signed); err != nil {
-		return nil, err
+	h := hash.New()
+	h.Write(signed)
+	if !bytes.Equal(digest, h.Sum(nil)) {
+		return nil, refuse(DigestMismatch, "other bytes were signed")
 	}
 	over, err := asn1.MarshalWithParams(s.signed, "set")
 	if err != nil {
@@ -77,31 +112,14 @@ func (c *CMS) verify(signed []byte, contentType oid) (*signerInfo, error) {
 	return s, nil
 }
 
-// attributes checks the signed attributes. A signature without them is refused: what it covers could
-// be taken for the attributes of another one.
-func (s *signerInfo) attributes(contentType oid, hash crypto.Hash, signed []byte) error {
-	var kind asn1.ObjectIdentifier
-	var digest []byte
-	if err := single(s.signed, oidContentType, &kind); err != nil || !kind.Equal(contentType) {
-		return refuse(AttributesUnsound, "no signed content type, or another")
-	}
-	if err := single(s.signed, oidMessageDigest, &digest); err != nil {
-		return refuse(AttributesUnsound, "signed digest: %v", err)
-	}
-	h := hash.New()
-	h.Write(signed)
-	if !bytes.Equal(digest, h.Sum(nil)) {
-		return refuse(DigestMismatch, "other bytes were signed")
-	}
-	return s.names()
-}
-
 // names checks the attribute that ties the signature to its certificate, where there is one (RFC 5035).
 func (s *signerInfo) names() error {
 	digest, hash, err := s.signingCertificate()
 	switch {
 	case errors.Is(err, errNoAttribute):
 		return nil
+	case errors.Is(err, ErrUnsupported):
+		return err
 	case err != nil:
 		return refuse(AttributesUnsound, "signing certificate: %v", err)
 	}
