@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -112,7 +113,7 @@ func Answer(t ocsp.Response, issuer *x509.Certificate, responder signature.Key, 
 	if err != nil {
 		return nil, err
 	}
-	basic.Data = asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: append(basic.Data.Bytes, extension...)}
+	basic.Data = asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: slices.Concat(basic.Data.Bytes, extension)}
 	signed, err := asn1.Marshal(basic.Data)
 	if err != nil {
 		return nil, err
