@@ -44,13 +44,14 @@ var rules = []rule{
 // elsewhere names what only some folders may import, wherever the table above would let it in: an
 // engine stays behind the port that hides it.
 var elsewhere = map[string][]string{
-	"github.com/nats-io":         {"adapters/jetstream", "adapters/storetest"},
+	"github.com/nats-io":         {"adapters/jetstream", "adapters/notices", "adapters/storetest"},
 	"zombiezen.com/go/sqlite":    {"projections", "adapters/sqlitedb", "cmd"},
 	"github.com/alecthomas/kong": {"cmd"},
 	"net/http/pprof":             {"cmd"},
 	"github.com/chromedp":        nil, // tests only
 	"github.com/google/go-cmp":   {"adapters/storetest"},
 	"github.com/rogpeppe":        nil,
+	"github.com/cloudevents":     nil,
 	"pgregory.net/rapid":         nil,
 	"testing":                    {"adapters/storetest"},
 	"github.com/danielgtaylor":   {"api"},

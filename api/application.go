@@ -307,13 +307,10 @@ func wireApplication(s application.State, c caller) v1.Application {
 	return a
 }
 
-// dueDay is the day by whose end something is due, empty where it is due within a day: a term in days
-// ends with the first instant of the day after.
+// dueDay is the day by whose end something is due, empty where it is due within a day.
 func dueDay(due time.Time) string {
-	if !due.Equal(calendar.DayOf(due).Start()) {
-		return ""
-	}
-	return string(calendar.DayOf(due.Add(-time.Nanosecond)))
+	day, _ := calendar.LastDay(due)
+	return string(day)
 }
 
 func form(f v1.Form) application.Form {

@@ -35,7 +35,7 @@ func browser(t *testing.T) context.Context {
 		}
 		t.Skip(message)
 	}
-	bounded, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	bounded, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(bounded, chromedp.WithAllocatorOptions(
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
@@ -73,6 +73,7 @@ func TestInBrowser(t *testing.T) {
 	w.issued("person", "import-export-license", person, "officer")
 	w.call("officer", "POST", "/api/v1/licenses/"+number+"/suspension", v1.Suspend{From: "2026-11-24", Until: "2026-12-24", Reason: "тексеру"}).want(200)
 	w.open("company", "commodity-dealer-license", "portal", company)
+	examined := w.examined("person", "private-bailiff-license", person)
 	w.clock.pass(time.Hour)
 	var said complaints
 	if err := said.listen(ctx); err != nil {
@@ -100,11 +101,36 @@ func TestInBrowser(t *testing.T) {
 	do(chromedp.Click(chromedp.CSS(`.languages a[lang="ru"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="ru"] #history`)),
 		chromedp.Click(chromedp.CSS(`nav.main a[href="/deadlines"]`)), chromedp.WaitVisible(chromedp.CSS(`html[lang="ru"] table.figures`)))
 
+	// A step of the drawing leads to its row of the table.
+	step := chromedp.CSS(`.drawing a[href="#step-3"]`)
+	do(chromedp.Navigate(w.url+"/services/casino-license/portal"), chromedp.WaitVisible(step), chromedp.Click(step), chromedp.WaitVisible(chromedp.CSS("tr:target")))
+	if row, top := script[string](t, ctx, `document.querySelector(":target").id`), script[float64](t, ctx, `document.querySelector(":target").getBoundingClientRect().top`); row != "step-3" || top < 0 || top > 700 {
+		t.Errorf("the step leads to %q, at %v", row, top)
+	}
+
 	widths := []int64{320, 390, 1280}
 	if testing.Short() {
 		widths = []int64{320}
 	}
-	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/calendar?from=2026-04-24T19:10&days=15&year=2026", "/calendar?from=2013-04-26&days=x", "/login", "/no-such-page"} {
+	for _, path := range []string{"/", "/?q=" + company, "/?q=850312300129", "/licenses/" + number, "/deadlines", "/calendar?from=2026-04-24T19:10&days=15&year=2026", "/calendar?from=2013-04-26&days=x", "/login", "/no-such-page",
+		"/services", "/services/import-permit", "/services/import-permit/portal", "/services/scrap-metal-license/office", "/services/trunk-pipeline-license/center"} {
+		for _, lang := range []string{"kk", "ru", "en"} {
+			for _, width := range widths {
+				w.look(t, ctx, path, lang, width)
+			}
+		}
+	}
+	// A head logs in, and gets from a figure to its list, and from there to an application.
+	overdue := chromedp.CSS(`.summary a[href*="outcome=overdue"]`)
+	do(chromedp.Navigate(w.url+"/deadlines/visits?outcome=late&lang=ru"), chromedp.SendKeys(chromedp.CSS("#token"), "head-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#list")),
+		chromedp.Click(chromedp.CSS(".up a")), chromedp.WaitVisible(overdue), chromedp.Click(overdue),
+		chromedp.Click(chromedp.CSS(`.visits a[href^="/applications/"]`)), chromedp.WaitVisible(chromedp.CSS("#history")))
+	if got := script[string](t, ctx, `document.querySelector(".mark-overdue").innerText`); got != "просрочено" {
+		t.Errorf("the application says %q", got)
+	}
+	do(chromedp.Navigate(w.url+"/login"), chromedp.Click(chromedp.CSS(".viewer button")), chromedp.WaitVisible(chromedp.CSS(`.viewer a`)),
+		chromedp.Navigate(w.url+"/login"), chromedp.SendKeys(chromedp.CSS("#token"), "auditor-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
+	for _, path := range []string{"/deadlines", "/deadlines?by=week&as_of=2026-11-24", "/deadlines/visits", "/deadlines/visits?service=private-bailiff-license&channel=portal&step=0", "/deadlines/visits?step=x", "/applications/" + examined.ID} {
 		for _, lang := range []string{"kk", "ru", "en"} {
 			for _, width := range widths {
 				w.look(t, ctx, path, lang, width)
@@ -133,6 +159,10 @@ func (w *world) look(t *testing.T, ctx context.Context, path, lang string, width
 	unlabeled := script[[]string](t, ctx, `[...document.querySelectorAll("input:not([type=hidden]),select")].filter(e => e.labels.length != 1).map(e => e.name)`)
 	headless := script[[]string](t, ctx, `[...document.querySelectorAll("th")].filter(e => !e.scope).map(e => e.innerText)`)
 	clipped := script[[]string](t, ctx, `[...document.querySelectorAll("h1,h2,p,td,th,dd,dt,button,label,li")].filter(e => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1).map(e => e.tagName + " " + e.innerText)`)
+	twins := script[[]string](t, ctx, `(names => names.filter((n, i) => names.indexOf(n) != i))([...document.querySelectorAll("nav,section[aria-labelledby],[role=region]")].map(e => (e.tagName == "NAV" ? "nav " : "region ") + (e.getAttribute("aria-label") || e.getAttribute("aria-labelledby").split(" ").map(id => document.getElementById(id).innerText).join(" "))))`)
+	if len(twins) > 0 {
+		t.Errorf("%s in %s: landmarks of one name: %q", path, lang, twins)
+	}
 	if wide || len(unlabeled)+len(headless)+len(clipped) > 0 {
 		t.Errorf("%s in %s, %d wide: scrolls sideways %t, without label %v, headers without scope %v, clipped %q", path, lang, width, wide, unlabeled, headless, clipped)
 	}

@@ -1,10 +1,10 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
 	"io"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/licenses"
 )
@@ -32,12 +33,9 @@ type csvInput struct {
 	Lang string `query:"lang" enum:"kk,ru,en" doc:"Language of the table; that of Accept-Language where absent"`
 }
 
-// searchCSV answers the same search as searchLicenses, all pages in one table. The table is for people
-// with a spreadsheet (programs have the JSON route): everything is in the language of ?lang=, or else of
-// the caller. It begins with a byte order mark, without which spreadsheets misread Cyrillic.
+// searchCSV answers the same search as searchLicenses, all pages in one table.
 func (s *Server) searchCSV(ctx context.Context, in *csvInput) (*huma.StreamResponse, error) {
-	v := visitOf(ctx)
-	v.lang = cmp.Or(in.Lang, v.lang)
+	speak(ctx, in.Lang)
 	q, err := s.query(in.SearchInput)
 	if err != nil {
 		return nil, err
@@ -48,13 +46,43 @@ func (s *Server) searchCSV(ctx context.Context, in *csvInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, searchFault(q, err)
 	}
+	return s.table("licenses.csv", position, csvColumns, s.licenseRows(ctx, q, page)), nil
+}
+
+// licenseRows are the rows of a search from its first page on.
+func (s *Server) licenseRows(ctx context.Context, q licenses.Query, page licenses.Page) iter.Seq2[[]string, error] {
+	v := visitOf(ctx)
+	return func(yield func([]string, error) bool) {
+		for {
+			for _, l := range page.Licenses {
+				if !yield(s.csvRow(wireLicense(l, v.caller), v.lang), nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			q.Cursor = page.Next
+			var err error
+			if page, err = s.cfg.Licenses.Search(ctx, q); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// table answers with a table of the columns, whose texts have these keys. Tables are for people with a
+// spreadsheet (programs have the JSON routes): everything is in the language of ?lang=, or else of the
+// caller. They begin with a byte order mark, without which spreadsheets misread Cyrillic.
+func (s *Server) table(file string, position domain.Position, columns []string, rows iter.Seq2[[]string, error]) *huma.StreamResponse {
 	return s.stream(func(w http.ResponseWriter, r *http.Request) error {
-		h := w.Header()
+		h, lang := w.Header(), visitOf(r.Context()).lang
 		h.Set("Content-Type", "text/csv; charset=utf-8")
-		h.Set("Content-Disposition", `attachment; filename="licenses.csv"`)
+		h.Set("Content-Disposition", `attachment; filename="`+file+`"`)
 		h.Set(positionHeader, positionText(position))
-		h.Set("Content-Language", v.lang)
-		if err := s.writeCSV(w, r, q, page); err != nil {
+		h.Set("Content-Language", lang)
+		if err := s.writeCSV(w, lang, columns, rows); err != nil {
 			// The answer has begun: cut it, so that nobody takes a part for the whole.
 			if r.Context().Err() == nil {
 				s.log.Error("write csv", "err", err)
@@ -62,51 +90,40 @@ func (s *Server) searchCSV(ctx context.Context, in *csvInput) (*huma.StreamRespo
 			panic(http.ErrAbortHandler)
 		}
 		return nil
-	}), nil
+	})
 }
 
-func (s *Server) writeCSV(w io.Writer, r *http.Request, q licenses.Query, page licenses.Page) error {
+func (s *Server) writeCSV(w io.Writer, lang string, columns []string, rows iter.Seq2[[]string, error]) error {
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return err
 	}
-	v := visitOf(r.Context())
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180
-	if v.lang != i18n.English {
+	if lang != i18n.English {
 		out.Comma = ';' // the list separator where the comma is the decimal one, as in Kazakhstan
 	}
-	head := make([]string, len(csvColumns))
-	for i, key := range csvColumns {
-		head[i] = s.texts.Text(v.lang, key)
+	head := make([]string, len(columns))
+	for i, key := range columns {
+		head[i] = s.texts.Text(lang, key)
 	}
 	if err := out.Write(head); err != nil {
 		return err
 	}
-	for {
-		for _, l := range page.Licenses {
-			if err := out.Write(s.csvRow(wireLicense(l, v.caller), v.lang)); err != nil {
-				return err
-			}
+	for row, err := range rows {
+		if err != nil {
+			return err
 		}
-		if page.Next == "" {
-			out.Flush()
-			return out.Error()
-		}
-		q.Cursor = page.Next
-		var err error
-		if page, err = s.cfg.Licenses.Search(r.Context(), q); err != nil {
+		if err := out.Write(row); err != nil {
 			return err
 		}
 	}
+	out.Flush()
+	return out.Error()
 }
 
 func (s *Server) csvRow(l v1.License, lang string) []string {
-	kind, service := "license.kind."+l.Kind, l.Service
-	if found, err := s.cfg.Rules().Catalog.InForce(l.Service, s.cfg.Now()); err == nil { // else its slug has to do
-		service = found.Title.In(lang)
-	}
 	row := []string{
-		l.Number, s.texts.Text(lang, kind), s.texts.Text(lang, "license-status."+l.Status), service, regulation.Text(l.Activity).In(lang),
+		l.Number, s.texts.Text(lang, "license.kind."+l.Kind), s.texts.Text(lang, "license-status."+l.Status), s.serviceTitle(lang, l.Service), regulation.Text(l.Activity).In(lang),
 		l.Licensee.ID, l.Licensee.Name, l.Licensee.Address, regulation.Text(l.Licensor.Title).In(lang),
 		l.IssuedOn, l.FirstIssuedOn, l.ValidUntil, strconv.Itoa(l.Copies), l.Predecessor, l.Successor,
 	}
@@ -119,10 +136,11 @@ func (s *Server) csvRow(l v1.License, lang string) []string {
 	return row
 }
 
-// digitsCell keeps a spreadsheet from taking an identifier for a number, which would lose its leading
-// zeros and show it as 5.07521E+10. Only digits become such a formula, so nothing can hide in it.
+// digitsCell keeps a spreadsheet from taking an identifier for a number or a date, which would lose its
+// leading zeros and show it as 5.07521E+10. Only digits, with points and dashes between them, become such
+// a formula, so nothing can hide in it.
 func digitsCell(cell string) string {
-	if cell == "" || strings.Trim(cell, "0123456789") != "" {
+	if cell == "" || strings.Trim(cell, "0123456789.-") != "" {
 		return cell
 	}
 	return `="` + cell + `"`

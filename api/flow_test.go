@@ -21,9 +21,14 @@ func TestServices(t *testing.T) {
 	services := decode[v1.Services](w.call("", "GET", "/api/v1/services", nil).want(200)).Items
 	procedures := 0
 	for _, s := range services {
-		one := decode[v1.Service](w.call("", "GET", "/api/v1/services/"+s.Slug, nil).want(200))
-		if diff := cmp.Diff(s, one); diff != "" {
+		one := decode[v1.ServiceDetail](w.call("", "GET", "/api/v1/services/"+s.Slug, nil).want(200))
+		if diff := cmp.Diff(s, one.Service); diff != "" {
 			t.Errorf("%s alone differs:\n%s", s.Slug, diff)
+		}
+		if len(one.Provisions) < 14 || len(one.Units) < 2 || len(one.Conditions) < 4 || len(one.Viewing) < 2 || len(one.Systems) < 3 ||
+			len(one.Phones) == 0 || len(one.Questionnaire.Questions) != 2 || len(one.Discrepancies) == 0 {
+			t.Errorf("%s lacks what its regulation prints: %d provisions, %d units, %d conditions, %d lines on viewing, %d systems, phones %v",
+				s.Slug, len(one.Provisions), len(one.Units), len(one.Conditions), len(one.Viewing), len(one.Systems), one.Phones)
 		}
 		for _, channel := range s.Channels {
 			p := decode[v1.Procedure](w.call("", "GET", "/api/v1/services/"+s.Slug+"/procedures/"+channel, nil).want(200))
@@ -374,6 +379,7 @@ func TestSearchAndCSV(t *testing.T) {
 func TestDigitsCell(t *testing.T) {
 	for cell, want := range map[string]string{
 		"050752006781": `="050752006781"`, "": "", "**********21": "**********21", "KZ45LIC00000001": "KZ45LIC00000001",
+		"2026.1": `="2026.1"`, "2026-03": `="2026-03"`, "2026-W10": "2026-W10",
 		`1"&A1&"`: `1"&A1&"`, "１２": "１２",
 	} {
 		if got := api.DigitsCell(cell); got != want {

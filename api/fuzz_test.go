@@ -68,14 +68,14 @@ func FuzzQueries(f *testing.F) {
 	number := w.issued("company", "commodity-broker-license", company, "officer").Result
 	paths := []string{
 		"/api/v1/licenses", "/api/v1/licenses.csv", "/api/v1/licenses/" + number, "/api/v1/applications", "/api/v1/deadlines",
-		"/api/v1/deadlines/steps", "/api/v1/deadlines/overdue", "/api/v1/events", "/", "/licenses/" + number, "/deadlines",
+		"/api/v1/deadlines/steps", "/api/v1/deadlines/overdue", "/api/v1/deadlines/visits", "/api/v1/deadlines/visits.csv", "/api/v1/deadlines.csv", "/api/v1/events", "/", "/licenses/" + number, "/deadlines",
 	}
 	for _, query := range []string{
 		"", "q=%22", "q=%00", "q=a%20OR%20b*", "q=NEAR(", "bin=1", "iin=%D9%A1", "cursor=AA", "cursor=" + strings.Repeat("_", 100), "limit=0", "limit=-1",
 		"limit=99999999999999999999", "as_of=0000-00-00", "as_of=9999-12-31", "known_at=9999-12-31T23:59:59Z", "known_at=0001-01-01",
 		"status=active&status=expired", "from=0001-01-01&to=9999-12-31", "service=%27%3B--", "after=18446744073709551615.2147483647",
 		"after=1.99999999999", "after=-1", "lang=xx", "lang=kk&q=%D2%AF", "%zz", ";", "a=b;c", "q=" + strings.Repeat("%D0%B6", 300), "number=../..",
-		"q=850312300129", "q=1234567890-1", "overdue=maybe",
+		"q=850312300129", "q=1234567890-1", "overdue=maybe", "as_of=0001-01-01T00:00:00Z&by=week", "as_of=2026-11-24&by=day,licensor", "step=99999999999999999999", "step=0&outcome=due_soon",
 	} {
 		for i := range paths {
 			f.Add(i, query)

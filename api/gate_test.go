@@ -19,14 +19,18 @@ var walks = map[string]struct {
 	answers string
 	body    any
 }{
-	"GET /api/v1/services":                             {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/services/{slug}":                      {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/services/{slug}/procedures/{channel}": {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services":                                          {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}":                                   {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}/procedures/{channel}":              {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": {"+ + + + + + + + + + +", nil},
 
 	"POST /api/v1/applications":                        {"L + F F F F F F F F F", v1.Opening{Service: "commodity-dealer-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: company}}},
 	"GET /api/v1/applications":                         {"L + + + + + + + + + +", nil},
 	"GET /api/v1/applications/{id}":                    {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/history":            {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/diagram.svg":        {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/deadlines":          {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/documents/{sha256}": {"L + N + N + N N N + +", nil},
 	"GET /api/v1/applications/{id}/signature":          {"L + N + N + N N N + +", nil},
 	"PUT /api/v1/applications/{id}/form":               {"L + N F N F F N N F F", form("x")},
@@ -50,26 +54,35 @@ var walks = map[string]struct {
 	"DELETE /api/v1/licenses/{number}/sites/{id}": {"L F F + N + N F F F F", nil},
 	"POST /api/v1/licenses/{number}/termination":  {"L F F + N + N F F F F", v1.Terminate{Ground: "revoked"}},
 
-	"GET /api/v1/deadlines":         {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/deadlines/steps":   {"+ + + + + + + + + + +", nil},
-	"GET /api/v1/deadlines/overdue": {"L F F + + + + F F + +", nil},
-	"GET /api/v1/events":            {"L F F F F F F F F + +", nil},
+	"GET /api/v1/deadlines":            {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines/steps":      {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines/steps.csv":  {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines.csv":        {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/deadlines/overdue":    {"L F F + + + + F F + +", nil},
+	"GET /api/v1/deadlines/visits":     {"L F F + + + + F F + +", nil},
+	"GET /api/v1/deadlines/visits.csv": {"L F F + + + + F F + +", nil},
+	"GET /api/v1/events":               {"L F F F F F F F F + +", nil},
 
 	"GET /api/v1/calendar/explanation":  {"+ + + + + + + + + + +", nil},
 	"GET /api/v1/calendar/years/{year}": {"+ + + + + + + + + + +", nil},
 
-	"GET /openapi.json":      {"+ + + + + + + + + + +", nil},
-	"GET /metrics":           {"+ + + + + + + + + + +", nil},
-	"GET /livez":             {"+ + + + + + + + + + +", nil},
-	"GET /readyz":            {"+ + + + + + + + + + +", nil},
-	"GET /{$}":               {"+ + + + + + + + + + +", nil},
-	"GET /licenses/{number}": {"+ + + + + + + + + + +", nil},
-	"GET /deadlines":         {"+ + + + + + + + + + +", nil},
-	"GET /calendar":          {"+ + + + + + + + + + +", nil},
-	"GET /login":             {"+ + + + + + + + + + +", nil},
-	"POST /login":            {"+ + + + + + + + + + +", nil},
-	"POST /logout":           {"+ + + + + + + + + + +", nil},
-	"GET /static/{file}":     {"+ + + + + + + + + + +", nil},
+	"GET /openapi.json":              {"+ + + + + + + + + + +", nil},
+	"GET /metrics":                   {"+ + + + + + + + + + +", nil},
+	"GET /livez":                     {"+ + + + + + + + + + +", nil},
+	"GET /readyz":                    {"+ + + + + + + + + + +", nil},
+	"GET /{$}":                       {"+ + + + + + + + + + +", nil},
+	"GET /licenses/{number}":         {"+ + + + + + + + + + +", nil},
+	"GET /services":                  {"+ + + + + + + + + + +", nil},
+	"GET /services/{slug}":           {"+ + + + + + + + + + +", nil},
+	"GET /services/{slug}/{channel}": {"+ + + + + + + + + + +", nil},
+	"GET /deadlines":                 {"+ + + + + + + + + + +", nil},
+	"GET /deadlines/visits":          {"L F F + + + + F F + +", nil},
+	"GET /applications/{id}":         {"L + N + N + N N N + +", nil},
+	"GET /calendar":                  {"+ + + + + + + + + + +", nil},
+	"GET /login":                     {"+ + + + + + + + + + +", nil},
+	"POST /login":                    {"+ + + + + + + + + + +", nil},
+	"POST /logout":                   {"+ + + + + + + + + + +", nil},
+	"GET /static/{file}":             {"+ + + + + + + + + + +", nil},
 }
 
 // TestGate walks every route with every role, and nobody is let through but those the table says.
@@ -122,6 +135,10 @@ func (w *world) walk(who, method, path string, body any) string {
 			w.t.Errorf("%s %s: 401 without WWW-Authenticate", method, path)
 		}
 		return "L"
+	case 303: // a page is left for the login
+		if strings.HasPrefix(r.header.Get("Location"), "/login?next=") {
+			return "L"
+		}
 	case 403:
 		return "F"
 	case 404:

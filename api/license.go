@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/licenses"
 )
 
@@ -107,7 +108,7 @@ func moments(asOf, knownAt string) (string, time.Time, error) {
 			return "", time.Time{}, err
 		}
 	}
-	known, err := licenses.KnownAt(knownAt)
+	known, err := projections.Instant(knownAt)
 	if err != nil {
 		return "", known, at("query.known_at", fail("day-invalid", err))
 	}

@@ -67,10 +67,10 @@ func session(r *http.Request, token string, age int) *http.Cookie {
 // viewer is who looks at a page.
 func (s *Server) viewer(r *http.Request) web.Viewer {
 	c := visitOf(r.Context()).caller
-	v := web.Viewer{Name: c.Actor.Name, Role: string(c.Actor.Role)}
+	v := web.Viewer{Name: c.Actor.Name, Role: string(c.Actor.Role), Sees: c.sees}
 	switch watchers.roles[c.Actor.Role] {
 	case licensor:
-		v.Watches, v.Licensor = true, c.Actor.Organization
+		v.Watches, v.Licensor = c.Actor.Organization != "", c.Actor.Organization
 	case all:
 		v.Watches = true
 	}

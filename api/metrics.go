@@ -83,14 +83,25 @@ func (m *Metrics) serve(w http.ResponseWriter, r *http.Request) error {
 
 // The figures from the read models.
 var (
-	step = []string{"service", "channel", "licensor", "step", "action"}
+	service = []string{"service", "channel", "licensor"}
+	step    = []string{"service", "channel", "licensor", "step", "action"}
 
-	visitsDesc = prometheus.NewDesc("tizilim_step_visits_total",
-		"Visits of steps that are over, by outcome: on_time, late, or abandoned by a withdrawal.", append(step[:5:5], "outcome"), nil)
-	openDesc = prometheus.NewDesc("tizilim_steps_open",
-		"Visits of steps that are open now, by whether they are past their deadline.", append(step[:5:5], "overdue"), nil)
-	durationDesc = prometheus.NewDesc("tizilim_step_duration_seconds",
-		"Durations of the visits of steps that are over, without the abandoned ones.", step, nil)
+	ofSteps = visitsDescs{
+		over: prometheus.NewDesc("tizilim_step_visits_total",
+			"Visits of steps that are over, by outcome: on_time, late, or abandoned by a withdrawal.", append(step[:5:5], "outcome"), nil),
+		open: prometheus.NewDesc("tizilim_steps_open",
+			"Visits of steps that are open now, by standing: waiting, due_soon (within 24 hours), or overdue.", append(step[:5:5], "standing"), nil),
+		duration: prometheus.NewDesc("tizilim_step_duration_seconds",
+			"Durations of the visits of steps that are over, without the abandoned ones.", step, nil),
+	}
+	ofServices = visitsDescs{
+		over: prometheus.NewDesc("tizilim_applications_total",
+			"Registered applications whose procedure is over, by outcome: on_time, late, or abandoned by a withdrawal.", append(service[:3:3], "outcome"), nil),
+		open: prometheus.NewDesc("tizilim_applications_open",
+			"Registered applications without a result, by standing: waiting, due_soon (within 24 hours), or overdue.", append(service[:3:3], "standing"), nil),
+		duration: prometheus.NewDesc("tizilim_application_duration_seconds",
+			"Time from the registration of an application to its result, without the abandoned ones.", service, nil),
+	}
 	licensesDesc = prometheus.NewDesc("tizilim_licenses",
 		"Licenses and permits in the register by their status today.", []string{"service", "licensor", "status"}, nil)
 	lagDesc = prometheus.NewDesc("tizilim_projection_lag_commits",
@@ -108,7 +119,10 @@ type readModels struct{ s *Server }
 
 // Describe implements prometheus.Collector.
 func (readModels) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{visitsDesc, openDesc, durationDesc, licensesDesc, lagDesc, healthyDesc, positionDesc, storeDesc} {
+	for _, d := range []*prometheus.Desc{
+		ofSteps.over, ofSteps.open, ofSteps.duration, ofServices.over, ofServices.open, ofServices.duration,
+		licensesDesc, lagDesc, healthyDesc, positionDesc, storeDesc,
+	} {
 		out <- d
 	}
 }
@@ -117,7 +131,7 @@ func (readModels) Describe(out chan<- *prometheus.Desc) {
 func (c readModels) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), gathering)
 	defer cancel()
-	c.steps(ctx, out)
+	c.deadlines(ctx, out)
 	c.licenses(ctx, out)
 	for _, p := range c.s.cfg.Follower.Status() {
 		out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(p.Lag), p.Name)
@@ -134,26 +148,64 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func (c readModels) steps(ctx context.Context, out chan<- prometheus.Metric) {
+// visitsDescs describe visits of one sort: how they ended, those that are open, and how long they took.
+type visitsDescs struct{ over, open, duration *prometheus.Desc }
+
+// deadlines are the steps' figures and the services'. Most steps of most procedures take no time,
+// because the application only passes through them, and what is empty is most of what there could be to
+// tell. So that a scrape stays small, and what is asked of it true:
+//
+//   - a step that was only ever passed through has the one counter that tells how often, and no histogram:
+//     it would be all zeros;
+//   - any other step has its counters for all outcomes from the first visit on, zeros too, because a
+//     counter that appears with its first increment has lost it for rate and increase;
+//   - a histogram has all its buckets, because a sum over series that lack some is wrong, and is there
+//     once something was measured;
+//   - a gauge of steps that would be 0 is left out: a sum or a comparison over those that are there is the
+//     same. Those of applications, which are few, are always there, so that their sum is 0 and not nothing.
+func (c readModels) deadlines(ctx context.Context, out chan<- prometheus.Metric) {
 	tallies, err := c.s.cfg.Deadlines.Tallies(ctx, c.s.cfg.Now())
 	if err != nil {
-		out <- prometheus.NewInvalidMetric(visitsDesc, err)
+		out <- prometheus.NewInvalidMetric(ofSteps.over, err)
 		return
 	}
 	for labels, t := range c.byLabels(tallies) {
-		labels := labels[:]
-		with := func(last string) []string { return append(labels[:5:5], last) }
-		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.OnTime), with("on_time")...)
-		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.Late), with("late")...)
-		out <- prometheus.MustNewConstMetric(visitsDesc, prometheus.CounterValue, float64(t.Abandoned), with("abandoned")...)
-		out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(t.Open), with("false")...)
-		out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(t.Overdue), with("true")...)
-		buckets := map[float64]uint64{}
-		for i, bound := range deadlines.Buckets {
-			buckets[bound.Seconds()] = uint64(t.AtMost[i])
+		switch labels := labels[:]; {
+		case t.Step == deadlines.Whole:
+			ofServices.collect(out, t, true, labels[:3:3])
+		case t.Total == 0 && t.Late+t.Abandoned+t.Open+t.Overdue == 0:
+			out <- prometheus.MustNewConstMetric(ofSteps.over, prometheus.CounterValue, float64(t.OnTime), append(labels, "on_time")...)
+		default:
+			ofSteps.collect(out, t, false, labels)
 		}
-		out <- prometheus.MustNewConstHistogram(durationDesc, uint64(t.OnTime+t.Late), t.Total.Seconds(), buckets, labels...)
 	}
+}
+
+// collect gives out a tally; its gauges that are 0 only where zeros are wanted.
+func (d visitsDescs) collect(out chan<- prometheus.Metric, t deadlines.Tally, zeros bool, labels []string) {
+	with := func(last string) []string { return append(labels[:len(labels):len(labels)], last) }
+	over := func(outcome string, n int64) {
+		out <- prometheus.MustNewConstMetric(d.over, prometheus.CounterValue, float64(n), with(outcome)...)
+	}
+	open := func(standing string, n int64) {
+		if n > 0 || zeros {
+			out <- prometheus.MustNewConstMetric(d.open, prometheus.GaugeValue, float64(n), with(standing)...)
+		}
+	}
+	over("on_time", t.OnTime)
+	over("late", t.Late)
+	over("abandoned", t.Abandoned)
+	open("waiting", t.Open-t.DueSoon)
+	open("due_soon", t.DueSoon)
+	open("overdue", t.Overdue)
+	if t.OnTime+t.Late == 0 {
+		return
+	}
+	buckets := map[float64]uint64{}
+	for i, bound := range deadlines.Buckets {
+		buckets[bound.Seconds()] = uint64(t.AtMost[i])
+	}
+	out <- prometheus.MustNewConstHistogram(d.duration, uint64(t.OnTime+t.Late), t.Total.Seconds(), buckets, labels...)
 }
 
 // byLabels adds up the tallies that have the same labels: a step that was sometimes passed through
@@ -161,14 +213,14 @@ func (c readModels) steps(ctx context.Context, out chan<- prometheus.Metric) {
 func (c readModels) byLabels(tallies []deadlines.Tally) map[[5]string]deadlines.Tally {
 	sums := map[[5]string]deadlines.Tally{}
 	for _, t := range tallies {
-		action := c.s.action(deadlines.Figure{Service: t.Service, Channel: t.Channel, Step: t.Step, Action: t.Action})
+		action := c.s.action(t.Service, t.Channel, t.Step, t.Action)
 		labels := [5]string{t.Service, t.Channel, t.Licensor, strconv.Itoa(t.Step), action}
 		sum, ok := sums[labels]
 		if !ok {
-			sum.AtMost = make([]int64, len(deadlines.Buckets))
+			sum.Step, sum.AtMost = t.Step, make([]int64, len(deadlines.Buckets))
 		}
-		sum.OnTime, sum.Late, sum.Open, sum.Overdue = sum.OnTime+t.OnTime, sum.Late+t.Late, sum.Open+t.Open, sum.Overdue+t.Overdue
-		sum.Abandoned += t.Abandoned
+		sum.OnTime, sum.Late, sum.Abandoned = sum.OnTime+t.OnTime, sum.Late+t.Late, sum.Abandoned+t.Abandoned
+		sum.Open, sum.DueSoon, sum.Overdue = sum.Open+t.Open, sum.DueSoon+t.DueSoon, sum.Overdue+t.Overdue
 		sum.Total += t.Total
 		for i, n := range t.AtMost {
 			sum.AtMost[i] += n

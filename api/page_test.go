@@ -1,21 +1,32 @@
 package api_test
 
 import (
+	"fmt"
+	"html/template"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 var source = regexp.MustCompile(`<a href="https?://[^"]*" rel="noreferrer">[^<]*</a>`)
 
-// page reads a page in a language and checks what every page must be.
+// page reads a page in a language, as the public, and checks what every page must be.
 func (w *world) page(path, lang string, status int) string {
 	w.t.Helper()
-	r := w.call("", "GET", path, nil, "Accept-Language", lang).want(status)
+	return w.pageAs("", path, lang, status)
+}
+
+func (w *world) pageAs(who, path, lang string, status int) string {
+	w.t.Helper()
+	r := w.call(who, "GET", path, nil, "Accept-Language", lang).want(status)
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Content-Language": lang, "X-Content-Type-Options": "nosniff",
 		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -101,11 +112,168 @@ func TestPages(t *testing.T) {
 	w.contains(w.page("/licenses/99999999", "kk", 404), "Табылмады")
 	w.contains(w.page("/no/such/page", "ru", 404), "Не найдено")
 
-	w.contains(w.page("/deadlines", "en", 200), "1 step is past its deadline now", `<th scope="row">`)
-	w.contains(w.page("/deadlines?service=commodity-dealer-license&channel=portal", "ru", 200), "1 действие сейчас просрочено",
-		"Авторизация", "10–15 секунд", "Заполнение запроса", "overdue")
+	w.contains(w.page("/deadlines", "en", 200), "1 step overdue", `<th scope="rowgroup"`)
+	w.contains(w.page("/deadlines?service=commodity-dealer-license&channel=portal", "ru", 200), "просрочено 1 действие",
+		"Авторизация", "10–15 секунд", "Заполнение запроса", "mark-overdue")
 	w.contains(w.page("/deadlines?service=none", "kk", 422), "Мұндай көрсетілетін қызмет жоқ", `<a href="/deadlines">`)
 	w.contains(w.page("/deadlines?service=casino-license&channel=center", "kk", 200), "Әзірге іс-қимылдар болған жоқ.")
+}
+
+// TestServicePages reads the page of every service and every procedure in every language: each cell of
+// the act is there, each discrepancy is led to from what it concerns, and every link within leads somewhere.
+func TestServicePages(t *testing.T) {
+	w := newWorld(t)
+	list := w.page("/services", "kk", 200)
+	for _, service := range rules().Catalog.Services() {
+		path := "/services/" + service.Slug
+		w.contains(list, `href="`+path+`"`, `href="`+path+`/`+string(service.Procedures[0].Channel)+`"`)
+		for _, lang := range []string{"kk", "ru", "en"} {
+			body := w.page(path, lang, 200)
+			w.anchored(path, body)
+			w.shows(path, lang, body, service.Title, service.Standard, service.Automation, service.Act.Body, service.Act.Title)
+			for _, p := range service.Procedures {
+				w.contains(body, `href="`+path+`/`+string(p.Channel)+`"`)
+				w.procedurePage(path+"/"+string(p.Channel), lang, p)
+			}
+		}
+	}
+}
+
+// procedurePage checks one page of a procedure.
+func (w *world) procedurePage(path, lang string, p *regulation.Procedure) {
+	w.t.Helper()
+	body := w.page(path, lang, 200)
+	w.anchored(path, body)
+	drawing, text, _ := strings.Cut(body, `id="text"`)
+	for _, item := range p.Text {
+		w.shows(path, lang, text, item.Wording)
+	}
+	concern := slices.Clone(p.Discrepancies)
+	for _, s := range p.Steps {
+		for _, cell := range []regulation.Text{s.Wording, s.Actor.Printed, s.Completion, s.Deadline.Printed, s.NextPrinted} {
+			w.shows(path, lang, text, regulation.Text{lang: p.Service.Act.Printed(cell, lang)})
+		}
+		w.contains(drawing, fmt.Sprintf(`<a href="#step-%d">`, s.Number))
+		concern = append(concern, s.Discrepancies...)
+	}
+	table, _, _ := strings.Cut(text, `id="discrepancies"`)
+	for _, d := range p.Service.Act.Discrepancies {
+		if !slices.Contains(concern, d.ID) {
+			continue
+		}
+		if !strings.Contains(table, `href="#`+d.ID+`"`) {
+			w.t.Errorf("%s: nothing leads to %s", path, d.ID)
+		}
+		w.shows(path, lang, text, d.Place, d.Printed, d.Against, d.Effect, d.Reason)
+	}
+}
+
+// shows wants the texts on the page, each in the page's language or the one that it has instead.
+func (w *world) shows(path, lang, body string, texts ...regulation.Text) {
+	w.t.Helper()
+	for _, text := range texts {
+		if want := text.In(lang); !strings.Contains(body, template.HTMLEscapeString(want)) {
+			w.t.Errorf("%s in %s does not show %q", path, lang, want)
+		}
+	}
+}
+
+var (
+	anchor = regexp.MustCompile(` href="#([^"]+)"`)
+	ids    = regexp.MustCompile(` id="([^"]+)"`)
+)
+
+// anchored wants every link within a page to lead to one place.
+func (w *world) anchored(path, body string) {
+	w.t.Helper()
+	places := map[string]int{}
+	for _, m := range ids.FindAllStringSubmatch(body, -1) {
+		places[m[1]]++
+	}
+	for id, n := range places {
+		if n > 1 {
+			w.t.Errorf("%s has %d places %q", path, n, id)
+		}
+	}
+	for _, m := range anchor.FindAllStringSubmatch(body, -1) {
+		if places[m[1]] == 0 {
+			w.t.Errorf("%s has no place %q", path, m[1])
+		}
+	}
+}
+
+// TestProcedurePage reads one page closely: what is printed, what is in effect, and what is absent.
+func TestProcedurePage(t *testing.T) {
+	w := newWorld(t)
+	body := w.page("/services/casino-license/portal", "ru", 200)
+	w.contains(body, "Выдача лицензии, переоформление, выдача дубликатов лицензии для занятия деятельностью казино", "через портал",
+		"Приказ № 294 от 2 октября 2012 г.", `href="/services/casino-license/center"`, "<svg role=", `href="/api/v1/services/casino-license/procedures/portal/diagram.svg?lang=ru"`,
+		"diagram.bpmn?lang=ru", "<b>Процесс 1.</b>", "<b>Условие 1.</b>",
+		`id="step-1"`, "Потребитель", "заявитель", "Авторизация", "Прикрепляет в интернет-браузер", "ячейка пуста", "10–15 сек", "10–15 секунд",
+		"если есть нарушения", "авторизован", `href="#step-3"`, "не авторизован", `href="#step-2"`,
+		`id="step-10"`, "акт срока не устанавливает", "завершение процедуры", `id="step-11"`, "10–15 рабочих дней", `id="sport-294-03"`)
+	w.contains(body, `href="#sport-294-27"`, `id="step-11"`) // the mark stands in the row of step 10
+	w.contains(body, `<article class="conflict" id="sport-294-27">`, "<h3>27. все четыре услуги, портал: таблица 1, шаг 10, срок</h3>", "Напечатано", "Против этого", "Действует", "Основание", `<a href="#step-10">шаг 10</a>`)
+	w.contains(w.page("/services/casino-license/portal", "en", 200), `<span lang="ru">Прикрепляет`, "the act gives no term", `<span lang="ru">`)
+	w.contains(w.page("/services/scrap-metal-license/office", "kk", 200), "<b>1-үдеріс.</b>", "уәкілетті орган қызметкерінің", `id="step-9"`, "15 жұмыс күні")
+	w.contains(w.page("/services/trunk-pipeline-license/center", "ru", 200), "15 рабочих дней, 10", "выдача: 15 рабочих дней", "переоформление: 10 рабочих дней", "дубликат: 2 рабочих дня")
+	w.contains(w.page("/services/electricity-purchase-license/office", "ru", 200), `id="step-7"`, "15 рабочих дней", "собственного срока нет", `id="step-8"`, "акт срока не устанавливает",
+		`id="step-9"`, "15 рабочих дней", `id="discrepancies"`)
+	service := w.page("/services/electricity-purchase-license", "ru", 200)
+	w.contains(service, "Агентство Республики Казахстан по регулированию естественных монополий", "выдача", "платно", "частично автоматизированная",
+		"№ 7951, 28 сентября 2012 г.", "Изменен", "13 февраля 2013 года № 47-ОД", "Признан утратившим силу", "3 марта 2014 г.")
+	for _, path := range []string{"/services/none", "/services/none/portal", "/services/casino-license/office", "/services/casino-license/fax",
+		"/services/casino-license?act=none", "/services/casino-license/portal?act=kz-mert-2012-242"} {
+		w.contains(w.page(path, "en", 404), "Not found", `<a href="/services">All services</a>`)
+	}
+}
+
+// TestSetTermsOnPages: a term that the act does not give and its licensor does is shown with its basis.
+func TestSetTermsOnPages(t *testing.T) {
+	r := rules()
+	var err error
+	r.Terms, err = regulation.ParseTerms("terms.yaml", []byte(`terms:
+  - {service: casino-license, channel: portal, step: 10, requests: [reissue], term: 2, unit: working_days, from: 2026-11-24, basis: Приказ № 9}
+`), r.Catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return r } })
+	const set = "установлен лицензиаром — переоформление: 2 рабочих дня (Приказ № 9)"
+	body := w.page("/services/casino-license/portal", "ru", 200)
+	w.contains(body, "акт срока не устанавливает", set)
+	w.clock.pass(-48 * time.Hour)
+	if before := w.page("/services/casino-license/portal", "ru", 200); strings.Contains(before, set) || strings.Count(body, set) != 1 {
+		t.Error("the term is shown before it holds, or twice")
+	}
+}
+
+// TestPagesLeadToProcedures: whoever sees a license, a figure or nothing yet finds the procedure.
+func TestPagesLeadToProcedures(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	w.contains(w.page("/", "ru", 200), `<a href="/services">Услуги</a>`, `<a href="/services">Какие бывают лицензии`)
+	w.contains(w.page("/services", "ru", 200), `<a href="/services" aria-current="page">Услуги</a>`)
+	w.contains(w.page("/licenses/"+number, "ru", 200), `<a href="/services/commodity-broker-license">Выдача лицензии`)
+	w.contains(w.page("/deadlines", "ru", 200), `<h2 id="commodity-broker-license-portal-trade-committee"><a href="/services/commodity-broker-license/portal">Выдача лицензии`)
+}
+
+// TestWordingsOnPages: a page shows the wording in force, or says that it does not.
+func TestWordingsOnPages(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Rules = later(t) })
+	w.clock.set(time.Date(2026, 12, 2, 6, 0, 0, 0, time.UTC))
+	const old = "?act=kz-sport-2012-294"
+	now := w.page("/services/casino-license", "en", 200)
+	w.contains(now, "license for running a casino", `href="/services/casino-license/portal"`, "All wordings", "applied from 1 December 2026", `href="/services/casino-license`+old+`"`)
+	before := w.page("/services/casino-license"+old, "en", 200)
+	w.contains(before, "license for operating a casino", "Another wording is in force", `<a href="/services/casino-license">`, `href="/services/casino-license/portal`+old+`"`)
+	procedure := w.page("/services/casino-license/portal"+old, "en", 200)
+	w.contains(procedure, `href="/services/casino-license`+old+`"`, "license for operating a casino", "Another wording is in force", `<a href="/services/casino-license/portal">`,
+		`href="/services/casino-license/center`+old+`"`, `diagram.svg?lang=en&amp;act=kz-sport-2012-294"`)
+	if strings.Contains(procedure, "license for running") || strings.Contains(now, "Another wording") {
+		t.Error("the wordings are mixed")
+	}
+	w.contains(w.page("/services", "en", 200), "Order No. 243-ОД", "license for running a casino")
 }
 
 // TestLanguageSwitch: ?lang= chooses and is remembered.

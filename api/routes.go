@@ -27,8 +27,13 @@ func (s *Server) routes() {
 func (s *Server) serviceRoutes() {
 	operation(s, "GET /api/v1/services", "list-services", "All services in their wording in force", s.listServices)
 	operation(s, "GET /api/v1/services/{slug}", "get-service", "One service", s.getService)
-	operation(s, "GET /api/v1/services/{slug}/procedures/{channel}", "get-procedure",
+	const procedure = "GET /api/v1/services/{slug}/procedures/{channel}"
+	operation(s, procedure, "get-procedure",
 		"The procedure of a service through a channel: its steps as printed and as in effect", s.getProcedure)
+	operation(s, procedure+"/diagram.svg", "draw-procedure", "The diagram of functional interaction of a procedure, as in effect", s.drawProcedure,
+		answers(answerOf("The drawing", mediaSVG, &huma.Schema{Type: "string"})))
+	operation(s, procedure+"/diagram.bpmn", "model-procedure", "The same as BPMN 2.0 XML with its layout, for tools", s.modelProcedure,
+		answers(answerOf("The model", mediaBPMN, &huma.Schema{Type: "string"})))
 }
 
 func (s *Server) applicationRoutes() {
@@ -37,6 +42,9 @@ func (s *Server) applicationRoutes() {
 	operation(s, "GET /api/v1/applications", "list-applications", "One's own applications, or the queue of one's licensor or center, the last opened first", s.listApplications)
 	operation(s, "GET "+at, "get-application", "One application", s.getApplication)
 	operation(s, "GET "+at+"/history", "get-application-history", "What befell an application", s.applicationHistory)
+	operation(s, "GET "+at+"/diagram.svg", "draw-application", "The procedure that an application follows, with its way through it", s.drawApplication,
+		answers(answerOf("The drawing", mediaSVG, &huma.Schema{Type: "string"})))
+	operation(s, "GET "+at+"/deadlines", "get-application-deadlines", "Its visits of steps, with their times, deadlines and outcomes", s.applicationDeadlines)
 	operation(s, "PUT "+at+"/form", "file-form", "Fill in the form and name its documents", s.fileForm)
 	s.documentRoutes(at)
 	operation(s, "POST "+at+"/payment", "get-payment", "The payment order: where one pays", s.payment)
@@ -94,7 +102,12 @@ func (s *Server) calendarRoutes() {
 func (s *Server) figureRoutes() {
 	operation(s, "GET /api/v1/deadlines", "list-deadlines", "How procedures keep to their deadlines, by service and channel", s.listDeadlines)
 	operation(s, "GET /api/v1/deadlines/steps", "list-deadline-steps", "The same by step, with durations", s.listDeadlineSteps)
-	operation(s, "GET /api/v1/deadlines/overdue", "list-overdue", "The applications behind their deadline", s.listOverdue)
+	operation(s, "GET /api/v1/deadlines/visits", "list-deadline-visits", "The visits behind a figure, those entered last first", s.listVisits)
+	operation(s, "GET /api/v1/deadlines/overdue", "list-overdue", "The applications behind their deadline, the longest overdue first", s.listOverdue)
+	table := answers(answerOf("The table", "text/csv", &huma.Schema{Type: "string"}))
+	operation(s, "GET /api/v1/deadlines.csv", "list-deadlines-csv", "The figures by service and channel as a table, in people's words", s.deadlinesCSV, table)
+	operation(s, "GET /api/v1/deadlines/steps.csv", "list-deadline-steps-csv", "The figures by step as a table", s.deadlineStepsCSV, table)
+	operation(s, "GET /api/v1/deadlines/visits.csv", "list-deadline-visits-csv", "The visits behind a figure as a table", s.deadlineVisitsCSV, table)
 	operation(s, "GET /api/v1/events", "read-events",
 		"Everything that happened, from the first event: a batch of CloudEvents, or with Accept: text/event-stream a stream that goes on", s.events,
 		answers(answerOf("Events", "application/cloudevents-batch+json", &huma.Schema{Type: "array", Items: s.schema(v1.CloudEvent{})})))

@@ -18,38 +18,62 @@ func (s *Server) listServices(context.Context, *struct{}) (*servicesReply, error
 	return out, nil
 }
 
-type serviceReply struct{ Body v1.Service }
+type serviceReply struct{ Body v1.ServiceDetail }
 
-// BySlug names a service.
+// BySlug names a service in one of its wordings.
 type BySlug struct {
 	Slug string `path:"slug" maxLength:"100" doc:"Slug of the service"`
+	Act  string `query:"act" maxLength:"100" doc:"Id of the act whose wording is meant, as an application names it; the one in force where absent"`
 }
 
 func (s *Server) getService(_ context.Context, in *BySlug) (*serviceReply, error) {
+	service, err := s.service(*in)
+	if err != nil {
+		return nil, err
+	}
+	return &serviceReply{Body: wireServiceDetail(service)}, nil
+}
+
+func (s *Server) service(in BySlug) (*regulation.Service, error) {
 	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
 	if err != nil {
 		return nil, fail("service-not-found", err)
 	}
-	return &serviceReply{Body: wireService(service)}, nil
+	if in.Act == "" {
+		return service, nil
+	}
+	if service, err = s.cfg.Rules().Catalog.Wording(in.Act, "", in.Slug); err != nil {
+		return nil, fail("wording-not-found", err)
+	}
+	return service, nil
 }
 
-type procedureInput struct {
+// ByChannel names a procedure.
+type ByChannel struct {
 	BySlug
 	Channel string `path:"channel" maxLength:"20" doc:"portal, office or center"`
 }
 
 type procedureReply struct{ Body v1.Procedure }
 
-func (s *Server) getProcedure(_ context.Context, in *procedureInput) (*procedureReply, error) {
-	service, err := s.cfg.Rules().Catalog.InForce(in.Slug, s.cfg.Now())
+func (s *Server) getProcedure(_ context.Context, in *ByChannel) (*procedureReply, error) {
+	procedure, err := s.procedure(*in)
 	if err != nil {
-		return nil, fail("service-not-found", err)
+		return nil, err
+	}
+	return &procedureReply{Body: wireProcedure(procedure)}, nil
+}
+
+func (s *Server) procedure(in ByChannel) (*regulation.Procedure, error) {
+	service, err := s.service(in.BySlug)
+	if err != nil {
+		return nil, err
 	}
 	procedure, err := service.Procedure(regulation.Channel(in.Channel))
 	if err != nil {
 		return nil, fail("procedure-not-found", err)
 	}
-	return &procedureReply{Body: wireProcedure(procedure)}, nil
+	return procedure, nil
 }
 
 func wireService(s *regulation.Service) v1.Service {
@@ -68,7 +92,7 @@ func wireService(s *regulation.Service) v1.Service {
 func wireProcedure(p *regulation.Procedure) v1.Procedure {
 	out := v1.Procedure{
 		Service: p.Service.Slug, Channel: string(p.Channel), Act: p.Service.Act.ID,
-		Text: []v1.Item{}, Steps: []v1.Step{}, Discrepancies: []v1.Discrepancy{},
+		Item: p.Item, Heading: v1.Text(p.Heading), Caption: v1.Text(p.Caption), Text: []v1.Item{}, Steps: []v1.Step{},
 	}
 	for _, item := range p.Text {
 		out.Text = append(out.Text, v1.Item{Kind: item.Kind, Number: item.Number, Wording: v1.Text(item.Wording)})
@@ -78,14 +102,7 @@ func wireProcedure(p *regulation.Procedure) v1.Procedure {
 		out.Steps = append(out.Steps, wireStep(step))
 		concern = append(concern, step.Discrepancies...)
 	}
-	for _, d := range p.Service.Act.Discrepancies {
-		if slices.Contains(concern, d.ID) {
-			out.Discrepancies = append(out.Discrepancies, v1.Discrepancy{
-				ID: d.ID, Cells: tokens(d.Cells), Place: v1.Text(d.Place), Printed: v1.Text(d.Printed),
-				Against: v1.Text(d.Against), Effect: v1.Text(d.Effect), Reason: v1.Text(d.Reason),
-			})
-		}
-	}
+	out.Discrepancies = wireDiscrepancies(p.Service.Act, concern)
 	return out
 }
 

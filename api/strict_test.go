@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/i18n"
@@ -74,6 +75,11 @@ func TestFieldErrorsAreTranslated(t *testing.T) {
 		{"", "GET", "/api/v1/licenses?as_of=x", nil, "query.as_of", "дата"},
 		{"", "GET", "/api/v1/licenses/26000001?known_at=x", nil, "query.known_at", "дата"},
 		{"", "GET", "/api/v1/deadlines?to=x", nil, "query.to", "дата"},
+		{"", "GET", "/api/v1/deadlines?as_of=2999-01-01", nil, "query.as_of", "не наступил"},
+		{"", "GET", "/api/v1/deadlines?as_of=x", nil, "query.as_of", "момент"},
+		{"", "GET", "/api/v1/deadlines?by=day,week", nil, "query.by", "day, week, month"},
+		{"", "GET", "/api/v1/deadlines?by=x", nil, "query.by[0]", "licensor, day, week, month"},
+		{"auditor", "GET", "/api/v1/deadlines/visits?step=x", nil, "query.step", "целое число"},
 		{"", "GET", "/api/v1/deadlines?service=x", nil, "query.service", "услуг"},
 		{"", "GET", "/api/v1/licenses?licensor=x", nil, "query.licensor", "услугодатель"},
 		{"", "GET", "/api/v1/licenses?q=%22", nil, "query.q", "буква"},
@@ -97,7 +103,7 @@ func TestNothingIsKept(t *testing.T) {
 	w := newWorld(t)
 	for path, want := range map[string]string{
 		"/": "no-store", "/deadlines": "no-store", "/none": "no-store", "/licenses/26000001": "no-store", "/static/style.css": "public, max-age=3600",
-		"/openapi.json": "public, max-age=300", "/livez": "no-store", "/api/v1/services": "no-store", "/api/v1/none": "no-store",
+		"/openapi.json": "public, max-age=300", "/api/v1/services/casino-license/procedures/portal/diagram.svg": "no-cache", "/livez": "no-store", "/api/v1/services": "no-store", "/api/v1/none": "no-store",
 		"/api/v1/licenses?x=1": "no-store", "/api/v1/licenses/26000001": "no-store", "/api/v1/licenses.csv": "no-store", "/api/v1/applications": "no-store",
 	} {
 		if got := w.call("", "GET", path, nil).header.Values("Cache-Control"); len(got) != 1 || got[0] != want {
@@ -154,6 +160,15 @@ func TestCursorsBelongToTheirQuery(t *testing.T) {
 	for _, other := range []string{"", "&q=a", "&as_of=2026-11-24", "&status=active", "&bin=" + stranger} {
 		w.call("", "GET", path+other+"&cursor="+next, nil).want(400, "cursor-invalid")
 	}
+	visits := decode[v1.DeadlineVisits](w.call("auditor", "GET", "/api/v1/deadlines/visits?limit=1", nil).want(200)).Next
+	w.clock.pass(time.Hour)
+	w.call("auditor", "GET", "/api/v1/deadlines/visits?limit=1&cursor="+visits, nil).want(200)
+	w.call("auditor", "GET", "/api/v1/deadlines/visits?limit=2&as_of=2026-11-24&cursor="+visits, nil).want(200) // today is now
+	for _, other := range []string{"step=0&", "outcome=open&", "licensor=trade-committee&", "as_of=2026-11-24T07:00:00Z&"} {
+		w.call("auditor", "GET", "/api/v1/deadlines/visits?"+other+"cursor="+visits, nil).want(400, "cursor-invalid")
+	}
+	w.call("auditor", "GET", "/api/v1/deadlines/overdue?cursor="+visits, nil).want(400, "cursor-invalid")
+	w.call("officer", "GET", "/api/v1/deadlines/visits?cursor="+visits, nil).want(400, "cursor-invalid")
 	queue := decode[v1.Applications](w.call("officer", "GET", "/api/v1/applications?limit=1", nil).want(200)).Next
 	w.call("officer", "GET", "/api/v1/applications?limit=1&cursor="+queue, nil).want(200)
 	w.call("auditor", "GET", "/api/v1/applications?limit=1&cursor="+queue, nil).want(400, "cursor-invalid")

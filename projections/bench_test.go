@@ -74,6 +74,23 @@ func BenchmarkApplyLive(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyBusy applies a thousand commits at a time, as when commands come in faster than one by one,
+// to a model that serves readers.
+func BenchmarkApplyBusy(b *testing.B) {
+	commits := sampled(b, 20_000)
+	for _, k := range kinds {
+		b.Run(k.Name(), func(b *testing.B) {
+			for b.Loop() {
+				m := open(b, k, b.TempDir())
+				for from := 0; from < len(commits); from += 1000 {
+					apply(b, m, commits[from:min(from+1000, len(commits))])
+				}
+			}
+			b.ReportMetric(float64(events(commits)*b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
 // BenchmarkStreamsRead loads one stream of 12 events among many.
 func BenchmarkStreamsRead(b *testing.B) {
 	commits := sampled(b, 20_000)
@@ -182,59 +199,69 @@ func BenchmarkRegister(b *testing.B) {
 	})
 }
 
-// BenchmarkDeadlines asks for figures over the visits of 100,000 applications.
+// BenchmarkDeadlines asks for figures and lists over the visits of 120,000 applications, a million.
 func BenchmarkDeadlines(b *testing.B) {
 	dir := b.TempDir()
-	if err := projections.Rebuild(b.Context(), sample.NewLog(sampled(b, 100_000)), dir, nil, deadlines.Kind); err != nil {
+	if err := projections.Rebuild(b.Context(), sample.NewLog(sampled(b, 120_000)), dir, nil, deadlines.Kind); err != nil {
 		b.Fatal(err)
 	}
 	m := open(b, deadlines.Kind, dir).(*deadlines.Model)
-	now := sample.Begin.AddDate(0, 6, 0)
-	b.Run("steps", func(b *testing.B) {
-		for b.Loop() {
-			figures, err := m.Steps(b.Context(), deadlines.Filter{}, now)
-			if err != nil {
-				b.Fatal(err)
+	now := sample.Begin.AddDate(1, 0, 0)
+	middle := sample.Begin.AddDate(0, 5, 0)
+	from, before := sample.Begin.AddDate(0, 3, 0), sample.Begin.AddDate(0, 4, 0)
+	for _, q := range []struct {
+		name string
+		deadlines.Filter
+	}{
+		{"", deadlines.Filter{}},
+		{"/as-of", deadlines.Filter{AsOf: middle}},
+		{"/by-licensor", deadlines.Filter{ByLicensor: true}},
+		{"/by-month", deadlines.Filter{ByPeriod: deadlines.Month}},
+		{"/by-licensor-and-month-as-of", deadlines.Filter{ByLicensor: true, ByPeriod: deadlines.Month, AsOf: middle}},
+		{"/by-week", deadlines.Filter{ByPeriod: deadlines.Week}},
+		{"/by-day", deadlines.Filter{ByPeriod: deadlines.Day}},
+		{"/of-a-month", deadlines.Filter{From: from, Before: before}},
+		{"/of-a-licensor", deadlines.Filter{Licensor: sample.Licensors[0]}},
+		{"/of-a-service-and-channel", deadlines.Filter{Service: sample.Services[0], Channel: "portal"}},
+		{"/whole-services", deadlines.Filter{Whole: true}},
+	} {
+		b.Run("steps"+q.name, func(b *testing.B) {
+			visits := 0
+			for b.Loop() {
+				figures, err := m.Steps(b.Context(), q.Filter, now)
+				if err != nil {
+					b.Fatal(err)
+				}
+				visits = 0
+				for _, f := range figures {
+					visits += f.Visits
+				}
 			}
-			n := 0
-			for _, f := range figures {
-				n += f.Visits
-			}
-			b.ReportMetric(float64(n), "visits")
-		}
-	})
-	b.Run("tallies", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := m.Tallies(b.Context(), now); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	span := func(name string, from, before time.Time) {
+			b.ReportMetric(float64(visits), "visits")
+		})
+	}
+	run := func(name string, ask func() error) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := m.List(b.Context(), deadlines.Filter{From: from, Before: before}, now, "", 50); err != nil {
+				if err := ask(); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 	}
-	span("list-a-day", sample.Begin.AddDate(0, 3, 0), sample.Begin.AddDate(0, 3, 1))
-	span("list-from-late", sample.Begin.AddDate(0, 12, 0), time.Time{})
-	span("list-half-a-year", sample.Begin.AddDate(0, 3, 0), sample.Begin.AddDate(0, 9, 0))
-	b.Run("steps-of-a-month", func(b *testing.B) {
-		f := deadlines.Filter{From: sample.Begin.AddDate(0, 3, 0), Before: sample.Begin.AddDate(0, 4, 0)}
-		for b.Loop() {
-			if _, err := m.Steps(b.Context(), f, now); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("overdue", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := m.Overdue(b.Context(), deadlines.Filter{}, now, "", 50); err != nil {
-				b.Fatal(err)
-			}
-		}
+	run("services", func() error { _, err := m.Services(b.Context(), deadlines.Filter{}, now); return err })
+	run("tallies", func() error { _, err := m.Tallies(b.Context(), now); return err })
+	list := func(name string, f deadlines.Filter) {
+		run("list/"+name, func() error { _, err := m.List(b.Context(), f, now, "", 50); return err })
+	}
+	list("all", deadlines.Filter{})
+	list("as-of", deadlines.Filter{AsOf: middle})
+	list("a-day", deadlines.Filter{From: from, Before: from.AddDate(0, 0, 1)})
+	list("late-of-a-step", deadlines.Filter{Service: sample.Services[0], Channel: "portal", Step: 14, Outcome: deadlines.Late})
+	list("nothing", deadlines.Filter{Step: 1, Outcome: deadlines.Abandoned})
+	run("overdue", func() error { _, err := m.Overdue(b.Context(), deadlines.Filter{}, now, "", 50); return err })
+	run("overdue/as-of", func() error {
+		_, err := m.Overdue(b.Context(), deadlines.Filter{AsOf: middle}, now, "", 50)
+		return err
 	})
 }

@@ -181,3 +181,17 @@ func TestCursors(t *testing.T) {
 		}
 	}
 }
+
+func TestInstant(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-11-24": "2026-11-24T18:59:59.999999Z", "2026-11-24T12:00:00+05:00": "2026-11-24T07:00:00Z", "": "0001-01-01T00:00:00Z",
+	} {
+		got, err := Instant(text)
+		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("Instant(%q) = %v %v, want %s", text, got, err, want)
+		}
+	}
+	if _, err := Instant("yesterday"); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("yesterday: %v", err)
+	}
+}

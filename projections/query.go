@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // Where gathers the conditions of a query. Conditions are fixed texts; what a caller gives is bound.
@@ -114,6 +116,23 @@ func ParseCursors(query, cursor string, n int) ([]int64, error) {
 
 func noCursor(cursor string) error {
 	return fmt.Errorf("cursor %.40q: not a cursor of this list: %w", cursor, domain.ErrInvalid)
+}
+
+// Instant reads the instant up to which something is to be told: one of RFC 3339, or a day, which is its
+// end, for what happened on a day had happened by then. Empty is the zero time; anything else is
+// domain.ErrInvalid.
+func Instant(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := calendar.ParseDay(text); err == nil {
+		return day.End().Add(-time.Microsecond), nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%.40q: neither a day nor an instant: %w", text, domain.ErrInvalid)
+	}
+	return at, nil
 }
 
 // QueryText writes what a list was asked for as a text for Cursor; parts are plain values.

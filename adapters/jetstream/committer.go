@@ -90,7 +90,7 @@ func (s *Store) take() *group {
 // check gives each request its place in the log, or the reason why it has none. A request sees the
 // ones before it in its own group.
 func (s *Store) check(g *group) {
-	refuse := s.writable()
+	refuse := s.Writable()
 	for _, r := range g.requests {
 		if r.err = refuse; r.err != nil {
 			continue

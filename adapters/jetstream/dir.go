@@ -138,10 +138,10 @@ func writeJSON(path string, v any) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncLog makes a stream durable with every file it has, and the way to it from the store's
+// syncStream makes a stream durable with every file it has, and the way to it from the store's
 // directory. What the server removes meanwhile needs no flush.
-func syncLog(dir string) error {
-	stream := filepath.Dir(blockDir(filepath.Join(dir, natsName), streamName))
+func syncStream(dir, account, name string) error {
+	stream := streamDir(filepath.Join(dir, natsName), account, name)
 	err := filepath.WalkDir(stream, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			err = syncDir(path)
@@ -158,7 +158,7 @@ func syncLog(dir string) error {
 		err = syncDir(at)
 	}
 	if err != nil {
-		return fmt.Errorf("flush the log: %w", err)
+		return fmt.Errorf("flush stream %s: %w", name, err)
 	}
 	return nil
 }

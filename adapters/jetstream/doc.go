@@ -1,5 +1,6 @@
 // Package jetstream is the event store on NATS JetStream, with the server inside this process: no
-// port is open, nothing but this package reaches it.
+// port is open, nothing but this package reaches the log. Beside it the server may hold other streams,
+// in an account of their own, into which guests may be let from outside (annex.go).
 //
 // The log is one stream, with a subject for each aggregate; a message is a commit, its sequence
 // number the commit's position. JetStream alone would lose all that was acknowledged in the last two

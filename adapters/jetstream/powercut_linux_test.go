@@ -233,3 +233,24 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("append with room again: %v", err)
 	}
 }
+
+// What is flushed of the annex survives a power cut, as the log does.
+func TestPowerCutKeepsTheAnnex(t *testing.T) {
+	d := newDisk(t, 128<<20)
+	config := jetstream.Config{Dir: filepath.Join(d.mountPoint, "events"), MinFree: 1}
+	s := open(t, config)
+	_, js := annex(t, s)
+	publish(t, js, 30)
+	if err := s.SyncAnnex(news); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, js, 5) // not flushed
+	shutdown(t, d.mountPoint)
+	s.Close()
+	d.again(t)
+	s = open(t, config)
+	defer s.Close()
+	if _, js := annex(t, s); messages(t, js) < 30 {
+		t.Errorf("%d messages are there after the power cut", messages(t, js))
+	}
+}

@@ -22,12 +22,15 @@ const (
 
 	serverStart = 10 * time.Minute // after a kill the server reads the whole log before it is ready
 	requestTime = 5 * time.Second  // what one request to the server may take before it counts as stalled
+
+	maxConnections = 256 // to the server, those from within and of guests
 )
 
 // engine is the NATS server inside this process, with the connections to it. Writing has its own:
 // what readers have asked for must not stand before a publish or its acknowledgement.
 type engine struct {
 	logger *slog.Logger
+	gate   *gate
 	server *server.Server
 	write  *nats.Conn
 	read   *nats.Conn
@@ -36,21 +39,29 @@ type engine struct {
 	reader jetstream.JetStream
 }
 
-// startEngine starts a server on dir that nothing outside this process can reach.
-func startEngine(dir string, syncAlways bool, logger *slog.Logger) (*engine, error) {
-	srv, err := server.NewServer(&server.Options{
+// startEngine starts a server on dir that nothing outside this process can reach, until guests are let in
+// at the address.
+func startEngine(dir, address string, syncAlways bool, logger *slog.Logger) (*engine, error) {
+	gate := newGate()
+	options, err := at(&server.Options{
 		ServerName: "tizilim", DontListen: true, NoSigs: true, NoSystemAccount: true,
 		JetStream: true, StoreDir: dir, SyncAlways: syncAlways, DisableJetStreamBanner: true,
 		MaxPayload:         domain.MaxCommitBytes + 4<<10, // a full commit and its headers
 		JetStreamMaxMemory: 1 << 30,                       // consumers only; the log is in files
 		JetStreamMaxStore:  1 << 60,                       // free space is watched by the store itself
-	})
+		// A machine that is very busy may take its time with a connection from this process, too.
+		CustomClientAuthentication: gate, AuthTimeout: requestTime.Seconds(), MaxConn: maxConnections,
+	}, address)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("NATS server in %s: %w", dir, err)
 	}
 	srv.SetLoggerV2(serverLog{logger}, false, false, false)
 	srv.Start()
-	e := &engine{server: srv, logger: logger}
+	e := &engine{server: srv, logger: logger, gate: gate}
 	if !srv.ReadyForConnections(serverStart) || !srv.JetStreamEnabled() {
 		e.stop()
 		return nil, fmt.Errorf("NATS server in %s did not start: %w", dir, domain.ErrUnavailable)
@@ -67,16 +78,25 @@ func (e *engine) connect() (err error) {
 		conn **nats.Conn
 		js   *jetstream.JetStream
 	}{{&e.write, &e.writer}, {&e.read, &e.reader}} {
-		// The connection does not leave the process: where it breaks, the server is broken.
-		*to.conn, err = nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect(), nats.ErrorHandler(e.warn))
-		if err == nil {
-			*to.js, err = jetstream.New(*to.conn)
+		if *to.conn, err = e.dial(logAccount); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("connect to the NATS server in this process: %w", err)
+		if *to.js, err = jetstream.New(*to.conn); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// dial connects to the server from within. The connection does not leave the process: where it breaks,
+// the server is broken.
+func (e *engine) dial(account string) (*nats.Conn, error) {
+	conn, err := nats.Connect("", nats.InProcessServer(e.server), nats.NoReconnect(), nats.ErrorHandler(e.warn),
+		nats.UserInfo(account, e.gate.secret), nats.Timeout(requestTime))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the NATS server in this process: %w", err)
+	}
+	return conn, nil
 }
 
 func (e *engine) warn(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -132,9 +152,14 @@ func (e *engine) openLog(ctx context.Context, create bool) (*jetstream.StreamInf
 	return info, nil
 }
 
-// blockDir is where the server keeps the block files of a stream, below its StoreDir.
+// streamDir is where the server keeps a stream of an account, below its StoreDir.
+func streamDir(dir, account, stream string) string {
+	return filepath.Join(dir, server.JetStreamStoreDir, account, "streams", stream)
+}
+
+// blockDir is where the server keeps the block files of a stream of the log's account.
 func blockDir(dir, stream string) string {
-	return filepath.Join(dir, server.JetStreamStoreDir, "$G", "streams", stream, "msgs")
+	return filepath.Join(streamDir(dir, logAccount, stream), "msgs")
 }
 
 func subject(s domain.Stream) string { return subjectPrefix + "." + s.Category + "." + s.ID }

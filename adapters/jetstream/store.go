@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/tizilim/tizilim/domain"
@@ -36,6 +37,8 @@ type Config struct {
 	// OnFatal, where set, is told once that the store acknowledges nothing any more and the process
 	// should end: what is on disk can only be found out by opening it anew.
 	OnFatal func(error)
+	// Listen, where set, is the address at which Admit lets guests in. Without it no port is ever open.
+	Listen string
 
 	// step, where a test sets it, is asked before each step of the committer: "send" for each
 	// message, "sent" when the server has a group, "flush" before it is made durable; and once
@@ -129,7 +132,7 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	dir := filepath.Join(s.config.Dir, natsName)
-	if s.engine, err = startEngine(dir, false, s.logger); err != nil {
+	if s.engine, err = startEngine(dir, s.config.Listen, false, s.logger); err != nil {
 		return err
 	}
 	// The log comes before the self-test: when the last stream is deleted the server removes the folder
@@ -145,7 +148,7 @@ func (s *Store) start(ctx context.Context) error {
 	if probe != nil {
 		s.logger.Warn("event store: no group flush, the server syncs every message; appends are slow", "reason", probe)
 		s.engine.stop()
-		if s.engine, err = startEngine(dir, true, s.logger); err != nil {
+		if s.engine, err = startEngine(dir, s.config.Listen, true, s.logger); err != nil {
 			return err
 		}
 		if info, err = s.engine.openLog(ctx, mark == 0); err != nil {
@@ -157,7 +160,7 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("the log ends at position %d, position %d was durable: %w", s.end, mark, domain.ErrDamaged)
 	}
 	// A process that was killed may have left commits that only the operating system holds.
-	if err := syncLog(s.config.Dir); err != nil {
+	if err := syncStream(s.config.Dir, logAccount, streamName); err != nil {
 		return err
 	}
 	s.durable.advance(s.end)
@@ -257,8 +260,8 @@ func (s *Store) Head(ctx context.Context) (domain.Position, error) {
 	return s.durable.position(), nil
 }
 
-// writable says why nothing can be appended now.
-func (s *Store) writable() error {
+// Writable says why nothing can be appended now, as far as the store itself knows: nil where it can.
+func (s *Store) Writable() error {
 	if err := s.fatal(); err != nil {
 		return err
 	}
@@ -275,13 +278,15 @@ func (s *Store) Healthy(ctx context.Context) error {
 		return errClosed
 	default:
 	}
-	if err := s.writable(); err != nil {
+	if err := s.Writable(); err != nil {
 		return err
 	}
 	if err := s.trouble.Load(); err != nil {
 		return *err
 	}
-	if h := s.engine.server.Healthz(nil); h.Status != "ok" {
+	// Other streams are not the log: neither what stands in the annex, whose troubles keep nobody from
+	// appending, nor that of the self-test, which goes away in the background.
+	if h := s.engine.server.Healthz(&server.HealthzOptions{Account: logAccount, Stream: streamName}); h.Status != "ok" {
 		return fmt.Errorf("NATS server: %s: %w", h.Error, domain.ErrUnavailable)
 	}
 	return ctx.Err()

@@ -1,7 +1,7 @@
 // Package payment speaks to a payment gateway: it gives the gateway orders, checks what the gateway
 // reports back, and knows what each service costs (fees.go, fees.yaml).
 //
-// The protocol is small. Both sides share a secret and sign what they send (seal.go). POST {gateway}/orders
+// The protocol is small. Both sides share a secret and sign what they send (package seal). POST {gateway}/orders
 // with an Order makes a payment order, the same one for the same application; GET {gateway}/orders/{id}
 // tells how it stands. When the applicant has paid or failed to, the gateway posts a Notice to the
 // order's callback, again and again until it is answered with 2xx, so a notice may come twice.
@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/seal"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -70,6 +71,12 @@ type Notice struct {
 
 // MaxBody bounds a request or an answer of the protocol, in bytes.
 const MaxBody = 64 << 10
+
+// NoticePurpose is what a notice is sealed for.
+const NoticePurpose = "notice"
+
+// RequestPurpose is what a request to the gateway is sealed for: a seal for one path opens no other.
+func RequestPurpose(method string, u *url.URL) string { return method + " " + u.EscapedPath() }
 
 // Timeout is how long a Client without a Timeout waits for the gateway.
 const Timeout = 5 * time.Second
@@ -141,7 +148,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (Rece
 		return Receipt{}, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	Seal(req.Header, c.Secret, c.Now(), RequestPurpose(method, req.URL), body)
+	seal.Put(req.Header, c.Secret, c.Now(), RequestPurpose(method, req.URL), body)
 	client := c.HTTP
 	if client == nil {
 		client = http.DefaultClient
@@ -190,7 +197,7 @@ func receipt(resp *http.Response) (Receipt, error) {
 // it is not the gateway's or too old, ErrInvalid where it is the gateway's but no notice. A sound
 // notice may be a repetition.
 func (c *Client) Verify(header http.Header, body []byte) (Notice, error) {
-	if err := CheckSeal(header, c.Secret, c.Now(), NoticePurpose, body); err != nil {
+	if err := seal.Check(header, c.Secret, c.Now(), NoticePurpose, body); err != nil {
 		return Notice{}, fmt.Errorf("payment notice: %w", err)
 	}
 	var n Notice

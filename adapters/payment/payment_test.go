@@ -23,6 +23,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/payment/demo"
+	"github.com/tizilim/tizilim/adapters/seal"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -451,7 +452,7 @@ func TestGatewayRefuses(t *testing.T) {
 	}{
 		{"sound", sound, secret, now, 201},
 		{"another secret", sound, []byte("x"), now, 403},
-		{"an old seal", sound, secret, now.Add(-payment.Tolerance - time.Second), 403},
+		{"an old seal", sound, secret, now.Add(-seal.Tolerance - time.Second), 403},
 		{"no order", "[]", secret, now, 400},
 		{"an unknown field", strings.Replace(sound, "{", `{"x":1,`, 1), secret, now, 400},
 		{"nothing to pay", strings.Replace(sound, `"amount":1`, `"amount":0`, 1), secret, now, 400},
@@ -463,7 +464,7 @@ func TestGatewayRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		payment.Seal(req.Header, tt.secret, tt.at, payment.RequestPurpose(req.Method, req.URL), []byte(tt.body))
+		seal.Put(req.Header, tt.secret, tt.at, payment.RequestPurpose(req.Method, req.URL), []byte(tt.body))
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -535,7 +536,7 @@ func TestVerifyRefuses(t *testing.T) {
 	c := &payment.Client{Secret: secret, Now: clock}
 	sealed := func(body, purpose string, key []byte, at time.Time) (http.Header, []byte) {
 		h := http.Header{}
-		payment.Seal(h, key, at, purpose, []byte(body))
+		seal.Put(h, key, at, purpose, []byte(body))
 		return h, []byte(body)
 	}
 	if _, err := c.Verify(sealed(sound, payment.NoticePurpose, secret, now)); err != nil {
@@ -560,12 +561,12 @@ func TestVerifyRefuses(t *testing.T) {
 	add("altered body", h, b, domain.ErrForbidden)
 	h, b = sealed(sound, "POST /orders", secret, now)
 	add("sealed for something else", h, b, domain.ErrForbidden)
-	h, b = sealed(sound, payment.NoticePurpose, secret, now.Add(-payment.Tolerance-time.Second))
+	h, b = sealed(sound, payment.NoticePurpose, secret, now.Add(-seal.Tolerance-time.Second))
 	add("old", h, b, domain.ErrForbidden)
-	h, b = sealed(sound, payment.NoticePurpose, secret, now.Add(payment.Tolerance+time.Second))
+	h, b = sealed(sound, payment.NoticePurpose, secret, now.Add(seal.Tolerance+time.Second))
 	add("from the future", h, b, domain.ErrForbidden)
 	h, b = sealed(sound, payment.NoticePurpose, secret, now)
-	h.Set(payment.TimestampHeader, fmt.Sprint(now.Unix()+1))
+	h.Set(seal.TimestampHeader, fmt.Sprint(now.Unix()+1))
 	add("altered time", h, b, domain.ErrForbidden)
 	add("no seal", http.Header{}, []byte(sound), domain.ErrForbidden)
 	for name, body := range map[string]string{

@@ -119,6 +119,9 @@ var prefixes = map[string]string{
 	"regulation.Action":         "action.",
 	"regulation.Channel":        "channel.",
 	"regulation.Request":        "request.",
+	"regulation.Role":           "actor.",
+	"regulation.Outcome":        "branch.",
+	"regulation.Topic":          "topic.",
 	"domain.Role":               "role.",
 }
 
@@ -197,7 +200,7 @@ func scanFile(fset *token.FileSet, file *ast.File, keys map[string]string) {
 				if !ok {
 					continue
 				}
-				if id, ok := n.Type.(*ast.Ident); ok && prefixes[file.Name.Name+"."+id.Name] != "" {
+				if id, ok := n.Type.(*ast.Ident); ok && s != "" && prefixes[file.Name.Name+"."+id.Name] != "" {
 					add(prefixes[file.Name.Name+"."+id.Name]+s, n)
 				}
 				if strings.HasPrefix(n.Names[i].Name, "Code") {
@@ -247,6 +250,30 @@ func TestSize(t *testing.T) {
 			if got := texts.Size(lang, bytes); got != want {
 				t.Errorf("Size(%s, %d) = %q, want %q", lang, bytes, got, want)
 			}
+		}
+	}
+}
+
+func TestShare(t *testing.T) {
+	texts := load(t)
+	for _, tt := range []struct {
+		lang        string
+		part, whole int
+		want        string
+	}{
+		{"en", 1, 1, "100%"}, {"en", 0, 7, "0%"}, {"en", 2, 3, "66.6%"}, {"ru", 9999, 10000, "99,9\u00a0%"}, {"kk", 1, 8, "12,5\u00a0%"}, {"ru", 7, 10, "70\u00a0%"},
+	} {
+		if got := texts.Share(tt.lang, tt.part, tt.whole); got != tt.want {
+			t.Errorf("Share(%s, %d, %d) = %q, want %q", tt.lang, tt.part, tt.whole, got, tt.want)
+		}
+	}
+}
+
+func TestSecond(t *testing.T) {
+	at := time.Date(2013, 4, 26, 20, 5, 9, 0, time.UTC)
+	for lang, want := range map[string]string{"kk": "27.04.2013 02:05:09", "ru": "27.04.2013 02:05:09", "en": "2013-04-27 02:05:09"} {
+		if got := load(t).Second(lang, at, time.FixedZone("", 6*3600)); got != want {
+			t.Errorf("Second(%s) = %q, want %q", lang, got, want)
 		}
 	}
 }

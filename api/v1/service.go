@@ -40,6 +40,9 @@ type Procedure struct {
 	Service       string        `json:"service"`
 	Channel       string        `json:"channel"`
 	Act           string        `json:"act"`
+	Item          string        `json:"item,omitempty" doc:"Number of the regulation's item whose text this is"`
+	Heading       Text          `json:"heading,omitempty" doc:"That item's own sentence"`
+	Caption       Text          `json:"caption,omitempty" doc:"What stands over the step table"`
 	Text          []Item        `json:"text" doc:"The numbered text of the procedure"`
 	Steps         []Step        `json:"steps"`
 	Discrepancies []Discrepancy `json:"discrepancies" doc:"Where the act contradicts itself in these steps, and what is in effect"`

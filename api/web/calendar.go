@@ -39,7 +39,7 @@ func (s *Site) calendar(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(r, "calendar")
 	page := CalendarPage{Frame: f, From: tidy(in.Get("from")), Days: tidy(in.Get("days")), Version: tidy(in.Get("version"))}
 	page.Title = f.T("calendar.title")
-	page.Licensors = s.licensors(f, in.Get("licensor"))
+	page.Licensors = s.licensors(f, f.T("calendar.any-licensor"), in.Get("licensor"))
 	days, err := s.version(page.Version)
 	if err != nil {
 		return err

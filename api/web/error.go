@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // ErrorPage says what is wrong and what to do.
@@ -25,20 +26,26 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, t
 	if key := "page." + code; s.Texts.Has(key + ".title") {
 		page.Title, page.Detail = page.T(key+".title"), page.T(key+".detail")
 	}
-	switch code {
-	case "cursor-invalid":
-		page.Back, page.Again = "/?"+with(r.URL.Query(), "cursor", ""), page.T("search.first")
-	case "day-invalid", "license-not-yet":
-		page.Back, page.Again = (&url.URL{Path: r.URL.Path}).String(), page.T("license.today")
-	case "calendar-unknown":
-		page.Back, page.Again = "/calendar", page.T("nav.calendar")
-	case "service-unknown", "channel-unknown":
-		if r.URL.Path == "/deadlines" {
-			page.Back, page.Again = "/deadlines", page.T("nav.deadlines")
-		}
-	}
+	page.Back, page.Again = back(page.Frame, r.URL, code)
 	w.Header().Set("Cache-Control", "no-store")
 	if err := s.render(w, r, "error", status, page); err != nil {
 		http.Error(w, page.Title, status)
 	}
+}
+
+// back is where to do without what was wrong, and the words for it; empty where there is only the search.
+func back(f Frame, at *url.URL, code string) (address, again string) {
+	switch within := func(path string) bool { return strings.HasPrefix(at.Path, path) }; {
+	case code == "cursor-invalid":
+		return at.Path + "?" + with(at.Query(), "cursor", ""), f.T("search.first")
+	case within("/deadlines"), within("/applications/"):
+		return "/deadlines", f.T("nav.deadlines")
+	case within("/services/") && code == "not-found":
+		return "/services", f.T("services.all")
+	case code == "day-invalid", code == "license-not-yet":
+		return (&url.URL{Path: at.Path}).String(), f.T("license.today")
+	case code == "calendar-unknown":
+		return "/calendar", f.T("nav.calendar")
+	}
+	return "", ""
 }

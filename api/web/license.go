@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
 )
@@ -77,7 +78,7 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(r, "search")
 	page := LicensePage{
 		Frame: f, Number: l.Number, Status: string(l.Status), Standing: f.T("license-status." + string(l.Status)),
-		Facts: facts(f, l), Subactivities: l.Subactivities, Self: (&url.URL{Path: r.URL.Path}).String(),
+		Facts: append(facts(f, l), s.licensing(f, l)), Subactivities: l.Subactivities, Self: (&url.URL{Path: r.URL.Path}).String(),
 		AsOf: in.Get("as_of"), KnownAt: in.Get("known_at"), Today: string(calendar.DayOf(s.Now())),
 	}
 	page.Title = f.T("license.title."+kind(l), "number", l.Number)
@@ -112,7 +113,7 @@ func moments(in url.Values) (asOf string, known time.Time, err error) {
 		}
 		asOf = string(day)
 	}
-	if known, err = licenses.KnownAt(in.Get("known_at")); err != nil {
+	if known, err = projections.Instant(in.Get("known_at")); err != nil {
 		return "", known, invalidDay()
 	}
 	return asOf, known, nil
@@ -145,6 +146,23 @@ func facts(f Frame, l licenses.License) []Fact {
 		list = append(list, fact(f, "license.copies", f.Count("count.copies", l.Copies)))
 	}
 	return append(list, standing(f, l)...)
+}
+
+// licensing is the service that gives such licenses. One that the catalog no longer has is shown by its slug.
+func (s *Site) licensing(f Frame, l licenses.License) Fact {
+	if _, err := s.Catalog().InForce(l.Service, s.Now()); err != nil {
+		return fact(f, "license.service", l.Service)
+	}
+	return Fact{Name: f.T("license.service"), Value: s.serviceName(f, l.Service), URL: serviceURL(l.Service, "")}
+}
+
+// serviceName is the service's title in the wording in force; where there is none its slug has to do.
+func (s *Site) serviceName(f Frame, slug string) Wording {
+	service, err := s.Catalog().InForce(slug, s.Now())
+	if err != nil {
+		return Wording{Text: slug}
+	}
+	return f.wording(service.Title)
 }
 
 // standing are the lines about what befell the license.
@@ -258,12 +276,20 @@ func (s *Site) approval(ctx context.Context, id string) (string, error) {
 // who is the role and the organization of whoever did something, never the person.
 func (s *Site) who(f Frame, a domain.Actor) string {
 	role := f.T("role." + string(a.Role))
+	if a.Organization == "" {
+		return role
+	}
+	return role + ", " + s.licensorName(f, a.Organization).Text
+}
+
+// licensorName is what the acts call the licensor; another organization keeps its slug.
+func (s *Site) licensorName(f Frame, slug string) Wording {
 	for _, service := range s.Catalog().Services() {
-		if a.Organization != "" && service.Licensor.Slug == a.Organization {
-			return role + ", " + f.wording(service.Licensor.Title).Text
+		if service.Licensor.Slug == slug {
+			return f.wording(service.Licensor.Title)
 		}
 	}
-	return role
+	return Wording{Text: slug}
 }
 
 // more is what a line of the history says besides, and may say to everybody. It remembers where sites

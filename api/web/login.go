@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/tizilim/tizilim/domain/application"
 )
 
 // Viewer is who looks at a page. The zero Viewer is the public.
@@ -14,6 +16,14 @@ type Viewer struct {
 	// Licensor, of all where that is empty.
 	Watches  bool
 	Licensor string
+	// Sees says whether the viewer may see an application; nil where nobody may see one on the page.
+	Sees func(application.State) bool
+}
+
+// opens reports whether the viewer may see what stands behind figures of the licensor, of all where that
+// is empty.
+func (v Viewer) opens(licensor string) bool {
+	return v.Watches && (v.Licensor == "" || v.Licensor == licensor)
 }
 
 // LoginPage asks who somebody is.

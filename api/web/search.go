@@ -200,9 +200,9 @@ func (s *Site) services(f Frame, chosen string) []Option {
 	return options
 }
 
-// licensors are the licensors of all services, each once.
-func (s *Site) licensors(f Frame, chosen string) []Option {
-	options := []Option{{Value: "", Text: f.T("calendar.any-licensor"), Selected: chosen == ""}}
+// licensors are the licensors of all services, each once, after the words for any of them.
+func (s *Site) licensors(f Frame, any, chosen string) []Option {
+	options := []Option{{Value: "", Text: any, Selected: chosen == ""}}
 	for _, service := range s.Catalog().Services() {
 		l := service.Licensor
 		if !slices.ContainsFunc(options, func(o Option) bool { return o.Value == l.Slug }) {
@@ -239,6 +239,8 @@ func (s *Site) known(in url.Values) error {
 		return domain.Reject("service-unknown", "no such service", "service", service)
 	case channel != "" && !slices.Contains(allChannels, channel):
 		return domain.Reject("channel-unknown", "no such channel", "channel", string(channel))
+	case in.Get("licensor") != "" && !s.Catalog().HasLicensor(in.Get("licensor")):
+		return domain.Reject("licensor-unknown", "no such licensor")
 	case status != "" && !slices.Contains(license.Statuses, status):
 		return domain.Reject("status-unknown", "no such status")
 	}

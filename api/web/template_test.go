@@ -15,12 +15,17 @@ import (
 
 // pages are the templates and what each is given.
 var pages = map[string]any{
-	"search":   web.SearchPage{},
-	"license":  web.LicensePage{},
-	"deadline": web.DeadlinePage{},
-	"calendar": web.CalendarPage{},
-	"login":    web.LoginPage{},
-	"error":    web.ErrorPage{},
+	"search":      web.SearchPage{},
+	"license":     web.LicensePage{},
+	"services":    web.ServicesPage{},
+	"service":     web.ServicePage{},
+	"procedure":   web.ProcedurePage{},
+	"deadline":    web.DeadlinePage{},
+	"visits":      web.VisitsPage{},
+	"application": web.ApplicationPage{},
+	"calendar":    web.CalendarPage{},
+	"login":       web.LoginPage{},
+	"error":       web.ErrorPage{},
 }
 
 // TestTemplates checks every template against its page's struct without running it: every field and

@@ -1,8 +1,9 @@
 // Package web is the registry's pages: one site in Kazakh, Russian and English for anybody who looks a
-// license up or asks how procedures keep to their deadlines. Pages are made on the server and need no
-// script; everything they load is embedded.
+// license up, lays a procedure beside its act, or asks how procedures keep to their deadlines; and for those
+// who watch the deadlines, who see which applications stand behind each figure and what befell them. Pages are
+// made on the server and need no script; everything they load is embedded.
 //
-// Each page is a struct (SearchPage, LicensePage, DeadlinePage, ErrorPage) with all that is shown
+// Each page is a struct (SearchPage, LicensePage, ProcedurePage, …) with all that is shown
 // already in words, and a template of the same stem in templates/. A natural person's IIN is masked,
 // and no page names who did something: the history says role and organization.
 //
@@ -61,7 +62,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "deadline", "calendar", "login", "error"}
+var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "visits", "application", "calendar", "login", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -83,7 +84,12 @@ func (s *Site) Pages() []Page {
 	return []Page{
 		{"GET /{$}", s.search},
 		{"GET /licenses/{number}", s.license},
+		{"GET /services", s.listServices},
+		{"GET /services/{slug}", s.service},
+		{"GET /services/{slug}/{channel}", s.procedure},
 		{"GET /deadlines", s.deadlines},
+		{"GET /deadlines/visits", s.visits},
+		{"GET /applications/{id}", s.application},
 		{"GET /calendar", s.calendar},
 		{"GET /login", s.login},
 		{"GET /static/{file}", s.static},

@@ -25,6 +25,7 @@ type greeting struct {
 	World    demo.World
 	Took     time.Duration
 
+	Notices string // where to subscribe to them
 	License string // a license to look at
 	Script  string
 }
@@ -38,7 +39,8 @@ Tizilim is running ({{.Took.Round 1000000}}). Data: {{.Data}}
   Register and deadlines   {{.URL}}/
   API                      {{.URL}}/api/v1/  described at {{.URL}}/openapi.json
   Figures                  {{.URL}}/metrics
-  Demo payment gateway     {{.Services.Payments}}/
+{{with .Notices}}  Notices of deadlines     {{.}}  (NATS, subjects tizilim.notices.>)
+{{end}}  Demo payment gateway     {{.Services.Payments}}/
   Demo state registers     {{.Services.Registers}}/
   Demo signer              {{.Services.Signer}}/
 
@@ -74,6 +76,9 @@ func (g greeting) print(ctx context.Context, out io.Writer, r *registry, script 
 		g.License = l.Number
 	}
 	g.Script = script
+	if r.telling != nil {
+		g.Notices = r.telling.url
+	}
 	var text strings.Builder
 	if err := template.Must(template.New("try").Parse(tryScript)).Execute(&text, g); err != nil {
 		return err

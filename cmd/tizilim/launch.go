@@ -16,6 +16,7 @@ import (
 // launch is one run of a registry, from its door to its end: serve and demo go through the same one.
 type launch struct {
 	listenFlag
+	noticesFlags
 	data   string
 	kind   kind
 	rules  *rulebook
@@ -62,7 +63,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	if s.close != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
-	s.logger, s.starting = l.logger, e.say
+	s.logger, s.starting, s.noticesFlags = l.logger, e.say, l.noticesFlags
 	r, err := newRegistry(ctx, f, l.rules.rules, s.outside)
 	if err != nil {
 		return err
@@ -75,6 +76,7 @@ func (l launch) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	r.tell(ctx)
 	return r.serve(ctx, e, f, s)
 }
 

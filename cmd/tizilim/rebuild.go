@@ -17,17 +17,18 @@ import (
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/notices"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
 )
 
 // kinds are the read models.
-var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind}
+var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind, notices.Kind}
 
 // rebuildCmd builds read models anew.
 type rebuildCmd struct {
-	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history. All of them where none is named."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history, notices. All of them where none is named."`
 	dataFlag
 }
 

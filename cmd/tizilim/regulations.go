@@ -15,10 +15,12 @@ import (
 
 // regulationsCmd shows the acts as data.
 type regulationsCmd struct {
-	List   regulationsList   `cmd:"" help:"One line for each service."`
-	Show   regulationsShow   `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
-	Check  regulationsCheck  `cmd:"" help:"Prove of every procedure that each step is reached, each way ends, each branch has its condition and each deadline can be read."`
-	Export regulationsExport `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
+	List     regulationsList     `cmd:"" help:"One line for each service."`
+	Show     regulationsShow     `cmd:"" help:"A service with its procedures: every step as printed and in effect, and the discrepancies."`
+	Diagram  regulationsDiagram  `cmd:"" help:"The diagram of functional interaction of a procedure, as a drawing or as BPMN 2.0."`
+	Diagrams regulationsDiagrams `cmd:"" help:"The diagrams of all procedures, each as a file."`
+	Check    regulationsCheck    `cmd:"" help:"Prove of every procedure that each step is reached, each way ends, each branch has its condition and each deadline can be read."`
+	Export   regulationsExport   `cmd:"" help:"Every act, service, procedure, step, deadline and discrepancy as one document."`
 }
 
 // regulationsFlag adds acts to the embedded ones.
@@ -37,6 +39,19 @@ func (f regulationsFlag) load() (*regulation.Catalog, error) {
 		return nil, fmt.Errorf("the acts are not sound: %w", err)
 	}
 	return catalog, nil
+}
+
+// service is a service in its wording in force.
+func (f regulationsFlag) service(slug string) (*regulation.Service, error) {
+	catalog, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	service, err := catalog.InForce(slug, time.Now())
+	if errors.Is(err, domain.ErrNotFound) {
+		return nil, fmt.Errorf("no service %q; there are %s", slug, strings.Join(slugs(catalog), ", "))
+	}
+	return service, err
 }
 
 type langFlag struct {
@@ -66,14 +81,7 @@ type regulationsShow struct {
 
 // Run prints the service.
 func (c regulationsShow) Run(out io.Writer) error {
-	catalog, err := c.load()
-	if err != nil {
-		return err
-	}
-	service, err := catalog.InForce(c.Service, time.Now())
-	if errors.Is(err, domain.ErrNotFound) {
-		return fmt.Errorf("no service %q; there are %s", c.Service, strings.Join(slugs(catalog), ", "))
-	}
+	service, err := c.service(c.Service)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func (b *rulebook) rules() application.Rules { return *b.current.Load() }
 // came before: an application stays on the wording that it was opened under.
 func (b *rulebook) keep(dir string, logger *slog.Logger) error {
 	b.kept = dir
-	return b.read(logger)
+	return keepActs(dir, b.rules().Catalog, logger)
 }
 
 func (b *rulebook) read(logger *slog.Logger) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/notices"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
@@ -34,10 +35,13 @@ type registry struct {
 	deadlines    *deadlines.Model
 	history      *history.Model
 	waiting      *reactor.Waiting
+	notices      *notices.Model
 
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
+	telling   *telling // nil where nobody is told of deadlines
+	door      string   // where those are let in who subscribe to it, empty for nowhere
 	rules     func() application.Rules
 
 	metrics *api.Metrics
@@ -53,11 +57,12 @@ type outside struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
+	noticesFlags
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
 func newRegistry(ctx context.Context, f *folder, rules func() application.Rules, world outside) (r *registry, err error) {
-	r = &registry{rules: rules, logger: world.logger, metrics: api.NewMetrics(), failed: make(chan error, 1)}
+	r = &registry{rules: rules, logger: world.logger, metrics: api.NewMetrics(), door: world.NoticesListen, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -85,8 +90,11 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err != nil {
 		return r, err
 	}
+	if err := r.openNotices(ctx, f, world); err != nil {
+		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
+	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history)
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -132,6 +140,7 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 func openStore(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
 	config := jetstream.Config{Dir: f.log()}
 	if r != nil {
+		config.Listen = r.door
 		config.Logger, config.OnAppend = r.logger, r.metrics.ObserveAppend
 		config.OnFatal = func(err error) { r.failed <- err }
 	}
@@ -165,6 +174,9 @@ func (r *registry) openModels(dir string) (err error) {
 		return err
 	}
 	if r.history, err = history.Open(dir); open(err, func() error { return r.history.Close() }) != nil {
+		return err
+	}
+	if r.notices, err = notices.Open(dir); open(err, func() error { return r.notices.Close() }) != nil {
 		return err
 	}
 	r.waiting, err = reactor.OpenWaiting(dir)

@@ -255,6 +255,19 @@ func TestHours(t *testing.T) {
 	}
 }
 
+func TestLastDay(t *testing.T) {
+	for due, want := range map[time.Time]calendar.Day{
+		calendar.Day("2026-12-15").End():                   "2026-12-15",
+		calendar.Day("2024-02-29").End():                   "2024-02-29", // the night before the zone changed
+		calendar.Day("2026-12-15").End().Add(-time.Minute): "",
+		{}: "",
+	} {
+		if day, ok := calendar.LastDay(due); day != want || ok != (want != "") {
+			t.Errorf("LastDay(%s) = %q %t, want %q", due, day, ok, want)
+		}
+	}
+}
+
 func TestZone(t *testing.T) {
 	for at, offset := range map[string]int{
 		"2013-06-01T00:00:00Z": 6, "2024-02-28T00:00:00Z": 6, "2024-03-01T00:00:00Z": 5, "2026-11-22T00:00:00Z": 5,

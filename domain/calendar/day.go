@@ -46,6 +46,15 @@ func (d Day) Start() time.Time { return d.midnight(0) }
 // End is the first instant after the day, in UTC; zero for what is no day.
 func (d Day) End() time.Time { return d.midnight(1) }
 
+// LastDay is the day by whose end something is due, where it is due by the end of a day: a term in days
+// ends with the first instant of the day after. False where it is due within a day.
+func LastDay(due time.Time) (Day, bool) {
+	if due.IsZero() || !due.Equal(DayOf(due).Start()) {
+		return "", false
+	}
+	return DayOf(due.Add(-time.Nanosecond)), true
+}
+
 func (d Day) midnight(after int) time.Time {
 	t, err := time.Parse(time.DateOnly, string(d))
 	if err != nil {

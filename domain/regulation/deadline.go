@@ -111,6 +111,12 @@ func count(number, word string) (int, Unit, error) {
 	return int(n), u.unit, nil
 }
 
+// Minutes is a number of seconds as the acts print it: in minutes from one on, where whole and half ones
+// suffice. False where they print seconds.
+func Minutes(seconds int) (whole int, half, ok bool) {
+	return seconds / 60, seconds%60 != 0, seconds >= 60 && seconds%30 == 0
+}
+
 // same reports whether two deadlines mean the same, whatever is printed.
 func (d Deadline) same(o Deadline) bool {
 	return d.Unit == o.Unit && equal(d.Min, o.Min) && equal(d.Max, o.Max) && maps.Equal(d.ByRequest, o.ByRequest)

@@ -1,6 +1,7 @@
 package regulation_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,4 +80,19 @@ func FuzzParseDeadline(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestMinutes(t *testing.T) {
+	for seconds, want := range map[int]string{15: "s", 59: "s", 60: "1", 90: "1½", 100: "s", 600: "10"} {
+		got := "s"
+		if whole, half, ok := regulation.Minutes(seconds); ok {
+			got = fmt.Sprint(whole)
+			if half {
+				got += "½"
+			}
+		}
+		if got != want {
+			t.Errorf("Minutes(%d) is %s, want %s", seconds, got, want)
+		}
+	}
 }

@@ -151,7 +151,7 @@ func exportService(s *Service) exportedService {
 		TitleOurs: s.ours(),
 		Slug:      s.Slug, Act: s.Act.ID, Title: s.Title, Activity: s.Activity, Licensor: s.Licensor, Standard: s.Standard,
 		Automation: s.Automation, Requests: s.Requests, Applicants: s.Applicants, Result: s.Result, Paid: s.Paid,
-		Systems: s.Systems, Units: s.parts(Units), Conditions: s.parts(Conditions), Phones: s.Phones, Viewing: s.parts(Viewing),
+		Systems: s.Systems, Units: s.Parts(Units), Conditions: s.Parts(Conditions), Phones: s.Phones, Viewing: s.Parts(Viewing),
 		Screens: s.Screens, Questionnaire: s.Questionnaire, Legend: s.Legend, Provisions: s.Provisions,
 		Discrepancies: list(s.Discrepancies), Procedures: []exportedProcedure{},
 	}
@@ -187,20 +187,6 @@ func exportStep(s *Step) exportedStep {
 		e.Next = append(e.Next, exportedEdge{To: null(edge.To), When: null(edge.When)})
 	}
 	return e
-}
-
-// parts are the items of the provisions about the topic, or their wordings where they have no items.
-func (s *Service) parts(topic Topic) []Text {
-	var parts []Text
-	for _, p := range s.About(topic) {
-		if len(p.Parts) == 0 {
-			parts = append(parts, p.Wording)
-		}
-		for _, part := range p.Parts {
-			parts = append(parts, part.Wording)
-		}
-	}
-	return parts
 }
 
 // ours are the languages of the title that the act is not printed in.

@@ -23,8 +23,14 @@ func (c *Catalog) Remember(kept fs.FS) error {
 		return fmt.Errorf("kept acts: %w", err)
 	}
 	c.kept = map[string]*Act{}
+	for _, a := range c.Acts {
+		c.kept[a.KeptName()] = a // its file needs no second reading
+	}
 	var problems []error
 	for _, name := range names {
+		if c.kept[name] != nil {
+			continue
+		}
 		src, err := read(kept, name)
 		if err == nil {
 			link(src.act)

@@ -62,6 +62,20 @@ func (s *Service) About(topic Topic) []Provision {
 	return about
 }
 
+// Parts are the items of the provisions about the topic, or their wordings where they have no items.
+func (s *Service) Parts(topic Topic) []Text {
+	var parts []Text
+	for _, p := range s.About(topic) {
+		if len(p.Parts) == 0 {
+			parts = append(parts, p.Wording)
+		}
+		for _, part := range p.Parts {
+			parts = append(parts, part.Wording)
+		}
+	}
+	return parts
+}
+
 // ExternalSystem is a system outside that is asked: a state database, a gateway.
 type ExternalSystem struct {
 	ID    string `json:"id" yaml:"id"` // a token, the same in all acts

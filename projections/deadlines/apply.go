@@ -35,9 +35,13 @@ type form struct {
 type entry struct {
 	row    int64
 	kind   kind  // but for step and action
-	visits int64 // how many there are
-	stored int64 // how many of them the file knew when the batch began
-	open   *visit
+	visits int64 // of steps: how many there are
+	// The request's number, and when it was given.
+	number     string
+	registered time.Time
+	changed    bool // in this batch
+	open       *visit
+	whole      *visit // of the service as a whole, while that is open
 }
 
 // visit is a row of visits.
@@ -48,12 +52,13 @@ type visit struct {
 	entered       time.Time
 	due           time.Time
 	left          time.Time
-	exit          any  // its number, nil while open
+	exit          any // its number, nil while open
+	abandoned     bool
 	fresh, queued bool // not in the file yet; among the batch's changes
 }
 
 const (
-	versionBits = 16     // of a visit's key are its place
+	versionBits = 16     // of a visit's key are its place; place 0 is the service as a whole
 	keep        = 50_000 // applications remembered
 )
 
@@ -63,6 +68,7 @@ type batch struct {
 	conn    *sqlite.Conn
 	changed []*visit
 	entries []*entry
+	packs   []*pack // that changed
 	tallies map[int64]*tally
 }
 
@@ -73,6 +79,7 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	if err != nil {
 		clear(m.kinds)
 		clear(m.exits)
+		clear(m.tails)
 	}
 	if err != nil || len(m.lately) > keep {
 		clear(m.lately)
@@ -96,7 +103,36 @@ func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
 	if err != nil {
 		return err
 	}
-	return b.move(e, r, p)
+	if err := b.move(e, r, p); err != nil {
+		return err
+	}
+	return b.serve(e, r, p)
+}
+
+// serve follows the service as a whole: it begins when the request is registered, is due when the step
+// is that then forms the result, and is over when the procedure ends.
+func (b *batch) serve(e *entry, r domain.Record, p application.Progress) error {
+	if r.Type == "application-registered" {
+		if err := b.number(e, r); err != nil {
+			return err
+		}
+		entered := application.Entered{Step: Whole}
+		if n := p.Enters; n != nil && (n.Action == regulation.IssueResult || n.Action == regulation.IssueOrRefuse) {
+			entered.Due, entered.Calendar = n.Due, n.Calendar
+		}
+		var err error
+		e.whole, err = b.begin(e, e.row<<versionBits, entered, r.Time)
+		return err
+	}
+	if e.whole == nil || !p.Ends {
+		return nil
+	}
+	v := e.whole
+	e.whole = nil
+	if r.Type == "application-completed" {
+		p.Outcome = regulation.Approved
+	}
+	return b.leave(v, r, branch(r, p, false))
 }
 
 // progress reads the part that every application event has, which is all that is of interest here.
@@ -114,6 +150,19 @@ func (b *batch) progress(r domain.Record, p *application.Progress) error {
 	return nil
 }
 
+func (b *batch) number(e *entry, r domain.Record) error {
+	p, err := application.Decode(r.Event)
+	if err != nil {
+		return err
+	}
+	if !e.registered.IsZero() {
+		return fmt.Errorf("an application is registered once: %w", domain.ErrDamaged)
+	}
+	e.number, e.registered = p.(application.Registered).Number, r.Time
+	b.change(e)
+	return nil
+}
+
 func (b *batch) opened(r domain.Record) error {
 	p, err := application.Decode(r.Event)
 	if err != nil {
@@ -121,7 +170,7 @@ func (b *batch) opened(r domain.Record) error {
 	}
 	o := p.(application.Opened)
 	e := &entry{kind: kind{service: o.Service, channel: string(o.Channel), licensor: o.Licensor, request: string(o.Request)}}
-	if err := projections.Exec(b.conn, "INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, 0)", r.Stream.ID,
+	if err := projections.Exec(b.conn, "INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, 0, '', NULL)", r.Stream.ID,
 		e.kind.service, e.kind.channel, e.kind.licensor, e.kind.request); err != nil {
 		return err
 	}
@@ -140,8 +189,8 @@ func (b *batch) entry(id string) (*entry, error) {
 		return e, nil
 	}
 	e := &entry{}
-	err := projections.Query(b.conn, "SELECT row, service, channel, licensor, request, visits FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
-		e.row, e.visits, e.stored = s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnInt64(5)
+	err := projections.Query(b.conn, "SELECT row, service, channel, licensor, request, visits, number, registered FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
+		e.row, e.visits, e.number, e.registered = s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnText(6), projections.Time(s, 7)
 		e.kind = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), request: s.ColumnText(4)}
 		return nil
 	}, id)
@@ -153,11 +202,16 @@ func (b *batch) entry(id string) (*entry, error) {
 	}
 	b.lately[id] = e
 	return e, projections.Query(b.conn, `SELECT v.key, v.kind, k.step, v.entered, v.due FROM visits v JOIN kinds k USING (kind)
-		WHERE v.key = ? AND v.left IS NULL`, func(s *sqlite.Stmt) error {
-		e.open = &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
+		WHERE v.key IN (?, ?) AND v.left IS NULL`, func(s *sqlite.Stmt) error {
+		v := &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
 			entered: projections.Time(s, 3), due: projections.Time(s, 4)}
+		if v.step == Whole {
+			e.whole = v
+		} else {
+			e.open = v
+		}
 		return nil
-	}, e.row<<versionBits|e.visits)
+	}, e.row<<versionBits, e.row<<versionBits|e.visits)
 }
 
 // move follows an event's progress: it closes the open visit when the event completes its step, moves
@@ -203,20 +257,22 @@ func branch(r domain.Record, p application.Progress, completed bool) string {
 }
 
 func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*visit, error) {
+	e.visits++
+	if e.visits >= 1<<versionBits {
+		return nil, fmt.Errorf("application with %d visits of steps: %w", e.visits, domain.ErrDamaged)
+	}
+	b.change(e)
+	return b.begin(e, e.row<<versionBits|e.visits, entered, at)
+}
+
+func (b *batch) begin(e *entry, key int64, entered application.Entered, at time.Time) (*visit, error) {
 	k := e.kind
 	k.step, k.action, k.calendar = entered.Step, string(entered.Action), entered.Calendar
 	id, err := b.kindID(k)
 	if err != nil {
 		return nil, err
 	}
-	e.visits++
-	if e.visits >= 1<<versionBits {
-		return nil, fmt.Errorf("application with %d visits of steps: %w", e.visits, domain.ErrDamaged)
-	}
-	if e.visits == e.stored+1 {
-		b.entries = append(b.entries, e)
-	}
-	v := &visit{key: e.row<<versionBits | e.visits, kind: id, step: entered.Step, entered: at, fresh: true}
+	v := &visit{key: key, kind: id, step: entered.Step, entered: at, fresh: true}
 	if entered.Due != nil {
 		v.due = *entered.Due
 	}
@@ -224,20 +280,36 @@ func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*vis
 	return v, nil
 }
 
+func (b *batch) change(e *entry) {
+	if !e.changed {
+		e.changed = true
+		b.entries = append(b.entries, e)
+	}
+}
+
 func (b *batch) leave(v *visit, r domain.Record, branch string) error {
 	id, err := b.exitID(exit{branch, string(r.Actor.Role), r.Actor.Organization})
 	if err != nil {
 		return err
 	}
-	v.left, v.exit = r.Time, id
+	v.left, v.exit, v.abandoned = r.Time, id, branch == Withdrawn
 	b.queue(v)
+	p, err := b.tail(v.kind)
+	if err != nil {
+		return err
+	}
+	p.add(v.stay())
 	t, ok := b.tallies[v.kind]
 	if !ok {
-		t = &tally{durations: histogram{}}
+		t = &tally{}
 		b.tallies[v.kind] = t
 	}
-	t.add(v, branch)
+	t.add(v.stay())
 	return nil
+}
+
+func (v *visit) stay() stay {
+	return stay{v.key, micros(v.entered), micros(v.left), micros(v.due), v.abandoned}
 }
 
 func (b *batch) queue(v *visit) {
@@ -276,13 +348,20 @@ func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, f
 
 func (b *batch) flush(conn *sqlite.Conn) error {
 	for _, e := range b.entries {
-		e.stored = e.visits
-		if err := projections.Exec(conn, "UPDATE applications SET visits = ? WHERE row = ?", e.visits, e.row); err != nil {
+		e.changed = false
+		if err := projections.Exec(conn, "UPDATE applications SET visits = ?, number = ?, registered = ? WHERE row = ?",
+			e.visits, e.number, e.registered, e.row); err != nil {
 			return err
 		}
 	}
 	for _, v := range b.changed {
 		if err := v.store(conn); err != nil {
+			return err
+		}
+	}
+	for _, p := range b.packs {
+		p.changed = false
+		if err := p.store(conn); err != nil {
 			return err
 		}
 	}

@@ -2,8 +2,12 @@
 // time an application was in a step, with the instant by which it had to be left and the one at which
 // it was. Whether an open step is overdue depends on the clock alone, so every question carries "now".
 //
-// Reading order: this file (the rows), apply.go (how events become visits), visits.go (lists),
-// figures.go and slots.go (counts and percentiles), tallies.go (metrics).
+// The service as a whole has a visit too, under the number Whole instead of a step's: from the
+// registration of the request to the result. It is never among the steps, nor are they in it.
+//
+// Reading order: this file (the rows), apply.go (how events become visits), packs.go (how all visits are
+// looked at), figures.go, periods.go and slots.go (counts and percentiles), visits.go (lists),
+// tallies.go (metrics).
 package deadlines
 
 import (
@@ -15,12 +19,11 @@ import (
 )
 
 // Kinds are what visits are counted by, exits how they end. A visit's key is its application's row and its place among
-// the visits of that application, so that those lie together in order. Times are microseconds.
-// Tallies count the visits that are over, by kind, because those never change any more: metrics and
-// figures are asked for all the time. Durations count those that were not abandoned, by kind and slot
-// (slots.go).
+// the visits of that application, so that those lie together in order, the service as a whole first. Times are microseconds.
+// Packs keep the visits that are over once more, for figures and lists (packs.go). Tallies count them,
+// by kind, because metrics are asked for all the time.
 var schema = projections.Schema{
-	Name: "deadlines", Number: 1,
+	Name: "deadlines", Number: 4,
 	Tables: `
 		CREATE TABLE IF NOT EXISTS kinds (
 			kind INTEGER PRIMARY KEY, service TEXT NOT NULL, channel TEXT NOT NULL, licensor TEXT NOT NULL,
@@ -30,18 +33,18 @@ var schema = projections.Schema{
 			exit INTEGER PRIMARY KEY, branch TEXT NOT NULL, role TEXT NOT NULL, org TEXT NOT NULL, UNIQUE (branch, role, org));
 		CREATE TABLE IF NOT EXISTS applications (
 			row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, service TEXT NOT NULL, channel TEXT NOT NULL,
-			licensor TEXT NOT NULL, request TEXT NOT NULL, visits INTEGER NOT NULL);
+			licensor TEXT NOT NULL, request TEXT NOT NULL, visits INTEGER NOT NULL, number TEXT NOT NULL, registered INTEGER);
 		CREATE TABLE IF NOT EXISTS visits (
 			key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entered INTEGER NOT NULL, due INTEGER, left INTEGER, exit INTEGER);
 		CREATE TABLE IF NOT EXISTS tallies (
 			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, abandoned INTEGER NOT NULL,
 			total INTEGER NOT NULL` + bucketColumns() + `);
-		CREATE TABLE IF NOT EXISTS durations (
-			kind INTEGER NOT NULL, slot INTEGER NOT NULL, visits INTEGER NOT NULL, PRIMARY KEY (kind, slot)) WITHOUT ROWID;`,
+		CREATE TABLE IF NOT EXISTS packs (
+			key INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, until INTEGER NOT NULL, stays INTEGER NOT NULL,
+			data BLOB NOT NULL);`,
 	Indexes: `
-		CREATE INDEX IF NOT EXISTS visits_kind ON visits (kind, entered, left, due, exit);
-		CREATE INDEX IF NOT EXISTS visits_open ON visits (due, key, kind) WHERE left IS NULL;
-		CREATE INDEX IF NOT EXISTS visits_late ON visits (key) WHERE left > due;`,
+		CREATE INDEX IF NOT EXISTS visits_open ON visits (kind, due, entered, key) WHERE left IS NULL;
+		CREATE INDEX IF NOT EXISTS packs_last ON packs (last, first, until, stays);`,
 }
 
 // Buckets are the upper bounds of the duration histogram, smallest first; longer ones are in none of
@@ -65,9 +68,11 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
+	full fullPacks
 	// Used by Apply only:
 	kinds  map[kind]int64
 	exits  map[exit]int64
+	tails  map[int64]*pack   // by kind
 	lately map[string]*entry // applications changed lately, by id
 	known  map[form]bool     // events that can be decoded
 }
@@ -78,8 +83,16 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, kinds: map[kind]int64{}, exits: map[exit]int64{}, lately: map[string]*entry{}, known: map[form]bool{}}, nil
+	return &Model{File: f, full: fullPacks{data: map[int64][]byte{}}, kinds: map[kind]int64{}, exits: map[exit]int64{}, tails: map[int64]*pack{},
+		lately: map[string]*entry{}, known: map[form]bool{}}, nil
 }
+
+// Whole stands, instead of the number of a step, for the service as a whole. A refusal after the
+// registration ends it as the license does, whatever the stage.
+const Whole = 0
+
+// soon is how long before it is due an open visit is due soon.
+const soon = 24 * time.Hour
 
 // Outcome is how a visit stands to its deadline.
 type Outcome string
@@ -92,6 +105,7 @@ const (
 	Late      Outcome = "late"      // left after it was due
 	Abandoned Outcome = "abandoned" // left because the application was withdrawn
 	Waiting   Outcome = "open"      // not left, and not yet due
+	DueSoon   Outcome = "due_soon"  // those of the open ones that are due within a day; in a Filter only
 	Overdue   Outcome = "overdue"   // not left, and due before now
 )
 
@@ -101,6 +115,7 @@ const Withdrawn = "withdrawn"
 // Visit is one time that an application was in a step.
 type Visit struct {
 	Application string
+	Number      string // the request's, empty until it is registered
 	Service     string
 	Channel     string
 	Licensor    string
@@ -120,18 +135,7 @@ type Visit struct {
 	Role         string
 	Organization string
 	Outcome      Outcome // at the instant asked for
-}
-
-func outcome(due, left, now time.Time, branch string) Outcome {
-	switch {
-	case branch == Withdrawn:
-		return Abandoned
-	case left.IsZero() && !due.IsZero() && now.After(due):
-		return Overdue
-	case left.IsZero():
-		return Waiting
-	case !due.IsZero() && left.After(due):
-		return Late
-	}
-	return OnTime
+	DueSoon      bool    // Waiting, and due within a day
+	// Over is by how much the deadline was missed, or is by now; zero where it was not.
+	Over time.Duration
 }

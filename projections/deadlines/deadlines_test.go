@@ -2,6 +2,7 @@ package deadlines_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/sample"
@@ -81,10 +83,12 @@ func TestVisitsOfAWholeLife(t *testing.T) {
 		}
 		return v
 	}
+	late := visit(3, regulation.QueryRegisters, 60, 75, 80, regulation.Found, domain.System, deadlines.Late)
+	late.Over = 5 * time.Second
 	want := []deadlines.Visit{
 		visit(1, regulation.Authorize, 0, 0, 0, "", operator, deadlines.OnTime),
 		visit(2, regulation.FillForm, 0, 100, 60, "", operator, deadlines.OnTime),
-		visit(3, regulation.QueryRegisters, 60, 75, 80, regulation.Found, domain.System, deadlines.Late),
+		late,
 		visit(4, "", 80, 0, 80, regulation.Found, domain.System, deadlines.OnTime),
 		visit(5, regulation.IssueResult, 80, 5000, 4000, regulation.Refused, officer, deadlines.OnTime),
 		visit(6, "", 4000, 0, 4000, regulation.Refused, officer, deadlines.OnTime),
@@ -135,7 +139,7 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 			case deadlines.Late:
 				want.Late = 1
 			case deadlines.Waiting:
-				want.Open = 1
+				want.Open, want.DueSoon = 1, 1
 			case deadlines.Overdue:
 				want.Overdue = 1
 			}
@@ -154,7 +158,7 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 			if err != nil || len(tallies) != 2 {
 				t.Fatal(tallies, err)
 			}
-			if g := tallies[1]; g.OnTime != int64(want.OnTime) || g.Late != int64(want.Late) || g.Open != int64(want.Open) || g.Overdue != int64(want.Overdue) {
+			if g := tallies[1]; g.OnTime != int64(want.OnTime) || g.Late != int64(want.Late) || g.Open != int64(want.Open) || g.DueSoon != int64(want.DueSoon) || g.Overdue != int64(want.Overdue) {
 				t.Errorf("tally: %+v", g)
 			}
 			for _, outcome := range []deadlines.Outcome{deadlines.OnTime, deadlines.Late, deadlines.Waiting, deadlines.Overdue} {
@@ -168,6 +172,35 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 				t.Errorf("overdue: %d, %v", len(p.Visits), err)
 			}
 		})
+	}
+}
+
+// What is due within a day, to the microsecond, is due soon until it is overdue.
+func TestDueSoonIsWithinADay(t *testing.T) {
+	const days = 3 * 24 * 3600
+	s := &sample.Script{}
+	for _, id := range []string{"a", "without a deadline"} {
+		opened(s, id)
+		s.Add(domain.ApplicationCategory, id, begin, operator, application.Filed{Progress: enters(3, regulation.Pay, map[string]int{"a": days}[id], 2)})
+	}
+	m := open(t, s.Commits)
+	for _, tt := range []struct {
+		before time.Duration
+		soon   int
+	}{{24*time.Hour + time.Microsecond, 0}, {24 * time.Hour, 1}, {0, 1}, {-time.Microsecond, 0}} {
+		now, f := after(days).Add(-tt.before), deadlines.Filter{Step: 3}
+		figures, err := m.Steps(t.Context(), f, now)
+		if err != nil || len(figures) != 1 || figures[0].DueSoon != tt.soon || figures[0].Visits != 2 || figures[0].Open+figures[0].Overdue != 2 {
+			t.Errorf("%s before: %+v %v", tt.before, figures, err)
+		}
+		f.Outcome = deadlines.DueSoon
+		if visits := list(t, m.List, f, now); len(visits) != tt.soon || tt.soon == 1 && !visits[0].DueSoon {
+			t.Errorf("%s before: %+v", tt.before, visits)
+		}
+		tallies, err := m.Tallies(t.Context(), now)
+		if err != nil || int(tallies[2].DueSoon) != tt.soon || tallies[2].Step != 3 {
+			t.Errorf("%s before: %+v %v", tt.before, tallies, err)
+		}
 	}
 }
 
@@ -227,6 +260,61 @@ func TestWithdrawnIsAnOutcomeOfItsOwn(t *testing.T) {
 	}
 }
 
+// The service as a whole is measured from the registration to the end, by the term of the result.
+func TestServiceAsAWhole(t *testing.T) {
+	registered := enters(5, regulation.IssueOrRefuse, 5000, 2, 3)
+	elsewhere := enters(5, regulation.Send, 5000, 2)
+	for _, tt := range []struct {
+		name  string
+		then  domain.Payload // 4000 seconds after the beginning
+		enter application.Progress
+		want  deadlines.Visit // but for the application's
+	}{
+		{"nothing", nil, registered, deadlines.Visit{Due: after(5000), Calendar: "2026.1", Outcome: deadlines.Overdue, Over: 4999 * time.Second}},
+		{"approved", application.Approved{Progress: application.Progress{Completes: []int{5}, Outcome: regulation.Approved}}, registered,
+			deadlines.Visit{Due: after(5000), Calendar: "2026.1", Outcome: deadlines.Overdue, Over: 4999 * time.Second}},
+		{"completed", application.Completed{Progress: application.Progress{Ends: true}}, registered,
+			deadlines.Visit{Due: after(5000), Calendar: "2026.1", Left: after(4000), Branch: "approved", Role: "officer", Organization: "committee", Outcome: deadlines.OnTime}},
+		{"refused", application.Refused{Progress: application.Progress{Completes: []int{5, 6}, Outcome: regulation.Refused, Ends: true}, Stage: application.AtDecision}, enters(5, regulation.IssueResult, 3000, 2),
+			deadlines.Visit{Due: after(3000), Calendar: "2026.1", Left: after(4000), Branch: "refused", Role: "officer", Organization: "committee", Outcome: deadlines.Late, Over: 1000 * time.Second}},
+		{"withdrawn", application.Withdrawn{Progress: application.Progress{Ends: true}}, registered,
+			deadlines.Visit{Due: after(5000), Calendar: "2026.1", Left: after(4000), Branch: deadlines.Withdrawn, Role: "officer", Organization: "committee", Outcome: deadlines.Abandoned}},
+		{"no term", application.Completed{Progress: application.Progress{Ends: true}}, elsewhere,
+			deadlines.Visit{Left: after(4000), Branch: "approved", Role: "officer", Organization: "committee", Outcome: deadlines.OnTime}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &sample.Script{}
+			opened(s, "a")
+			opened(s, "never registered")
+			s.Add(domain.ApplicationCategory, "a", after(60), officer, application.Registered{Progress: tt.enter, Number: "KZ10"})
+			if tt.then != nil {
+				s.Add(domain.ApplicationCategory, "a", after(4000), officer, tt.then)
+				s.Add(domain.ApplicationCategory, "a", after(4001), officer, application.Delivered{To: "hand"})
+			}
+			m, f := open(t, s.Commits), deadlines.Filter{Whole: true}
+			want := tt.want
+			want.Application, want.Number, want.Entered = "a", "KZ10", after(60)
+			want.Service, want.Channel, want.Licensor, want.Request = "casino-license", "center", "committee", "issue"
+			got := list(t, m.List, f, after(9999))
+			if diff := cmp.Diff([]deadlines.Visit{want}, got); diff != "" {
+				t.Errorf("visits (-want +got):\n%s", diff)
+			}
+			visits, err := m.Visits(t.Context(), "a", after(9999))
+			if want.Nth = 1; err != nil || !cmp.Equal(visits[0], want) || len(visits) < 4 {
+				t.Errorf("visits of the application: %+v %v", visits, err)
+			}
+			for _, v := range list(t, m.List, deadlines.Filter{}, after(9999)) {
+				if v.Step == deadlines.Whole {
+					t.Errorf("among the steps: %+v", v)
+				}
+			}
+			if number := list(t, m.List, deadlines.Filter{Step: 1}, after(59))[0].Number; number != "" {
+				t.Errorf("it had the number %s before it was registered", number)
+			}
+		})
+	}
+}
+
 // rounded is the duration as figures show it: to eight binary digits, upwards.
 func rounded(d time.Duration) time.Duration {
 	unit := time.Microsecond
@@ -256,18 +344,22 @@ func TestRepeatedVisitsAreCounted(t *testing.T) {
 
 // The figures are counted once more here, from the visits one by one.
 func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
-	m := open(t, nil)
-	if err := m.Apply(t.Context(), sample.Commits(300, 21)); err != nil {
+	m, now := open(t, nil), sample.Begin.AddDate(0, 9, 25)
+	happened, _ := split(sample.Commits(some(300, 60), 21), now)
+	if err := m.Apply(t.Context(), happened); err != nil {
 		t.Fatal(err)
 	}
-	now := sample.Begin.AddDate(0, 5, 0)
 	from, before := sample.Begin.AddDate(0, 1, 0), sample.Begin.AddDate(0, 4, 0)
-	for _, f := range []deadlines.Filter{{}, {Service: "casino-license"}, {Channel: "portal", ByLicensor: true}, {Step: 14, From: from, Before: before}, {From: from.AddDate(-9, 0, 0)}, {Licensor: "akimat", Request: "issue"}} {
+	for _, f := range []deadlines.Filter{
+		{}, {Service: "casino-license"}, {Channel: "portal", ByLicensor: true}, {Step: 14, From: from, Before: before}, {From: from.AddDate(-9, 0, 0)},
+		{Licensor: "akimat", Request: "issue"}, {AsOf: from}, {ByPeriod: deadlines.Month, ByLicensor: true}, {ByPeriod: deadlines.Week, Channel: "office"},
+		{ByPeriod: deadlines.Day, Step: 14}, {Whole: true}, {Whole: true, ByPeriod: deadlines.Month, AsOf: before},
+	} {
 		figures, err := m.Steps(t.Context(), f, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(figuresOf(all(t, m, f, now), f), figures); diff != "" {
+		if diff := cmp.Diff(figuresOf(list(t, m.List, f, now), f), figures); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", f, diff)
 		}
 	}
@@ -277,6 +369,9 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	}
 	var onTime, late, open, overdue, buckets, abandoned int64
 	for _, g := range tallies {
+		if g.Step == deadlines.Whole {
+			continue
+		}
 		abandoned += g.Abandoned
 		onTime, late, open, overdue = onTime+g.OnTime, late+g.Late, open+g.Open, overdue+g.Overdue
 		if !slices.IsSorted(g.AtMost) || g.AtMost[len(g.AtMost)-1] > g.OnTime+g.Late {
@@ -286,7 +381,7 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	}
 	want := map[deadlines.Outcome]int64{}
 	var short int64
-	for _, v := range all(t, m, deadlines.Filter{}, now) {
+	for _, v := range list(t, m.List, deadlines.Filter{}, now) {
 		want[v.Outcome]++
 		if !v.Left.IsZero() && v.Outcome != deadlines.Abandoned && v.Left.Sub(v.Entered) <= deadlines.Buckets[2] {
 			short++
@@ -295,23 +390,8 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short || abandoned != want[deadlines.Abandoned] {
 		t.Errorf("tallies %d %d %d %d %d, visits %v %d", onTime, late, open, overdue, buckets, want, short)
 	}
-	if late == 0 || overdue == 0 || open == 0 || abandoned == 0 {
+	if !testing.Short() && (late == 0 || overdue == 0 || open == 0 || abandoned == 0) {
 		t.Error("the sample is too well behaved to test anything")
-	}
-}
-
-// all lists the visits in small pages.
-func all(t *testing.T, m *deadlines.Model, f deadlines.Filter, now time.Time) (visits []deadlines.Visit) {
-	t.Helper()
-	for cursor := ""; ; {
-		p, err := m.List(t.Context(), f, now, cursor, 37)
-		if err != nil {
-			t.Fatal(err)
-		}
-		visits = append(visits, p.Visits...)
-		if cursor = p.Next; cursor == "" {
-			return visits
-		}
 	}
 }
 
@@ -319,15 +399,16 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 	type key struct {
 		service, channel, licensor string
 		step                       int
+		span                       deadlines.Span
 	}
 	sums, took := map[key]*deadlines.Figure{}, map[key][]time.Duration{}
 	for _, v := range visits {
-		k := key{v.Service, v.Channel, v.Licensor, v.Step}
+		k := key{v.Service, v.Channel, v.Licensor, v.Step, span(f.ByPeriod, v.Entered)}
 		if !f.ByLicensor {
 			k.licensor = ""
 		}
 		if sums[k] == nil {
-			sums[k] = &deadlines.Figure{Service: k.service, Channel: k.channel, Licensor: k.licensor, Step: k.step}
+			sums[k] = &deadlines.Figure{Service: k.service, Channel: k.channel, Licensor: k.licensor, Step: k.step, Span: k.span}
 		}
 		g := sums[k]
 		g.Action = max(g.Action, v.Action)
@@ -341,6 +422,9 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 			g.Abandoned++
 		case deadlines.Waiting:
 			g.Open++
+			if v.DueSoon {
+				g.DueSoon++
+			}
 		case deadlines.Overdue:
 			g.Overdue++
 		}
@@ -372,10 +456,47 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 			return cmpText(a.Channel, b.Channel)
 		case a.Step != b.Step:
 			return a.Step - b.Step
+		case a.Licensor != b.Licensor:
+			return cmpText(a.Licensor, b.Licensor)
 		}
-		return cmpText(a.Licensor, b.Licensor)
+		return cmpText(string(a.Span.First), string(b.Span.First))
 	})
 	return figures
+}
+
+// span is the period that the instant is in, found by going from day to day.
+func span(p deadlines.Period, at time.Time) deadlines.Span {
+	local := at.In(calendar.Zone)
+	same := func(t time.Time) bool {
+		switch p {
+		case deadlines.Month:
+			return t.Month() == local.Month()
+		case deadlines.Week:
+			_, a := t.ISOWeek()
+			_, b := local.ISOWeek()
+			return a == b
+		}
+		return t.Day() == local.Day()
+	}
+	noon := time.Date(local.Year(), local.Month(), local.Day(), 12, 0, 0, 0, time.UTC)
+	first, last := noon, noon
+	for same(first.AddDate(0, 0, -1)) {
+		first = first.AddDate(0, 0, -1)
+	}
+	for same(last.AddDate(0, 0, 1)) {
+		last = last.AddDate(0, 0, 1)
+	}
+	s := deadlines.Span{Name: first.Format(time.DateOnly), First: calendar.Day(first.Format(time.DateOnly)), Last: calendar.Day(last.Format(time.DateOnly))}
+	switch p {
+	case "":
+		return deadlines.Span{}
+	case deadlines.Month:
+		s.Name = first.Format("2006-01")
+	case deadlines.Week:
+		year, week := first.ISOWeek()
+		s.Name = fmt.Sprintf("%d-W%02d", year, week)
+	}
+	return s
 }
 
 func cmpText(a, b string) int {
@@ -385,27 +506,41 @@ func cmpText(a, b string) int {
 	return 1
 }
 
-func TestOverduePagesGoOnWhereTheyEnded(t *testing.T) {
+// Pages end among visits that are all alike, and that are in several packs of several kinds.
+func TestPagesGoOnWhereTheyEnded(t *testing.T) {
 	s := &sample.Script{}
-	for _, id := range []string{"a", "b", "c", "d", "e"} { // all are due at the same instant
-		opened(s, id)
+	for i := range 300 {
+		s.Add(domain.ApplicationCategory, fmt.Sprintf("a%03d", i), begin, operator, application.Opened{
+			Progress: enters(2, regulation.FillForm, 100, 1), Service: "casino-license", Channel: []regulation.Channel{regulation.Center, regulation.Portal}[i%2],
+			Request: regulation.Issue, Licensor: "committee"})
 	}
-	m := open(t, s.Commits)
-	var got []string
-	for cursor := ""; ; {
-		p, err := m.Overdue(t.Context(), deadlines.Filter{Service: "casino-license"}, after(500), cursor, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range p.Visits {
+	m := open(t, nil)
+	if err := m.Apply(t.Context(), s.Commits); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		ask   lister
+		f     deadlines.Filter
+		first string
+	}{
+		"overdue":      {m.Overdue, deadlines.Filter{Service: "casino-license"}, "a000"},
+		"over":         {m.List, deadlines.Filter{Step: 1}, "a299"},
+		"open":         {m.List, deadlines.Filter{Step: 2}, "a299"},
+		"over at once": {m.List, deadlines.Filter{Step: 1, AsOf: begin}, "a299"},
+	} {
+		var got, want []string
+		for _, v := range list(t, tt.ask, tt.f, after(500)) {
 			got = append(got, v.Application)
 		}
-		if cursor = p.Next; cursor == "" {
-			break
+		for i := range 300 {
+			want = append(want, fmt.Sprintf("a%03d", i))
 		}
-	}
-	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+		if tt.first != want[0] {
+			slices.Reverse(want)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 	for _, f := range []func() error{
 		func() error { _, err := m.Overdue(t.Context(), deadlines.Filter{}, begin, "AA", 2); return err },

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,15 +13,16 @@ import (
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Figure is how one step of a procedure does. The durations are of the visits that are over and not
-// abandoned, and zero where there is none. Each is that of a visit (the nearest rank), rounded up by
-// less than one percent.
+// Figure is how one step of a procedure does, or the service as a Whole. The durations are of the visits
+// that are over and not abandoned, and zero where there is none. Each is that of a visit (the nearest
+// rank), rounded up by less than one percent.
 type Figure struct {
 	Service  string
 	Channel  string
 	Licensor string // empty unless asked for by licensor
 	Step     int
 	Action   string // empty for a step that is only ever passed through
+	Span     Span   // in which the step was entered, where asked for by period
 
 	Visits int
 	OnTime int
@@ -28,12 +30,29 @@ type Figure struct {
 	// Abandoned are the visits that a withdrawal cut short.
 	Abandoned int
 	Open      int // not left and not overdue
+	DueSoon   int // those of the open ones that are due within a day
 	Overdue   int
 
 	Median, P90, P99, Max time.Duration
 }
 
-// group is what a Figure is of.
+// Share is the share of the visits on time among those on time or late; false where there is none.
+func (f Figure) Share() (float64, bool) {
+	over := f.OnTime + f.Late
+	return float64(f.OnTime) / float64(max(over, 1)), over > 0
+}
+
+// Summary is how one service does through one channel: as a whole, and all of its steps taken together,
+// whose durations mean little.
+type Summary struct {
+	Service      string
+	Channel      string
+	Licensor     string // empty unless asked for by licensor
+	Span         Span   // in which the step was entered or the request registered, where asked for by period
+	Whole, Steps Figure
+}
+
+// group is what a Figure is of, but for the period.
 type group struct {
 	service, channel, licensor string
 	step                       int
@@ -47,46 +66,91 @@ func (g group) compare(h group) int {
 // sum is a Figure on its way.
 type sum struct {
 	Figure
-	took histogram
+	took durations
 }
 
-// Steps are the figures of every service, channel and step (and licensor, where the filter says so)
-// that was visited, in this order. The filter's Outcome means nothing here.
+// sums are the figures of one group by place of their period, nil where there is no visit.
+type sums []*sum
+
+// Steps are the figures of every service, channel and step (and licensor and period, where the filter
+// says so) that was visited, in this order. The filter's Outcome means nothing here.
 func (m *Model) Steps(ctx context.Context, f Filter, now time.Time) ([]Figure, error) {
-	sums := map[group]*sum{}
-	err := m.View(ctx, func(conn *sqlite.Conn) error {
-		kinds, err := kindsOf(conn, f)
-		if err != nil {
-			return err
-		}
-		of := map[int64]*sum{} // by number of the kind
-		for id, k := range kinds {
-			g := group{service: k.service, channel: k.channel, step: k.step}
-			if f.ByLicensor {
-				g.licensor = k.licensor
-			}
-			s, ok := sums[g]
-			if !ok {
-				s = &sum{took: histogram{}, Figure: Figure{Service: g.service, Channel: g.channel, Licensor: g.licensor, Step: g.step}}
-				sums[g] = s
-			}
-			s.Action = max(s.Action, k.action)
-			of[id] = s
-		}
-		if f.From.IsZero() && f.Before.IsZero() {
-			return counted(conn, of, now)
-		}
-		return count(conn, of, f, now)
-	})
+	figures, err := m.figures(ctx, f, f.kinds(), now, func(k kind) int { return k.step })
 	if err != nil {
 		return nil, fmt.Errorf("step figures: %w", err)
 	}
-	return figures(sums), nil
+	return figures, nil
 }
 
-func kindsOf(conn *sqlite.Conn, f Filter) (map[int64]kind, error) {
+// together stands, instead of the number of a step, for all of them.
+const together = 1
+
+// Services are the summaries of every service and channel (and licensor and period, where the filter
+// says so) with a visit, in this order. The filter's Step, Action, Whole and Outcome mean nothing here.
+func (m *Model) Services(ctx context.Context, f Filter, now time.Time) ([]Summary, error) {
+	figures, err := m.figures(ctx, f, f.procedures(), now, func(k kind) int { return min(k.step, together) })
+	if err != nil {
+		return nil, fmt.Errorf("service figures: %w", err)
+	}
+	type place struct {
+		group
+		Span
+	}
+	list, at := []Summary{}, map[place]int{}
+	for _, f := range figures {
+		p := place{group{service: f.Service, channel: f.Channel, licensor: f.Licensor}, f.Span}
+		i, ok := at[p]
+		if !ok {
+			i, at[p] = len(list), len(list)
+			list = append(list, Summary{Service: f.Service, Channel: f.Channel, Licensor: f.Licensor, Span: f.Span})
+		}
+		if f.Step == Whole {
+			list[i].Whole = f
+		} else {
+			list[i].Steps = f
+		}
+	}
+	slices.SortFunc(list, Summary.compare)
+	return list, nil
+}
+
+func (s Summary) compare(t Summary) int {
+	return cmp.Or(cmp.Compare(s.Service, t.Service), cmp.Compare(s.Channel, t.Channel),
+		cmp.Compare(s.Licensor, t.Licensor), cmp.Compare(s.Span.First, t.Span.First))
+}
+
+func (m *Model) figures(ctx context.Context, f Filter, w *projections.Where, now time.Time, step func(kind) int) (list []Figure, err error) {
+	err = m.View(ctx, func(conn *sqlite.Conn) error {
+		kinds, err := kindsOf(conn, w)
+		if err != nil {
+			return err
+		}
+		c := counting{question: m.ask(f, now, kinds), periods: periods{period: f.ByPeriod}, of: map[int64]*sums{}}
+		groups := map[group]*sums{}
+		for id, k := range kinds {
+			g := group{service: k.service, channel: k.channel, step: step(k)}
+			if f.ByLicensor {
+				g.licensor = k.licensor
+			}
+			if groups[g] == nil {
+				groups[g] = &sums{}
+			}
+			c.of[id] = groups[g]
+		}
+		if err := c.open(conn, c.count); err != nil {
+			return err
+		}
+		if err := c.over(conn, func(*pack) bool { return true }, c.count); err != nil {
+			return err
+		}
+		list = c.figures(groups)
+		return nil
+	})
+	return list, err
+}
+
+func kindsOf(conn *sqlite.Conn, w *projections.Where) (map[int64]kind, error) {
 	kinds := map[int64]kind{}
-	w := f.kinds()
 	err := projections.Query(conn, "SELECT kind, service, channel, licensor, step, action FROM kinds k"+w.SQL(), func(s *sqlite.Stmt) error {
 		kinds[s.ColumnInt64(0)] = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), step: s.ColumnInt(4), action: s.ColumnText(5)}
 		return nil
@@ -94,94 +158,79 @@ func kindsOf(conn *sqlite.Conn, f Filter) (map[int64]kind, error) {
 	return kinds, err
 }
 
-// counted takes the visits that are over from where they are counted already.
-func counted(conn *sqlite.Conn, of map[int64]*sum, now time.Time) error {
-	if err := projections.Query(conn, "SELECT kind, on_time, late, abandoned FROM tallies", func(stmt *sqlite.Stmt) error {
-		if s, ok := of[stmt.ColumnInt64(0)]; ok {
-			s.OnTime += stmt.ColumnInt(1)
-			s.Late += stmt.ColumnInt(2)
-			s.Abandoned += stmt.ColumnInt(3)
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	if err := projections.Query(conn, "SELECT kind, slot, visits FROM durations", func(stmt *sqlite.Stmt) error {
-		if s, ok := of[stmt.ColumnInt64(0)]; ok {
-			s.took[stmt.ColumnInt64(1)] += stmt.ColumnInt64(2)
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	return open(conn, now, func(kind, waiting, overdue int64) {
-		if s, ok := of[kind]; ok {
-			s.Open += int(waiting)
-			s.Overdue += int(overdue)
-		}
-	})
+// counting is a question that is being counted.
+type counting struct {
+	question
+	periods periods
+	of      map[int64]*sums // by number of the kind
+
+	// What of and kinds have of the kind counted last: the next visit is most often of the same.
+	last   int64
+	list   *sums
+	action string
 }
 
-// count looks at every visit that was entered in the span; the index visits_kind has all that it reads.
-func count(conn *sqlite.Conn, of map[int64]*sum, f Filter, now time.Time) error {
-	from, before := int64(-1<<63), int64(1<<63-1)
-	if !f.From.IsZero() {
-		from = f.From.UnixMicro()
+func (c *counting) count(kind int64, s *stay) {
+	if kind != c.last {
+		c.last, c.list, c.action = kind, c.of[kind], c.kinds[kind].action
 	}
-	if !f.Before.IsZero() {
-		before = f.Before.UnixMicro()
+	at := int(c.periods.find(s.entered))
+	for at >= len(*c.list) {
+		*c.list = append(*c.list, nil)
 	}
-	withdrawn := map[int64]bool{}
-	if err := projections.Query(conn, "SELECT exit FROM exits WHERE branch = ?", func(stmt *sqlite.Stmt) error {
-		withdrawn[stmt.ColumnInt64(0)] = true
-		return nil
-	}, Withdrawn); err != nil {
-		return err
+	g := (*c.list)[at]
+	if g == nil {
+		g = &sum{}
+		(*c.list)[at] = g
 	}
-	for kind, s := range of {
-		err := projections.Query(conn, "SELECT entered, left, ifnull(due, 9223372036854775807), exit FROM visits WHERE kind = ? AND entered >= ? AND entered < ?",
-			func(stmt *sqlite.Stmt) error {
-				s.count(stmt, now.UnixMicro(), withdrawn[stmt.ColumnInt64(3)])
-				return nil
-			}, kind, from, before)
-		if err != nil {
-			return err
-		}
+	if g.Action != c.action {
+		g.Action = max(g.Action, c.action)
 	}
-	return nil
+	g.add(s, c.at)
 }
 
-func (s *sum) count(stmt *sqlite.Stmt, now int64, withdrawn bool) {
-	due, left := stmt.ColumnInt64(2), stmt.ColumnInt64(1)
-	switch open := stmt.ColumnIsNull(1); {
-	case open && now > due:
-		s.Overdue++
-	case open:
-		s.Open++
-	case withdrawn:
-		s.Abandoned++
-	case left > due:
-		s.Late++
-		s.took.add(left - stmt.ColumnInt64(0))
+func (g *sum) add(s *stay, at int64) {
+	switch s.outcome(at) {
+	case Overdue:
+		g.Overdue++
+	case Waiting:
+		g.Open++
+		if s.dueSoon(at) {
+			g.DueSoon++
+		}
+	case Abandoned:
+		g.Abandoned++
+	case Late:
+		g.Late++
+		g.took = append(g.took, slot(s.left-s.entered))
 	default:
-		s.OnTime++
-		s.took.add(left - stmt.ColumnInt64(0))
+		g.OnTime++
+		g.took = append(g.took, slot(s.left-s.entered))
 	}
 }
 
-func figures(sums map[group]*sum) []Figure {
-	list := []Figure{}
-	for _, s := range sums {
-		s.Visits = s.OnTime + s.Late + s.Abandoned + s.Open + s.Overdue
-		if s.Visits == 0 {
-			continue
-		}
-		ranks := s.took.ranks(50, 90, 99, 100)
-		s.Median, s.P90, s.P99, s.Max = ranks[0], ranks[1], ranks[2], ranks[3]
-		list = append(list, s.Figure)
+// figures are in order: of the group, and of the period within it.
+func (c *counting) figures(groups map[group]*sums) []Figure {
+	spans := make([]int, len(c.periods.spans))
+	for i := range spans {
+		spans[i] = i
 	}
-	slices.SortFunc(list, func(a, b Figure) int {
-		return group{a.Service, a.Channel, a.Licensor, a.Step}.compare(group{b.Service, b.Channel, b.Licensor, b.Step})
-	})
+	slices.SortFunc(spans, func(a, b int) int { return cmp.Compare(c.periods.spans[a].First, c.periods.spans[b].First) })
+	list := []Figure{}
+	for _, g := range slices.SortedFunc(maps.Keys(groups), group.compare) {
+		for _, at := range spans {
+			if sums := *groups[g]; at < len(sums) && sums[at] != nil {
+				list = append(list, sums[at].figure(g, c.periods.spans[at]))
+			}
+		}
+	}
 	return list
+}
+
+func (s *sum) figure(g group, span Span) Figure {
+	f := s.Figure
+	f.Service, f.Channel, f.Licensor, f.Step, f.Span = g.service, g.channel, g.licensor, g.step, span
+	f.Visits = f.OnTime + f.Late + f.Abandoned + f.Open + f.Overdue
+	f.Median, f.P90, f.P99, f.Max = s.took.ranks()
+	return f
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Tally is what metrics are made of: counts of visits of one step, since the first event.
+// Tally is what metrics are made of: counts of visits of one step, or of the service as a Whole, since
+// the first event.
 type Tally struct {
 	Service  string
 	Channel  string
@@ -23,19 +24,20 @@ type Tally struct {
 	Action   string
 
 	OnTime, Late, Abandoned int64 // over
-	Open, Overdue           int64 // now
+	Open, DueSoon, Overdue  int64 // now; those due soon are among the open ones
 	// Total is the sum of the durations of visits that are over and not abandoned; AtMost[i] counts
 	// those that took Buckets[i] or less.
 	Total  time.Duration
 	AtMost []int64
 }
 
-// Tallies are the tallies of every service, channel, licensor and step. They cost the same however
+// Tallies are the tallies of every service, channel, licensor and step, the service as a whole before
+// its steps. They cost the same however
 // many visits are over.
 func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
 	tallies := map[kind]*Tally{}
 	err := m.View(ctx, func(conn *sqlite.Conn) error {
-		kinds, err := kindsOf(conn, Filter{})
+		kinds, err := kindsOf(conn, &projections.Where{})
 		if err != nil {
 			return err
 		}
@@ -51,10 +53,11 @@ func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
 		if err := closed(conn, of); err != nil {
 			return err
 		}
-		return open(conn, now, func(id, waiting, overdue int64) {
+		return open(conn, now, func(id int64, n standing) {
 			t := of(id)
-			t.Open += waiting
-			t.Overdue += overdue
+			t.Open += n.open
+			t.DueSoon += n.dueSoon
+			t.Overdue += n.overdue
 		})
 	})
 	if err != nil {
@@ -65,7 +68,8 @@ func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
 		list = append(list, *t)
 	}
 	slices.SortFunc(list, func(a, b Tally) int {
-		return cmp.Or(group{a.Service, a.Channel, a.Licensor, a.Step}.compare(group{b.Service, b.Channel, b.Licensor, b.Step}), cmp.Compare(a.Action, b.Action))
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Step, b.Step),
+			cmp.Compare(a.Licensor, b.Licensor), cmp.Compare(a.Action, b.Action))
 	})
 	return list, nil
 }
@@ -86,24 +90,28 @@ func closed(conn *sqlite.Conn, of func(int64) *Tally) error {
 	})
 }
 
+// standing counts open visits: those not overdue, those of them that are due soon, and the overdue ones.
+type standing struct{ open, dueSoon, overdue int64 }
+
 // open counts the visits of every kind that are open now.
-func open(conn *sqlite.Conn, now time.Time, count func(kind, waiting, overdue int64)) error {
-	return projections.Query(conn, "SELECT kind, count(*), ifnull(sum(due < ?), 0) FROM visits INDEXED BY visits_open WHERE left IS NULL GROUP BY kind", func(s *sqlite.Stmt) error {
-		count(s.ColumnInt64(0), s.ColumnInt64(1)-s.ColumnInt64(2), s.ColumnInt64(2))
+func open(conn *sqlite.Conn, now time.Time, count func(kind int64, n standing)) error {
+	return projections.Query(conn, `SELECT kind, count(*), ifnull(sum(due BETWEEN ? AND ?), 0), ifnull(sum(due < ?), 0)
+		FROM visits INDEXED BY visits_open WHERE left IS NULL GROUP BY kind`, func(s *sqlite.Stmt) error {
+		overdue := s.ColumnInt64(3)
+		count(s.ColumnInt64(0), standing{s.ColumnInt64(1) - overdue, s.ColumnInt64(2), overdue})
 		return nil
-	}, now)
+	}, now, now.Add(soon), now)
 }
 
 // tally counts visits of one kind that are over.
 type tally struct {
 	onTime, late, abandoned int64
-	total                   time.Duration       // of those not abandoned, as are the following
+	total                   int64               // microseconds of those not abandoned, as are the following
 	buckets                 [len(Buckets)]int64 // each alone, not with the smaller ones
-	durations               histogram
 }
 
-func (t *tally) add(v *visit, branch string) {
-	switch outcome(v.due, v.left, v.left, branch) {
+func (t *tally) add(s stay) {
+	switch s.outcome(s.left) {
 	case Abandoned:
 		t.abandoned++
 		return
@@ -112,28 +120,19 @@ func (t *tally) add(v *visit, branch string) {
 	default:
 		t.onTime++
 	}
-	took := v.left.Sub(v.entered)
+	took := s.left - s.entered
 	t.total += took
-	t.durations.add(took.Microseconds())
-	if i, _ := slices.BinarySearch(Buckets[:], took); i < len(Buckets) {
+	if i, _ := slices.BinarySearch(Buckets[:], time.Duration(took)*time.Microsecond); i < len(Buckets) {
 		t.buckets[i]++
 	}
 }
 
 func (t *tally) store(conn *sqlite.Conn, kind int64) error {
-	values := []any{kind, t.onTime, t.late, t.abandoned, t.total.Microseconds()}
+	values := []any{kind, t.onTime, t.late, t.abandoned, t.total}
 	for _, n := range t.buckets {
 		values = append(values, n)
 	}
-	if err := projections.Exec(conn, upsertTally, values...); err != nil {
-		return err
-	}
-	for slot, n := range t.durations {
-		if err := projections.Exec(conn, "INSERT INTO durations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET visits = visits + excluded.visits", kind, slot, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return projections.Exec(conn, upsertTally, values...)
 }
 
 var upsertTally = func() string {

@@ -7,23 +7,8 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
-	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/sample"
 )
-
-func TestKnownAt(t *testing.T) {
-	for text, want := range map[string]string{
-		"2026-11-24": "2026-11-24T18:59:59.999999Z", "2026-11-24T12:00:00+05:00": "2026-11-24T07:00:00Z", "": "0001-01-01T00:00:00Z",
-	} {
-		got, err := licenses.KnownAt(text)
-		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
-			t.Errorf("KnownAt(%q) = %v %v, want %s", text, got, err, want)
-		}
-	}
-	if _, err := licenses.KnownAt("yesterday"); !errors.Is(err, domain.ErrInvalid) {
-		t.Errorf("yesterday: %v", err)
-	}
-}
 
 // A license that was not there on the day is another answer than one that never was.
 func TestNotYet(t *testing.T) {

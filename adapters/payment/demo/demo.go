@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/payment"
+	"github.com/tizilim/tizilim/adapters/seal"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -145,7 +146,7 @@ func (g *Gateway) sealed(w http.ResponseWriter, r *http.Request) (body []byte, o
 		return nil, false
 	}
 	purpose := payment.RequestPurpose(r.Method, r.URL)
-	if err := payment.CheckSeal(r.Header, g.config.Secret, g.config.Now(), purpose, body); err != nil {
+	if err := seal.Check(r.Header, g.config.Secret, g.config.Now(), purpose, body); err != nil {
 		fail(w, http.StatusForbidden, "seal")
 		return nil, false
 	}

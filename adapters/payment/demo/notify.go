@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/payment"
+	"github.com/tizilim/tizilim/adapters/seal"
 )
 
 // notify posts the order's notice until its callback answers 2xx or the gateway closes. Failures are
@@ -51,7 +52,7 @@ func (g *Gateway) post(o *order) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	payment.Seal(req.Header, g.config.Secret, g.config.Now(), payment.NoticePurpose, body)
+	seal.Put(req.Header, g.config.Secret, g.config.Now(), payment.NoticePurpose, body)
 	resp, err := g.config.HTTP.Do(req)
 	if err != nil {
 		return err

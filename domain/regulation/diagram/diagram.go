@@ -33,33 +33,35 @@ type Options struct {
 	Path []Visit
 	// Zone is where the path's times are shown, calendar.Zone where it is nil.
 	Zone *time.Location
+	// Anchor is for an SVG that stands within an HTML page: it is written as an element and no document of
+	// its own, and every step is a link to Anchor with the step's number behind it, such as "#step-3".
+	Anchor string
 }
 
 // Visit is one stay of an application in a step.
 type Visit struct {
 	Step    int // the step's number
 	Entered time.Time
-	Due     time.Time // zero for none
-	Left    time.Time // zero while the application is there
+	// Due is zero for none. A term in days ends with the first instant of the day after its last one;
+	// such a due time is shown as that last day.
+	Due  time.Time
+	Left time.Time // zero while the application is there
 	// Outcome is how the visit stands to its deadline at the time of the drawing.
 	Outcome Outcome
-	// Branch is the way taken out of the step where it has several, Withdrawn where the application was
-	// withdrawn there.
+	// Branch is the way taken out of the step where it has several.
 	Branch regulation.Outcome
 }
-
-// Withdrawn is the branch of a visit that ended with the application's withdrawal.
-const Withdrawn regulation.Outcome = "withdrawn"
 
 // Outcome is how a visit stands to its deadline. The tokens are those of the deadlines read model.
 type Outcome string
 
 // The outcomes. A visit of a step without a deadline is on time.
 const (
-	OnTime  Outcome = "on_time" // left in time
-	Late    Outcome = "late"    // left after it was due
-	Open    Outcome = "open"    // not left, and not yet due
-	Overdue Outcome = "overdue" // not left, and due before now
+	OnTime    Outcome = "on_time"   // left in time
+	Late      Outcome = "late"      // left after it was due
+	Abandoned Outcome = "abandoned" // left because the application was withdrawn
+	Open      Outcome = "open"      // not left, and not yet due
+	Overdue   Outcome = "overdue"   // not left, and due before now
 )
 
 // SVG writes the procedure as one SVG document. It needs no style sheet, script or other resource:
@@ -140,7 +142,7 @@ func (v Visit) check(p *regulation.Procedure) error {
 		return fmt.Errorf("the path visits step %d, which the procedure does not have: %w", v.Step, domain.ErrInvalid)
 	}
 	switch v.Outcome {
-	case OnTime, Late, Open, Overdue:
+	case OnTime, Late, Abandoned, Open, Overdue:
 		return nil
 	}
 	return fmt.Errorf("the visit of step %d has the outcome %q: %w", v.Step, v.Outcome, domain.ErrInvalid)

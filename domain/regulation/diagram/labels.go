@@ -69,7 +69,7 @@ var words = map[string]map[string]string{
 	"payment-gateway":  {"kk": "Төлем шлюзі", "ru": "Платежный шлюз", "en": "Payment gateway"},
 	"diagram":          {"kk": "Функционалдық өзара іс-қимыл диаграммасы", "ru": "Диаграмма функционального взаимодействия", "en": "Diagram of functional interaction"},
 	"act":              {"kk": "{body}, {date} № {number}", "ru": "{kind} № {number} от {date}, {body}", "en": "{kind} No. {number} of {date}, {body}"},
-	"step":             {"kk": "{n}-процесс", "ru": "Процесс {n}", "en": "Process {n}"},
+	"step":             {"kk": "{n}-үдеріс", "ru": "Процесс {n}", "en": "Process {n}"},
 	"condition":        {"kk": "{n}-шарт", "ru": "Условие {n}", "en": "Condition {n}"},
 	"decision":         {"kk": "Шешім", "ru": "Решение", "en": "Decision"},
 	"printed":          {"kk": "актіде", "ru": "в акте", "en": "in the act"},
@@ -83,7 +83,7 @@ var words = map[string]map[string]string{
 	"legend.error":     {"kk": "Қате", "ru": "Ошибка", "en": "Error"},
 	"legend.timer":     {"kk": "Таймер-оқиғалар", "ru": "События-таймеры", "en": "Timer events"},
 	"legend.system":    {"kk": "Ақпараттық жүйе", "ru": "Информационная система", "en": "Information system"},
-	"legend.process":   {"kk": "Процесс", "ru": "Процесс", "en": "Process"},
+	"legend.process":   {"kk": "Үдеріс", "ru": "Процесс", "en": "Process"},
 	"legend.condition": {"kk": "Шарт", "ru": "Условие", "en": "Condition"},
 	"legend.flow":      {"kk": "Басқару ағыны", "ru": "Поток управления", "en": "Control flow"},
 	"legend.messages":  {"kk": "Хабарламалар ағыны", "ru": "Поток сообщений", "en": "Message flow"},
@@ -93,10 +93,11 @@ var words = map[string]map[string]string{
 	"visit.late":      {"kk": "кешігіп", "ru": "с опозданием", "en": "late"},
 	"visit.open":      {"kk": "орындалуда", "ru": "выполняется", "en": "open"},
 	"visit.overdue":   {"kk": "мерзімі өткен", "ru": "просрочено", "en": "overdue"},
-	"visit.withdrawn": {"kk": "кері қайтарылды", "ru": "отозвано", "en": "withdrawn"},
+	"visit.abandoned": {"kk": "кері қайтарылды", "ru": "отозвано", "en": "withdrawn"},
 	"visit.entered":   {"kk": "басталды", "ru": "начато", "en": "entered"},
 	"visit.left":      {"kk": "аяқталды", "ru": "завершено", "en": "left"},
 	"visit.due":       {"kk": "мерзімі", "ru": "срок до", "en": "due"},
+	"visit.last-day":  {"kk": "мерзімі {day} қоса алғанда", "ru": "срок по {day} включительно", "en": "due by the end of {day}"},
 }
 
 // systems are the names by which the acts print information systems, in the languages that the acts
@@ -198,13 +199,14 @@ func (c *chart) term(low, high int, unit regulation.Unit) string {
 	return from + " " + fromUnit + " – " + to + " " + toUnit
 }
 
-// span is a number of seconds as the acts print it: minutes from one on, where halves suffice.
+// span is a number of seconds as the acts print it.
 func (c *chart) span(seconds int) (number, unit string) {
-	if seconds < 60 || seconds%30 != 0 {
+	whole, half, ok := regulation.Minutes(seconds)
+	if !ok {
 		return fmt.Sprint(seconds), c.word("unit.seconds")
 	}
-	number = fmt.Sprint(seconds / 60)
-	if seconds%60 != 0 {
+	number = fmt.Sprint(whole)
+	if half {
 		point := ","
 		if c.lang == "en" {
 			point = "."

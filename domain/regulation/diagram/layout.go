@@ -1,6 +1,10 @@
 package diagram
 
-import "github.com/tizilim/tizilim/domain/regulation"
+import (
+	"time"
+
+	"github.com/tizilim/tizilim/domain/regulation"
+)
 
 // point and rect are in pixels, from the top left corner.
 type point struct{ x, y int }
@@ -36,6 +40,7 @@ const (
 	badge      = 38 // from a box's left side to its text; the number stands there
 	inset      = 12 // from a box's left side to its times
 	timerRoom  = 34 // from a box's left side to its deadline; the timer stands there
+	markRoom   = 46 // from a box's top to its times; the mark of an information system stands there
 	gap        = 30 // between rows
 	bandHeight = 30 // of the pool's head
 
@@ -303,6 +308,9 @@ func (c *chart) fill(n *node) int {
 	}
 	if n.visit != nil {
 		y += 4
+		if n.step.Actor.Role == regulation.System {
+			y = max(y, markRoom)
+		}
 		for _, t := range c.times(n.visit) {
 			put(timeLine, smallFace, inset, t)
 		}
@@ -328,17 +336,21 @@ func (c *chart) fill(n *node) int {
 
 // times are the instants of a visit. When it was due matters where it was not left in time.
 func (c *chart) times(v *Visit) []string {
-	form := "02.01.2006 15:04:05"
+	day, clock := "02.01.2006", " 15:04:05"
 	if c.lang == "en" {
-		form = "2006-01-02 15:04:05"
+		day = "2006-01-02"
 	}
 	zone := c.o.zone()
-	all := []string{c.word("visit.entered") + " " + v.Entered.In(zone).Format(form)}
+	all := []string{c.word("visit.entered") + " " + v.Entered.In(zone).Format(day+clock)}
 	if !v.Left.IsZero() {
-		all = append(all, c.word("visit.left")+" "+v.Left.In(zone).Format(form))
+		all = append(all, c.word("visit.left")+" "+v.Left.In(zone).Format(day+clock))
 	}
-	if !v.Due.IsZero() && v.Outcome != OnTime {
-		all = append(all, c.word("visit.due")+" "+v.Due.In(zone).Format(form))
+	switch due := v.Due.In(zone); {
+	case v.Due.IsZero() || v.Outcome == OnTime:
+	case due.Equal(time.Date(due.Year(), due.Month(), due.Day(), 0, 0, 0, 0, zone)):
+		all = append(all, c.word("visit.last-day", "day", due.AddDate(0, 0, -1).Format(day)))
+	default:
+		all = append(all, c.word("visit.due")+" "+due.Format(day+clock))
 	}
 	return all
 }
@@ -347,8 +359,6 @@ func (c *chart) times(v *Visit) []string {
 // word.
 func (c *chart) standing(v *Visit) string {
 	switch {
-	case v.Branch == Withdrawn:
-		return c.word("visit.withdrawn") + ", " + c.word("visit."+string(v.Outcome))
 	case v.Outcome == OnTime && v.Due.IsZero():
 		return ""
 	}

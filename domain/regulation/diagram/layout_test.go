@@ -166,6 +166,9 @@ func inspectText(t *testing.T, n *node) {
 		if l.y-l.face.size < bottom-2 || l.y > n.box.h-4 {
 			t.Errorf("%s: %q stands on what is above or leaves the box", n.id, l.text)
 		}
+		if n.step.Actor.Role == regulation.System && l.x < badge-8 && l.y-l.face.size < markRoom {
+			t.Errorf("%s: %q stands on the mark of the system", n.id, l.text)
+		}
 		bottom = l.y
 	}
 }

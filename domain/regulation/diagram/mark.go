@@ -62,7 +62,7 @@ func (w way) took(e *edge) bool {
 		return true
 	}
 	v := w.visits[e.from.step]
-	if v == nil || v.Left.IsZero() || v.Branch == Withdrawn {
+	if v == nil || v.Left.IsZero() || v.Outcome == Abandoned {
 		return false
 	}
 	switch e.to.shape {

@@ -80,10 +80,14 @@ func (c *chart) svg() []byte {
 	legend := newLegend(c)
 	height := c.size.y + legend.height()
 	id := "diagram-" + c.id()
-	k.b.WriteString(xml.Header)
-	k.open("svg", "xmlns", "http://www.w3.org/2000/svg", "width", c.size.x, "height", height,
-		"viewBox", fmt.Sprintf("0 0 %d %d", c.size.x, height), "role", "img",
-		"aria-labelledby", id+"-title "+id+"-desc", "xml:lang", c.lang, "lang", c.lang, "font-family", fonts)
+	root := []any{"xmlns", "http://www.w3.org/2000/svg", "xml:lang", c.lang, "role", "img"}
+	if c.o.Anchor == "" {
+		k.b.WriteString(xml.Header)
+	} else { // what is within an image would be no link to those who do not see it
+		root = []any{"role", "group"}
+	}
+	k.open("svg", append(root, "width", c.size.x, "height", height, "viewBox", fmt.Sprintf("0 0 %d %d", c.size.x, height),
+		"aria-labelledby", id+"-title "+id+"-desc", "lang", c.lang, "font-family", fonts)...)
 	k.b.WriteString("\n")
 	k.say("title", c.p.Service.Title.In(c.lang)+". "+c.channel, "id", id+"-title")
 	k.say("desc", c.description(), "id", id+"-desc")
@@ -209,6 +213,10 @@ func (c *chart) drawEdge(k *canvas, e *edge) {
 
 func (c *chart) drawNode(k *canvas, n *node) {
 	l := c.look(n.taken)
+	if n.shape == task && c.o.Anchor != "" {
+		k.open("a", "href", c.o.Anchor+number(n.step))
+		defer k.close("a")
+	}
 	k.open("g")
 	k.say("title", n.title)
 	m := n.box.center()
@@ -267,6 +275,8 @@ func (c *chart) taskLook(n *node) look {
 			l.line, l.fill = amber, amberFill
 		case Overdue:
 			l.line, l.fill = wrong, wrongFill
+		case Abandoned:
+			l.line, l.fill = quiet, headFill
 		default:
 			l.line, l.fill = taken, openFill
 		}
@@ -277,7 +287,11 @@ func (c *chart) taskLook(n *node) look {
 func (c *chart) drawTask(k *canvas, n *node) {
 	l, b := c.taskLook(n), n.box
 	k.leaf("rect", "x", b.x, "y", b.y, "width", b.w, "height", b.h, "rx", 8, "fill", l.fill, "stroke", l.line, "stroke-width", l.width)
-	k.leaf("rect", "x", b.x+8, "y", b.y+9, "width", 24, "height", 17, "rx", 4, "fill", l.line)
+	plate := l.line
+	if plate == faint { // too faint for the number on it
+		plate = quiet
+	}
+	k.leaf("rect", "x", b.x+8, "y", b.y+9, "width", 24, "height", 17, "rx", 4, "fill", plate)
 	k.text(b.x+20, b.y+21, numberFace, white, number(n.step), "text-anchor", "middle")
 	system := n.step.Actor.Role == regulation.System
 	for _, t := range n.lines {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -172,7 +173,7 @@ func TestPath(t *testing.T) {
 	portal := procedure(t, "import-permit", regulation.Portal)
 	visit := func(step int, o Outcome, branch regulation.Outcome) Visit {
 		v := Visit{Step: step, Entered: morning, Outcome: o, Branch: branch}
-		if o == OnTime || o == Late {
+		if o == OnTime || o == Late || o == Abandoned {
 			v.Left = morning.Add(time.Minute)
 		}
 		return v
@@ -190,7 +191,7 @@ func TestPath(t *testing.T) {
 		{"in the first step", portal, []Visit{visit(1, Open, "")}, "start step-1"},
 		{"not let in", portal, []Visit{visit(1, OnTime, "unauthorized"), visit(2, OnTime, "")}, "start step-1 condition-1 step-2 failure-1"},
 		{"absent", portal, []Visit{in, filled, asked, visit(5, OnTime, "absent")}, "start step-1 condition-1 step-3 step-4 step-5 condition-5 failure-5"},
-		{"withdrawn", portal, []Visit{in, visit(3, Late, Withdrawn)}, "start step-1 condition-1 step-3"},
+		{"withdrawn", portal, []Visit{in, visit(3, Abandoned, "")}, "start step-1 condition-1 step-3"},
 		{"examined", portal, append(decided, visit(10, Overdue, "")),
 			"start step-1 condition-1 step-3 step-4 step-5 condition-5 step-6 condition-6 step-8 step-9 step-10"},
 		{"issued", portal, append(decided, visit(10, Late, "approved")),
@@ -240,6 +241,39 @@ func TestPathTimes(t *testing.T) {
 				t.Errorf("%s: %q is not shown", tt.lang, want)
 			}
 		}
+	}
+}
+
+// TestLastDay: a term in days ends with the first instant of the day after, and people are told its last
+// day.
+func TestLastDay(t *testing.T) {
+	p := procedure(t, "import-permit", regulation.Portal)
+	midnight := time.Date(2026, 5, 18, 0, 0, 0, 0, calendar.Zone)
+	for lang, want := range map[string]string{"ru": "срок по 17.05.2026 включительно", "kk": "мерзімі 17.05.2026 қоса алғанда", "en": "due by the end of 2026-05-17"} {
+		path := []Visit{{Step: 1, Entered: morning, Due: midnight.UTC(), Outcome: Open}}
+		if got := strings.Join(wellFormed(t, svg(t, p, Options{Lang: lang, Path: path})), " "); !strings.Contains(got, want) {
+			t.Errorf("%s: %q is not shown: %s", lang, want, got)
+		}
+	}
+}
+
+// TestAnchor: within a page the drawing is an element of it, every step is a link to its place, and
+// nothing else is one.
+func TestAnchor(t *testing.T) {
+	p := procedure(t, "import-permit", regulation.Portal)
+	document := string(svg(t, p, Options{Lang: "en", Anchor: "#step-"}))
+	if strings.Count(document, "<a ") != len(p.Steps) || !strings.HasPrefix(document, `<svg role="group" `) || strings.Contains(document, "xml") {
+		t.Errorf("links are not what was asked for:\n%s", document)
+	}
+	for _, s := range p.Steps {
+		_, link, ok := strings.Cut(document, `<a href="#step-`+number(s)+`">`)
+		inside, _, closed := strings.Cut(link, "</a>")
+		if !ok || !closed || !strings.Contains(inside, ">"+number(s)+"</text>") {
+			t.Errorf("step %d is no link to it", s.Number)
+		}
+	}
+	if plain := string(svg(t, p, Options{Lang: "en"})); strings.Contains(plain, "<a") || !strings.Contains(plain, `role="img"`) {
+		t.Error("a drawing by itself has links")
 	}
 }
 

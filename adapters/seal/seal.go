@@ -1,4 +1,6 @@
-package payment
+// Package seal signs the messages that the registry and the services around it send each other over
+// HTTP: with a secret that both sides have, for one purpose, at a time.
+package seal
 
 import (
 	"crypto/hmac"
@@ -6,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -17,32 +18,26 @@ import (
 // shared secret over timestamp, purpose and body, with a line feed after each of the first two.
 const (
 	TimestampHeader = "Tizilim-Timestamp"
-	SealHeader      = "Tizilim-Seal"
+	Header          = "Tizilim-Seal"
 )
 
 // Tolerance is how far the clocks of both sides may differ, and how long a caught message could be
 // sent again.
 const Tolerance = 5 * time.Minute
 
-// NoticePurpose is what a notice is sealed for.
-const NoticePurpose = "notice"
-
-// RequestPurpose is what a request to the gateway is sealed for: a seal for one path opens no other.
-func RequestPurpose(method string, u *url.URL) string { return method + " " + u.EscapedPath() }
-
-// Seal signs a message in its header.
-func Seal(header http.Header, secret []byte, at time.Time, purpose string, body []byte) {
+// Put signs a message in its header.
+func Put(header http.Header, secret []byte, at time.Time, purpose string, body []byte) {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	header.Set(TimestampHeader, timestamp)
-	header.Set(SealHeader, "v1="+hex.EncodeToString(mac(secret, timestamp, purpose, body)))
+	header.Set(Header, "v1="+hex.EncodeToString(mac(secret, timestamp, purpose, body)))
 }
 
-// CheckSeal is ErrForbidden unless the message was sealed for the purpose by somebody who has the
+// Check is ErrForbidden unless the message was sealed for the purpose by somebody who has the
 // secret, within Tolerance of now.
-func CheckSeal(header http.Header, secret []byte, now time.Time, purpose string, body []byte) error {
+func Check(header http.Header, secret []byte, now time.Time, purpose string, body []byte) error {
 	timestamp := header.Get(TimestampHeader)
 	want := "v1=" + hex.EncodeToString(mac(secret, timestamp, purpose, body))
-	if len(secret) == 0 || !hmac.Equal([]byte(want), []byte(header.Get(SealHeader))) {
+	if len(secret) == 0 || !hmac.Equal([]byte(want), []byte(header.Get(Header))) {
 		return fmt.Errorf("the seal is wrong: %w", domain.ErrForbidden)
 	}
 	second, err := strconv.ParseInt(timestamp, 10, 64)

@@ -1,0 +1,184 @@
+package jetstream
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// The annex is what the server in this process may hold besides the log: streams in an account of their
+// own, which can name neither the log's stream nor its subjects, and whose damage is not the log's.
+// Guests from outside have a third account, empty but for what is let through to it from the annex.
+// Permissions alone would not do: whoever may send one request in the account of a stream can name, as where
+// the answer is to go, the subject that deletes the stream.
+const (
+	logAccount   = "$G" // the server's own name for the account of who has none
+	annexAccount = "ANNEX"
+	guestAccount = "GUESTS"
+)
+
+// Guest is the one user that may come from outside. It hears and asks what it may, of the annex, and
+// can do nothing else.
+type Guest struct {
+	Name     string
+	Password string
+	Hears    []string // subjects that it may subscribe to
+	Asks     []string // subjects that it may send requests to
+}
+
+// inboxes are where answers go.
+const inboxes = "_INBOX.>"
+
+// gate says who may connect to the server and into which account. Within the process one shows the
+// secret, which is new at every start.
+type gate struct {
+	secret string
+
+	mu    sync.Mutex // protects what follows
+	annex *server.Account
+	guest *server.User // nil while the door is closed
+	pass  string
+}
+
+func newGate() *gate { return &gate{secret: rand.Text() + rand.Text()} }
+
+// Check implements server.Authentication.
+func (g *gate) Check(c server.ClientAuthentication) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch o := c.GetOpts(); {
+	case o.Username == logAccount && same(o.Password, g.secret):
+		return true // as everybody to begin with, it is in the log's account
+	case o.Username == annexAccount && same(o.Password, g.secret) && g.annex != nil:
+		c.RegisterUser(&server.User{Username: annexAccount, Account: g.annex})
+		return true
+	case g.guest != nil && o.Username == g.guest.Username && same(o.Password, g.pass):
+		c.RegisterUser(g.guest)
+		return true
+	}
+	return false
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// Annex opens a connection to the annex, with all rights there. It stays within the process; who opens
+// it closes it, before the store.
+func (s *Store) Annex() (*nats.Conn, error) {
+	if err := s.engine.openAnnex(); err != nil {
+		return nil, fmt.Errorf("open the annex of the event store: %w: %w", domain.ErrUnavailable, err)
+	}
+	return s.engine.dial(annexAccount)
+}
+
+func (e *engine) openAnnex() error {
+	e.gate.mu.Lock()
+	defer e.gate.mu.Unlock()
+	if e.gate.annex != nil {
+		return nil
+	}
+	account, _ := e.server.LookupOrRegisterAccount(annexAccount)
+	if err := account.EnableJetStream(nil, nil); err != nil {
+		return err
+	}
+	e.gate.annex = account
+	return nil
+}
+
+// SyncAnnex makes durable what the server has acknowledged on a stream of the annex: it flushes nothing
+// but the log by itself.
+func (s *Store) SyncAnnex(stream string) error {
+	if s.blocks == nil {
+		return nil // the server syncs each message
+	}
+	return syncStream(s.config.Dir, annexAccount, stream)
+}
+
+// Admit opens the door of Config.Listen to the guest, and returns the address. The annex has to be open.
+func (s *Store) Admit(guest Guest) (net.Addr, error) {
+	user, err := s.engine.invite(guest)
+	if err == nil {
+		err = s.engine.listen(s.config.Listen)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the event store's annex to guests: %w", err)
+	}
+	s.engine.gate.mu.Lock()
+	defer s.engine.gate.mu.Unlock()
+	s.engine.gate.guest, s.engine.gate.pass = user, guest.Password
+	return s.engine.server.Addr(), nil
+}
+
+// invite makes the guest's account and lets through to it what the guest may hear and ask.
+func (e *engine) invite(guest Guest) (*server.User, error) {
+	annex := e.gate.annexAccount()
+	if annex == nil || guest.Name == "" || guest.Password == "" || guest.Name == logAccount || guest.Name == annexAccount {
+		return nil, fmt.Errorf("guest %q: %w", guest.Name, domain.ErrInvalid)
+	}
+	account, _ := e.server.LookupOrRegisterAccount(guestAccount)
+	to := []*server.Account{account}
+	var errs []error
+	for _, subject := range guest.Hears {
+		errs = append(errs, annex.AddStreamExport(subject, to), account.AddStreamImport(annex, subject, ""))
+	}
+	for _, subject := range guest.Asks {
+		errs = append(errs, annex.AddServiceExportWithResponse(subject, server.Streamed, to), account.AddServiceImport(annex, subject, subject))
+	}
+	return &server.User{Username: guest.Name, Account: account, Permissions: &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: guest.Asks},
+		Subscribe: &server.SubjectPermission{Allow: append([]string{inboxes}, guest.Hears...)},
+	}}, errors.Join(errs...)
+}
+
+func (g *gate) annexAccount() *server.Account {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.annex
+}
+
+// listen has the server listen at the address. The server itself only logs why it cannot.
+func (e *engine) listen(address string) error {
+	if address == "" {
+		return fmt.Errorf("no address to listen on: %w", domain.ErrInvalid)
+	}
+	try, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return err
+	}
+	if err := try.Close(); err != nil {
+		return err
+	}
+	e.server.AcceptLoop(make(chan struct{}))
+	if e.server.Addr() == nil {
+		return fmt.Errorf("listen on %s: %w", address, domain.ErrUnavailable)
+	}
+	return nil
+}
+
+// at puts the address into the server's options.
+func at(o *server.Options, address string) (*server.Options, error) {
+	if address == "" {
+		return o, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: %w: %w", address, domain.ErrInvalid, err)
+	}
+	if o.Port, err = strconv.Atoi(port); err != nil || o.Port < 0 || o.Port > 65535 {
+		return nil, fmt.Errorf("address %q: port: %w", address, domain.ErrInvalid)
+	}
+	if o.Port == 0 {
+		o.Port = server.RANDOM_PORT
+	}
+	o.Host = host
+	return o, nil
+}

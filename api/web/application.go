@@ -1,0 +1,254 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/ident"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/regulation/diagram"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/history"
+)
+
+// ApplicationPage is one application: what it is, its way through its procedure, and what befell it.
+type ApplicationPage struct {
+	Frame
+	Status    string // token
+	Standing  string // the status in words
+	Facts     []Fact
+	Drawing   template.HTML
+	Procedure string // address of the procedure that it follows
+	Visits    []Visit
+	Events    []Event // the newest last
+}
+
+func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(r, "deadline")
+	state, entries, err := s.followed(r, f.Viewer)
+	if err != nil {
+		return err
+	}
+	procedure, act, err := s.follows(state)
+	if err != nil {
+		return err
+	}
+	visits, err := s.Deadlines.Visits(r.Context(), state.ID, s.Now())
+	if err != nil && !errors.Is(err, domain.ErrNotFound) { // the application is there: it has no visits yet
+		return err
+	}
+	page := ApplicationPage{
+		Frame: f, Status: string(state.Status), Standing: f.T("application-status." + string(state.Status)),
+		Facts: s.applicationFacts(f, state, procedure, act), Procedure: procedureURL(procedure, act),
+	}
+	page.Title = f.T("application.title", "number", number(f, state.ID, state.Number))
+	if page.Drawing, err = wayDrawing(f, procedure, page.Procedure, visits); err != nil {
+		return err
+	}
+	for _, v := range visits {
+		line := s.visit(f, v)
+		line.Reckoned = s.reckoned(f, v, entries)
+		page.Visits = append(page.Visits, line)
+	}
+	if page.Events, err = s.applicationEvents(f, procedure, entries); err != nil {
+		return err
+	}
+	return s.render(w, r, "application", http.StatusOK, page)
+}
+
+// followed is the application as its events left it, with them; domain.ErrNotFound where the viewer may not
+// see it.
+func (s *Site) followed(r *http.Request, v Viewer) (state application.State, entries []history.Entry, err error) {
+	stream, err := domain.NewStream(domain.ApplicationCategory, strings.ToLower(r.PathValue("id")))
+	if err != nil {
+		return state, nil, fmt.Errorf("application: %w", domain.ErrNotFound)
+	}
+	if entries, err = s.History.Of(r.Context(), stream); err != nil {
+		return state, nil, err
+	}
+	for _, e := range entries {
+		if err := application.Fold(&state, e.Record); err != nil {
+			return state, nil, err
+		}
+	}
+	if v.Sees == nil || !v.Sees(state) {
+		return state, nil, fmt.Errorf("%s: out of sight: %w", stream, domain.ErrNotFound)
+	}
+	return state, entries, nil
+}
+
+// follows is the procedure that the application follows to its end. act is to be in the links to it, empty
+// where its wording is the one in force.
+func (s *Site) follows(state application.State) (p *regulation.Procedure, act string, err error) {
+	service, err := s.Catalog().Wording(state.Act, state.Wording, state.Service)
+	if err == nil {
+		p, err = service.Procedure(state.Channel)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", domain.ErrDamaged, err) // no address could do better
+	}
+	if now, err := s.Catalog().InForce(state.Service, s.Now()); err != nil || now.Act.ID != state.Act {
+		act = state.Act
+	}
+	return p, act, nil
+}
+
+// applicationFacts are the lines about the application that it has something for.
+func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Procedure, act string) []Fact {
+	id, kind := ident.Masked(a.Applicant.ID)
+	list := []Fact{
+		{Name: f.T("deadlines.service"), Value: f.wording(p.Service.Title), URL: procedureURL(p, act)},
+		fact(f, "deadlines.channel", f.T("channel."+string(a.Channel))),
+		fact(f, "csv.request", f.T("request."+string(a.Request))),
+		{Name: f.T("license.licensor"), Value: f.wording(p.Service.Licensor.Title)},
+		fact(f, "application.applicant", a.Applicant.Name),
+		fact(f, "license."+string(kind), id),
+		fact(f, "application.opened", s.Texts.Moment(f.Lang, a.OpenedAt, calendar.Zone)),
+	}
+	if a.License != "" {
+		list = append(list, link(f, "application.license", a.License))
+	}
+	if a.Reason != "" {
+		list = append(list, fact(f, "license.suspension-reason", f.T("reason."+string(a.Reason))))
+	}
+	if a.Holder != "" {
+		holder, _ := ident.Masked(a.Holder)
+		list = append(list, fact(f, "application.holder", holder))
+	}
+	list = append(list, fact(f, "csv.number", a.Number), fact(f, "application.registered-on", f.Day(a.RegisteredOn)))
+	if a.Step != 0 {
+		list = append(list, fact(f, "application.step", stepOf(f, p, a.Step)))
+	}
+	if a.Due != nil {
+		list = append(list, fact(f, "csv.due", s.due(f, *a.Due)))
+	}
+	if a.Result != "" {
+		list = append(list, link(f, "application.result", a.Result))
+	}
+	return given(list...)
+}
+
+// stepOf is a step of the procedure with its number and action.
+func stepOf(f Frame, p *regulation.Procedure, n int) string {
+	if step := p.Step(n); step != nil {
+		return strconv.Itoa(n) + ". " + f.T("action."+string(step.Action))
+	}
+	return strconv.Itoa(n)
+}
+
+// wayDrawing is the diagram of the procedure with the application's way through it, its steps links to
+// their rows on the procedure's page.
+func wayDrawing(f Frame, p *regulation.Procedure, address string, visits []deadlines.Visit) (template.HTML, error) {
+	var svg bytes.Buffer
+	if err := diagram.SVG(&svg, p, diagram.Options{Lang: f.Lang, Path: Path(visits), Anchor: address + "#step-"}); err != nil {
+		return "", fmt.Errorf("%w: %w", domain.ErrDamaged, err)
+	}
+	return template.HTML(svg.String()), nil
+}
+
+// Path is the way of an application that its visits are of, as a diagram shows it.
+func Path(visits []deadlines.Visit) (path []diagram.Visit) {
+	for _, v := range visits {
+		if v.Step != deadlines.Whole {
+			path = append(path, diagram.Visit{
+				Step: v.Step, Entered: v.Entered, Due: v.Due, Left: v.Left,
+				Outcome: diagram.Outcome(v.Outcome), Branch: regulation.Outcome(v.Branch),
+			})
+		}
+	}
+	return path
+}
+
+// reckoned says how the due time of a visit came about: the term with the way to count it day by day, and
+// the licensor's act where that set it. Events of before the registry noted the term say nothing of it.
+func (s *Site) reckoned(f Frame, v deadlines.Visit, entries []history.Entry) (list []Fact) {
+	e := entering(v, entries)
+	if e == nil || e.Term == 0 {
+		return nil
+	}
+	term := fact(f, "visits.term", f.term(e.Term, e.Term, e.Unit))
+	if e.From != "" {
+		term.Value.Text = f.T("visits.counted-from", "term", term.Value.Text, "day", f.Day(e.From))
+	}
+	if _, err := s.Rules().Calendars.Version(e.Calendar); err == nil && e.From != "" && e.Term <= MaxTerm {
+		term.URL = "/calendar?" + query("from", e.From, "days", strconv.Itoa(e.Term), "version", e.Calendar)
+	}
+	return given(term, fact(f, "visits.basis", e.Basis))
+}
+
+// entering is the step as the visit entered it, nil for one that was only passed through. The service as a
+// whole has its term from the step that forms the result.
+func entering(v deadlines.Visit, entries []history.Entry) *application.Entered {
+	for _, e := range entries {
+		n := e.Progress.Enters
+		if n == nil || !e.Time.Equal(v.Entered) {
+			continue
+		}
+		if n.Step == v.Step || v.Step == deadlines.Whole && e.Type == "application-registered" && n.Action.Result() {
+			return n
+		}
+	}
+	return nil
+}
+
+// applicationEvents are the lines of the history in order.
+func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []history.Entry) (list []Event, err error) {
+	for _, e := range entries {
+		payload, err := application.Decode(e.Event)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Event{
+			At: e.Time.Format(time.RFC3339Nano), When: s.Texts.Second(f.Lang, e.Time, calendar.Zone), What: f.T("event." + e.Type),
+			Who: s.who(f, e.Actor), More: append(told(f, payload), moved(f, p, e.Progress)...),
+		})
+	}
+	return list, nil
+}
+
+// told is what an event says besides, but for what is personal.
+func told(f Frame, p domain.Payload) []Fact {
+	switch e := p.(type) {
+	case application.Registered:
+		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
+	case application.Approved:
+		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)))
+	case application.Refused:
+		return given(fact(f, "application.stage", f.T("stage."+string(e.Stage))), fact(f, "license.ended-ground", f.T("ground."+string(e.Ground))),
+			fact(f, "license.suspension-reason", e.Text))
+	case application.Completed:
+		return []Fact{{Name: f.T("application.result"), Value: Wording{Text: e.License}, URL: "/licenses/" + url.PathEscape(e.License)}}
+	case application.Withdrawn:
+		return given(fact(f, "license.suspension-reason", e.Reason))
+	case application.Delivered:
+		return []Fact{fact(f, "application.delivery", f.T("delivery."+e.To))}
+	}
+	return nil
+}
+
+// moved says which steps an event completed and which one it entered.
+func moved(f Frame, p *regulation.Procedure, way application.Progress) (list []Fact) {
+	for _, n := range way.Completes {
+		list = append(list, fact(f, "application.completes", stepOf(f, p, n)))
+	}
+	if way.Outcome != "" {
+		list = append(list, fact(f, "csv.branch", f.T("branch."+string(way.Outcome))))
+	}
+	if way.Enters != nil {
+		list = append(list, fact(f, "application.enters", stepOf(f, p, way.Enters.Step)))
+	}
+	if way.Ends {
+		list = append(list, fact(f, "procedure.next", f.T("procedure.end")))
+	}
+	return list
+}
