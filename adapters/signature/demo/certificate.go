@@ -48,7 +48,7 @@ func newSerial() *big.Int {
 func (a *Authority) newRoot() (signature.Key, error) {
 	return a.make(x509.Certificate{
 		Subject:  pkix.Name{CommonName: "DEMO Tizilim Root CA", Organization: []string{"DEMO"}, Country: []string{"KZ"}},
-		NotAfter: a.config.Now().AddDate(20, 0, 0),
+		NotAfter: a.config.Terms.AddDate(20, 0, 0),
 		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}, signature.Key{}, newRSA)
 }
@@ -56,7 +56,7 @@ func (a *Authority) newRoot() (signature.Key, error) {
 func (a *Authority) newIssuing() (signature.Key, error) {
 	return a.make(x509.Certificate{
 		Subject:  pkix.Name{CommonName: "DEMO Tizilim Issuing CA", Organization: []string{"DEMO"}, Country: []string{"KZ"}},
-		NotAfter: a.config.Now().AddDate(10, 0, 0),
+		NotAfter: a.config.Terms.AddDate(10, 0, 0),
 		IsCA:     true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		IssuingCertificateURL: []string{a.named + "/root.cer"}, CRLDistributionPoints: []string{a.named + "/root.crl"},
 	}, a.root, newRSA)
@@ -66,7 +66,7 @@ func (a *Authority) newIssuing() (signature.Key, error) {
 func (a *Authority) newResponder() (signature.Key, error) {
 	return a.make(x509.Certificate{
 		Subject:  pkix.Name{CommonName: "DEMO Tizilim OCSP", Organization: []string{"DEMO"}, Country: []string{"KZ"}},
-		NotAfter: a.config.Now().AddDate(10, 0, 0),
+		NotAfter: a.config.Terms.AddDate(10, 0, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning},
 		ExtraExtensions: []pkix.Extension{{Id: noCheck, Value: asn1.NullBytes}},
 	}, a.issuing, newRSA)
@@ -80,7 +80,7 @@ func (a *Authority) newStamper() (signature.Key, error) {
 	}
 	t := x509.Certificate{
 		Subject:  pkix.Name{CommonName: "DEMO Tizilim TSA", Organization: []string{"DEMO"}, Country: []string{"KZ"}},
-		NotAfter: a.config.Now().AddDate(10, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		NotAfter: a.config.Terms.AddDate(10, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtraExtensions: []pkix.Extension{{Id: extKeyUsage, Critical: true, Value: usage}},
 	}
 	if err := a.services(&t); err != nil {
@@ -120,7 +120,7 @@ func (a *Authority) make(t x509.Certificate, issuer signature.Key, generate func
 	}
 	t.SerialNumber = newSerial()
 	if t.NotBefore.IsZero() {
-		t.NotBefore = a.config.Now().AddDate(-1, 0, 0)
+		t.NotBefore = a.config.Terms.AddDate(-1, 0, 0)
 	}
 	t.NotBefore, t.NotAfter = t.NotBefore.UTC().Truncate(time.Second), t.NotAfter.UTC().Truncate(time.Second)
 	parent, signer := issuer.Certificate, issuer.Private

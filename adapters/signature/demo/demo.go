@@ -45,7 +45,11 @@ const Password = "demo"
 type Config struct {
 	Dir string
 	URL string // where the service is reached now, without a slash at the end
+	// Now is the time of what the services say.
 	Now func() time.Time
+	// Terms is the time from which the terms of certificates that are made now are reckoned; they begin
+	// a year before it. Now where zero.
+	Terms time.Time
 	// Logger is told of faults of the service.
 	Logger *slog.Logger
 }
@@ -65,6 +69,9 @@ type Authority struct {
 
 // Open opens the authority in the folder, and founds it where there is none.
 func Open(c Config) (*Authority, error) {
+	if c.Terms.IsZero() {
+		c.Terms = c.Now()
+	}
 	a := &Authority{config: c, mux: http.NewServeMux()}
 	if err := a.open(); err != nil {
 		return nil, fmt.Errorf("open demo certificate authority: %w", err)
@@ -133,6 +140,9 @@ func (a *Authority) once(name string, make func() ([]byte, error)) (string, erro
 
 // TrustDir is the folder for whoever verifies.
 func (a *Authority) TrustDir() string { return filepath.Join(a.config.Dir, "trust") }
+
+// URL is the address of the service.
+func (a *Authority) URL() string { return a.config.URL }
 
 // TSP is the address of the timestamp authority.
 func (a *Authority) TSP() string { return a.config.URL + "/tsp" }

@@ -115,7 +115,7 @@ func (a *Authority) issue(h Holder, usage Usage) error {
 const cessation = 5
 
 func (a *Authority) holderKey(h Holder, usage Usage, generate func() (crypto.Signer, error)) (signature.Key, error) {
-	now := a.config.Now()
+	now := a.config.Terms
 	t := x509.Certificate{Subject: h.subject(), NotAfter: now.AddDate(3, 0, 0)}
 	if h.Fate == Expired {
 		t.NotBefore, t.NotAfter = now.AddDate(-2, 0, 0), now.Add(-24*time.Hour)
