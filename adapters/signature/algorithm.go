@@ -49,8 +49,12 @@ var (
 	}
 )
 
-// minRSA is the shortest RSA key that counts, in bits.
-const minRSA = 2048
+// The shortest and the longest RSA key that count, in bits. A longer one, in a certificate that anybody can
+// make, would only keep whoever verifies by it busy.
+const (
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 // digestOf is the hash of the identifier.
 func digestOf(id oid) (crypto.Hash, error) {
@@ -93,8 +97,8 @@ func notAllowed(id oid) error {
 func keySound(c *x509.Certificate) error {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		if key.N.BitLen() < minRSA {
-			return refuse(KeyWeak, "RSA key of %d bits", key.N.BitLen())
+		if n := key.N.BitLen(); n < minRSA || n > maxRSA {
+			return refuse(KeyWeak, "RSA key of %d bits", n)
 		}
 	case *ecdsa.PublicKey:
 		if key.Curve == elliptic.P224() {

@@ -47,7 +47,9 @@ func (t *Trust) build(c *x509.Certificate, others []*x509.Certificate, at time.T
 	if len(others) > 0 {
 		pool = pool.Clone()
 		for _, o := range others {
-			pool.AddCert(o)
+			if keySound(o) == nil {
+				pool.AddCert(o)
+			}
 		}
 	}
 	chains, err := c.Verify(x509.VerifyOptions{

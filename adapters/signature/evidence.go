@@ -117,14 +117,21 @@ func (e *Evidence) list(c *x509.Certificate, p pair) {
 	if p.delta != nil {
 		s.Delta = &Answer{URL: p.delta.url, Fetched: p.delta.fetched, Answer: p.delta.blob()}
 	}
-	e.Statuses = append(e.Statuses, s)
+	e.relyOn(s)
+}
+
+// relyOn notes a status, once.
+func (e *Evidence) relyOn(s Status) {
+	if !slices.ContainsFunc(e.Statuses, func(o Status) bool { return o.Certificate == s.Certificate && o.Source == s.Source }) {
+		e.Statuses = append(e.Statuses, s)
+	}
 }
 
 func (c *crl) blob() Blob { return Blob{SHA256: c.sum, Size: len(c.list.Raw), Raw: c.list.Raw} }
 
 // answer notes an answer that was relied on.
 func (e *Evidence) answer(c *x509.Certificate, a *ocspAnswer) {
-	e.Statuses = append(e.Statuses, Status{
+	e.relyOn(Status{
 		Certificate: digest(c.Raw), Source: OCSP, URL: a.url, Fetched: a.fetched, Nonce: a.nonce, Answer: newBlob(a.raw),
 	})
 }

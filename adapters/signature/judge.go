@@ -74,7 +74,10 @@ func (j *judge) time(ctx context.Context, inside, value []byte) (at time.Time, b
 	}
 	err = j.authority(ctx, t)
 	var fault *Fault
-	if errors.As(err, &fault) {
+	switch {
+	case errors.Is(err, ErrUnsupported):
+		return j.proof.Received, false, nil
+	case errors.As(err, &fault):
 		err = refuse(TimestampUnsound, "%v", fault)
 	}
 	return t.at, true, err

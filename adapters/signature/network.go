@@ -197,8 +197,8 @@ func (n *network) crl(ctx context.Context, c, issuer *x509.Certificate) (pair, e
 		deltas = freshest(full.list.Extensions)
 	}
 	delta, err := ask(deltas, CRLUnreachable, func(address string) (*crl, error) { return n.lists.get(ctx, address, issuer) })
-	if err != nil || (pair{full, delta}).fit() != nil || delta.fresh(n.now()) != nil {
-		delta = nil
+	if err != nil || (pair{full, delta}).sound(c, issuer, n.now()) != nil {
+		return pair{full: full}, nil
 	}
 	return pair{full, delta}, nil
 }

@@ -17,7 +17,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -375,9 +374,4 @@ func (p *pki) revoke(k signature.Key, at time.Time, reason int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.revoked = append(p.revoked, x509.RevocationListEntry{SerialNumber: k.Certificate.SerialNumber, RevocationTime: at, ReasonCode: reason})
-}
-
-// contains says whether the text has all of the words.
-func contains(text string, words ...string) bool {
-	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 }

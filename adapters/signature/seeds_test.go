@@ -6,10 +6,16 @@ import (
 	"crypto"
 	"encoding/pem"
 	"flag"
+	"io"
+	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/digitorus/timestamp"
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/tizilim/tizilim/adapters/signature"
 )
@@ -41,8 +47,16 @@ func writeSeeds(t *testing.T) {
 	stamped := signature.Signing{Stamp: func(_ context.Context, value []byte) ([]byte, error) { return p.token(value), nil }}
 	plain := p.sign(k, message, signature.Signing{})
 	gostly := signature.Key{Private: k.Private, Certificate: gost(k.Certificate, true)}
+	answer := func(path string, body []byte) []byte {
+		resp := must(http.Post(p.server.URL+path, "application/octet-stream", bytes.NewReader(body)))
+		defer resp.Body.Close()
+		return must(io.ReadAll(resp.Body))
+	}
+	question := must(ocsp.CreateRequest(k.Certificate, p.issuing.Certificate, nil))
 	for name, data := range map[string][]byte{
-		"root.cer": p.root.Certificate.Raw, "issuing.cer": p.issuing.Certificate.Raw, "person.cer": k.Certificate.Raw,
+		"issuing.crl": answer("/issuing.crl", nil), "person.ocsp": answer("/ocsp", question),
+		"answer.tsp": p.stamp(&timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: make([]byte, 32), Nonce: big.NewInt(1)}),
+		"root.cer":   p.root.Certificate.Raw, "issuing.cer": p.issuing.Certificate.Raw, "person.cer": k.Certificate.Raw,
 		"head.cer": p.person(head).Certificate.Raw, "login.cer": p.person(forLogin).Certificate.Raw, "tsa.cer": p.stamper.Certificate.Raw,
 		"gost.cer":  gostly.Certificate.Raw,
 		"plain.cms": plain, "attached.cms": p.sign(k, message, signature.Signing{Attached: true}), "stamped.cms": p.sign(k, message, stamped),

@@ -33,7 +33,7 @@ const (
 	DigestMismatch     Reason = "digest-mismatch"     // other bytes were signed
 	SignatureMismatch  Reason = "signature-mismatch"  // the signature is not of this key
 	DigestWeak         Reason = "digest-weak"         // SHA-1, MD5 and the like
-	KeyWeak            Reason = "key-weak"            // the key is too short
+	KeyWeak            Reason = "key-weak"            // the key is of a size that does not count
 	KeyUsage           Reason = "key-usage"           // the key is not for this: one for logging in signs nothing, and the other way round
 	RoleMissing        Reason = "role-missing"        // the certificate does not give the right to this
 	IdentifierMissing  Reason = "identifier-missing"  // the certificate names nobody, or more than one

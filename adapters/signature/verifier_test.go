@@ -3,12 +3,15 @@ package signature_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"testing"
 	"time"
 
@@ -135,7 +138,8 @@ func TestRefused(t *testing.T) {
 		{"MD5", craft(p.make(person(), p.issuing, rsaKey()), func(c *crafted) { c.digest, c.hash, c.algorithm = oidMD5, crypto.MD5, oidRSA }), signature.DigestWeak},
 		{"two hashes", craft(k, func(c *crafted) { c.algorithm = oidECDSAWithSHA512 }), signature.DigestWeak},
 		{"an algorithm that is not the key's", craft(k, func(c *crafted) { c.algorithm = oidSHA256WithRSA }), signature.SignatureMismatch},
-		{"a short RSA key", p.must(short.Certificate, craft(short, func(c *crafted) { c.algorithm = oidRSA })), signature.KeyWeak},
+		{"a short RSA key", craft(short, func(c *crafted) { c.algorithm = oidRSA }), signature.KeyWeak},
+		{"a long RSA key", craft(signature.Key{Private: k.Private, Certificate: p.longKey()}), signature.KeyWeak},
 		{"expired", p.sign(p.person(term(now.AddDate(-2, 0, 0), now.Add(-time.Second))), message, signature.Signing{}), signature.Expired},
 		{"not yet valid", p.sign(p.person(term(now.Add(time.Second), now.AddDate(1, 0, 0))), message, signature.Signing{}), signature.NotYetValid},
 		{"self-issued", p.sign(self, message, signature.Signing{}), signature.RootUntrusted},
@@ -170,8 +174,13 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// must is the CMS; the certificate says in a failure whose it is.
-func (p *pki) must(_ *x509.Certificate, cms []byte) []byte { return cms }
+// longKey is a certificate with a key of which a verification would take a while.
+func (p *pki) longKey() *x509.Certificate {
+	t := person()
+	t.SerialNumber, t.NotBefore, t.NotAfter = big.NewInt(1), now.AddDate(-1, 0, 0), now.AddDate(1, 0, 0)
+	n := new(big.Int).SetBit(big.NewInt(1), 1<<16, 1)
+	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, &t, p.issuing.Certificate, &rsa.PublicKey{N: n, E: 65537}, p.issuing.Private))))
+}
 
 // What is no CMS says nothing of a signature.
 func TestMalformed(t *testing.T) {
