@@ -12,7 +12,16 @@ func TestToDER(t *testing.T) {
 	long := bytes.Repeat([]byte{7}, 70_000)
 	octet := func(b []byte) []byte { return appendValue(nil, []byte{octets}, b) }
 	sequence := func(b ...[]byte) []byte { return appendValue(nil, []byte{sequence}, bytes.Join(b, nil)) }
+	nested := func(n int) []byte {
+		value := []byte{2, 1, 5}
+		for range n {
+			value = sequence(value)
+		}
+		return value
+	}
 	tests := map[string]struct{ ber, der []byte }{
+		"nested as deep as may be": {nested(maxDepth), nested(maxDepth)}, "nested deeper": {nested(maxDepth + 1), nil},
+
 		"an integer":             {[]byte{2, 1, 5}, []byte{2, 1, 5}},
 		"a length of more bytes": {[]byte{2, 0x82, 0, 1, 5}, []byte{2, 1, 5}},
 		"without end":            {[]byte{0x30, 0x80, 2, 1, 5, 0, 0}, []byte{0x30, 3, 2, 1, 5}},

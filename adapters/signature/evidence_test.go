@@ -181,6 +181,23 @@ func TestForgedEvidence(t *testing.T) {
 	}
 }
 
+// What nothing can be computed from again is under the seal.
+func TestSeal(t *testing.T) {
+	p, e := full(t)
+	for name, change := range map[string]func(*signature.Evidence){
+		"where it was asked": func(e *signature.Evidence) { e.Statuses[0].URL = "http://elsewhere.example" },
+		"when it was asked":  func(e *signature.Evidence) { e.Statuses[0].Fetched = now.AddDate(0, 0, 1) },
+		"the detail":         func(e *signature.Evidence) { e.Verdict.Detail = "another" },
+		"no seal":            func(e *signature.Evidence) { e.Seal = "" },
+	} {
+		changed := stored(t, e)
+		change(&changed)
+		if _, err := signature.Recheck(t.Context(), p.config().Trust, changed, []byte(message)); !errors.Is(err, domain.ErrDamaged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func sealed(e *signature.Evidence) *signature.Evidence {
 	if err := e.SealUp(); err != nil {
 		panic(err)
