@@ -69,6 +69,10 @@ func sign(c *x509.Certificate, inside string, algorithm oid) []byte {
 		Certificates asn1.RawValue
 		Signers      []signer `asn1:"set"`
 	}
+	type named struct {
+		Hash   pkix.AlgorithmIdentifier
+		Digest []byte
+	}
 	value := func(v any) []asn1.RawValue { return []asn1.RawValue{{FullBytes: must(asn1.Marshal(v))}} }
 	data := oid{1, 2, 840, 113549, 1, 7, 1}
 	s := signer{
@@ -76,6 +80,8 @@ func sign(c *x509.Certificate, inside string, algorithm oid) []byte {
 		Value: make([]byte, 128),
 		Signed: []attribute{
 			{oid{1, 2, 840, 113549, 1, 9, 3}, value(data)}, {oid{1, 2, 840, 113549, 1, 9, 4}, value(make([]byte, 64))},
+			// The signer's certificate, by a digest that nobody here can compute.
+			{oid{1, 2, 840, 113549, 1, 9, 16, 2, 47}, value([][]named{{{pkix.AlgorithmIdentifier{Algorithm: streebog512}, make([]byte, 64)}}})},
 		},
 	}
 	s.Issuer.Name, s.Issuer.Serial = asn1.RawValue{FullBytes: c.RawIssuer}, c.SerialNumber

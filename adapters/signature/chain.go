@@ -88,8 +88,8 @@ type way struct {
 
 func (w way) last() *x509.Certificate { return w.links[len(w.links)-1] }
 
-// climb follows the issuers by name. Every certificate on the way has to be signed by an algorithm
-// that counts.
+// climb follows the issuers by name. Every certificate on the way has to be signed by an algorithm, and
+// every issuer to have a key, that counts.
 func (t *Trust) climb(c *x509.Certificate, others []*x509.Certificate) (way, error) {
 	var w way
 	for range 10 {
@@ -109,6 +109,9 @@ func (t *Trust) climb(c *x509.Certificate, others []*x509.Certificate) (way, err
 		}
 		if c = t.issuerOf(c, others); c == nil {
 			return w, nil
+		}
+		if err := keySound(c); err != nil {
+			return w, err
 		}
 	}
 	return w, refuse(ChainUnsound, "the issuers have no end")

@@ -2,13 +2,16 @@ package signature_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // openssl is a second opinion: another implementation of the same standards.
@@ -126,8 +129,20 @@ func TestWeVerifyOpenSSLs(t *testing.T) {
 	}
 }
 
-// What openssl says of the answers that our test services and the demo's give, and of ours what a
-// timestamp authority run by openssl gives.
+// A signer who is named by a key identifier is there, and not read: that is not "no signer".
+func TestSignerByKeyIdentifier(t *testing.T) {
+	o := needOpenSSL(t)
+	p := newPKI(t)
+	o.write("message", []byte(message))
+	k := p.person(func(t *x509.Certificate) { t.SubjectKeyId = []byte{1, 2, 3, 4} })
+	o.write("key", must(k.WritePEM()))
+	o.must("cms", "-sign", "-binary", "-in", "message", "-signer", "key", "-keyid", "-outform", "DER", "-out", "cms")
+	if _, err := signature.ParseCMS(o.read("cms")); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A timestamp by an authority that openssl runs.
 func TestTimestampByOpenSSL(t *testing.T) {
 	o := needOpenSSL(t)
 	p := newPKI(t)

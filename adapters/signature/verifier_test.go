@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +140,7 @@ func TestRefused(t *testing.T) {
 		{"two hashes", craft(k, func(c *crafted) { c.algorithm = oidECDSAWithSHA512 }), signature.DigestWeak},
 		{"an algorithm that is not the key's", craft(k, func(c *crafted) { c.algorithm = oidSHA256WithRSA }), signature.SignatureMismatch},
 		{"a short RSA key", craft(short, func(c *crafted) { c.algorithm = oidRSA }), signature.KeyWeak},
+		{"an issuer with a short RSA key", p.sign(p.make(person(), p.make(ca("Short Issuing"), p.root, shortRSA()), ecKey()), message, signature.Signing{}), signature.KeyWeak},
 		{"a long RSA key", craft(signature.Key{Private: k.Private, Certificate: p.longKey()}), signature.KeyWeak},
 		{"expired", p.sign(p.person(term(now.AddDate(-2, 0, 0), now.Add(-time.Second))), message, signature.Signing{}), signature.Expired},
 		{"not yet valid", p.sign(p.person(term(now.Add(time.Second), now.AddDate(1, 0, 0))), message, signature.Signing{}), signature.NotYetValid},
@@ -192,7 +194,7 @@ func TestMalformed(t *testing.T) {
 		"cut": der[:len(der)-1], "cut in the middle": der[:len(der)/2], "something behind it": append(bytes.Clone(der), 0),
 		"a certificate": p.root.Certificate.Raw, "PEM of nothing": []byte("-----BEGIN CMS-----\n-----END CMS-----\n"),
 		"nested without end": bytes.Repeat([]byte{0x30, 0x80}, 100_000),
-		"nested deeply":      nested(200), "too large": make([]byte, signature.MaxCMS+1),
+		"nested deeply":      nested(200), "too large": p.sign(p.person(), strings.Repeat("x", signature.MaxCMS), signature.Signing{Attached: true}),
 		"an empty sequence": {0x30, 0}, "data": must(asn1.Marshal(struct{ Type oid }{oidData})),
 	}
 	for name, cms := range tests {
