@@ -51,7 +51,7 @@ func recordedApplication(id string, r domain.Result) *applicationReply {
 
 // ByID names an application. It is exported because the decoder sets embedded fields only then.
 type ByID struct {
-	ID string `path:"id" maxLength:"36" doc:"UUID of the application"`
+	ID string `path:"id" maxLength:"36" doc:"UUID of the application, or its registration number"`
 }
 
 func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Opening }) (*applicationReply, error) {
@@ -273,7 +273,7 @@ func wireApplication(s application.State, c caller) v1.Application {
 	}
 	a := v1.Application{
 		ID: s.ID, Version: s.Version, Status: string(s.Status), Service: s.Service, Channel: string(s.Channel),
-		Act: s.Act, Request: string(s.Request), Licensor: s.Licensor, License: s.License, Holder: holder, Reason: string(s.Reason),
+		Act: s.Act, Wording: s.Wording, Request: string(s.Request), Licensor: s.Licensor, License: s.License, Holder: holder, Reason: string(s.Reason),
 		Applicant: &v1.Person{ID: s.Applicant.ID, Name: s.Applicant.Name, Address: s.Applicant.Address},
 		OpenedAt:  &opened, Number: s.Number, RegisteredOn: s.RegisteredOn, Result: s.Result, Delivery: s.Delivery,
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -53,7 +52,7 @@ func (s *Server) calendarYear(_ context.Context, in *yearInput) (*yearReply, err
 
 type termInput struct {
 	CalendarInput
-	From     string `query:"from" required:"true" maxLength:"40" doc:"The day of registration, YYYY-MM-DD, or the instant at which it came in, as in RFC 3339"`
+	From     string `query:"from" required:"true" maxLength:"40" doc:"The day of registration, YYYY-MM-DD, or when it came in, as in RFC 3339, by the clocks in Almaty without an offset"`
 	Days     int    `query:"days" required:"true" minimum:"0" maximum:"1000" doc:"The term in working days"`
 	Licensor string `query:"licensor" maxLength:"100" doc:"Whose office hours and rules hold for what came in at an instant"`
 }
@@ -77,7 +76,7 @@ func (s *Server) explainTerm(_ context.Context, in *termInput) (*termReply, erro
 }
 
 func (s *Server) explanation(days *calendar.Calendar, in *termInput) (*calendar.Explanation, error) {
-	received, err := time.Parse(time.RFC3339, in.From)
+	received, err := calendar.ParseMoment(in.From)
 	if err == nil {
 		policy := s.cfg.Rules().Policies.For(in.Licensor, calendar.DayOf(received))
 		return days.Explain(received, policy, in.Days)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/ident"
 )
 
 // positionHeader is where a write can be seen, and what a reader may wait for.
@@ -254,6 +255,13 @@ func (s *Server) seen(ctx context.Context, position domain.Position, application
 // load is the application as its events say now; it sees every acknowledged write. An application
 // out of the caller's sight is not found.
 func (s *Server) load(ctx context.Context, id string) (application.State, error) {
+	if number, err := ident.Normalize(id); err == nil && len(id) != 36 {
+		found, err := s.cfg.Applications.ByNumber(ctx, number)
+		if err != nil {
+			return application.State{}, err
+		}
+		id = found.ID
+	}
 	if _, err := uuid.Parse(id); err != nil || len(id) != 36 {
 		return application.State{}, fmt.Errorf("application id: %w", domain.ErrNotFound)
 	}

@@ -154,6 +154,10 @@ func (s *Server) visitCells(lang string, v deadlines.Visit) []string {
 	if w.LeftBy != nil {
 		by = *w.LeftBy
 	}
+	due := moment(v.Due)
+	if v.Calendar != "" { // counted in days: to the end of the last one
+		due = w.DueDay
+	}
 	late := ""
 	if w.LateSeconds > 0 {
 		late = decimal(lang, &w.LateSeconds)
@@ -161,7 +165,7 @@ func (s *Server) visitCells(lang string, v deadlines.Visit) []string {
 	return []string{
 		w.Application, digitsCell(safeCell(w.Number)), s.serviceTitle(lang, w.Service), s.word(lang, "channel", w.Channel), s.licensorTitle(lang, w.Licensor),
 		s.word(lang, "request", w.Request), step, s.word(lang, "action", w.Action),
-		moment(v.Entered), moment(v.Due), digitsCell(safeCell(w.Calendar)), moment(v.Left),
+		moment(v.Entered), due, digitsCell(safeCell(w.Calendar)), moment(v.Left),
 		s.word(lang, "role", by.Role), safeCell(s.licensorTitle(lang, by.Organization)), s.word(lang, "branch", w.Branch), s.word(lang, "outcome", outcome), late, w.History,
 	}
 }

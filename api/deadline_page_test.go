@@ -17,6 +17,9 @@ import (
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"testing/fstest"
 )
 
 var (
@@ -331,4 +334,25 @@ func TestFilters(t *testing.T) {
 	if diff := cmp.Diff(table, steps); diff != "" || steps == 0 {
 		t.Errorf("lines of the table: %s", diff)
 	}
+}
+
+// The file of an act is changed under its id. The page of an application that is on the earlier content
+// leads to just that.
+func TestApplicationOnAnEarlierContent(t *testing.T) {
+	now := rules()
+	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return now } })
+	a := w.open("operator", "casino-license", "center", company)
+	service := must(now.Catalog.InForce("casino-license", w.clock.now()))
+	was := service.Act
+	text := strings.ReplaceAll(string(was.Source), "license for operating a casino", "license for running a casino")
+	catalog := must(regulation.Load(fstest.MapFS{"act.yaml": {Data: []byte(text)}}))
+	if err := catalog.Remember(fstest.MapFS{was.KeptName(): {Data: was.Source}}); err != nil {
+		t.Fatal(err)
+	}
+	now.Catalog = catalog
+	link := "/services/casino-license/center?act=" + was.Name()
+	w.contains(w.pageAs("operator", "/applications/"+a.ID, "en", 200), `href="`+link+`"`)
+	w.contains(w.page(link, "en", 200), "license for operating a casino", "Another wording is in force")
+	w.contains(w.page("/services/casino-license/center", "en", 200), "license for running a casino")
+	w.call("", "GET", "/services/casino-license/center?act="+was.ID+".000000000000", nil).want(404)
 }

@@ -161,7 +161,9 @@ func TestApplicationDeadlines(t *testing.T) {
 	before := w.clock.now()
 	w.clock.set(due.Add(90 * time.Second))
 	w.call("other-officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
-	d := decode[v1.ApplicationDeadlines](w.call("person", "GET", at(a.ID, "/deadlines"), nil).want(200))
+	d := decode[v1.ApplicationDeadlines](w.call("person", "GET", at(a.Number, "/deadlines"), nil).want(200)) // by its number too
+	w.call("stranger", "GET", at(a.Number, "/deadlines"), nil).want(404, "not-found")
+	w.call("auditor", "GET", at("KZ95APP99999999", ""), nil).want(404, "not-found")
 	// The due time opens the count of its days, which ends at the same instant.
 	if d.WholeService.Term == nil || d.WholeService.Term.Days != 15 {
 		t.Fatalf("how the term came about: %+v", d.WholeService.Term)

@@ -184,9 +184,7 @@ func (g *gate) admit(r *http.Request, pattern string, page bool) (caller, error)
 			return caller{}, fail("token-unknown", errLogin)
 		}
 	case page:
-		if c, err := r.Cookie(sessionCookie); err == nil {
-			account, known = g.account(c.Value)
-		}
+		account, known = g.account(sessionToken(r))
 	}
 	switch reach := rule.roles[account.Actor.Role]; {
 	case !known && rule.public:

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
@@ -21,7 +23,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := s.ownForm(w, r); err != nil {
 		return err
 	}
-	token := r.PostForm.Get("token")
+	token := strings.TrimSpace(r.PostForm.Get("token")) // it was pasted
 	if _, known := s.gate.account(token); !known {
 		return s.site.AskLogin(w, r, http.StatusUnprocessableEntity, r.PostForm.Get("next"))
 	}
@@ -60,8 +62,21 @@ func session(r *http.Request, token string, age int) *http.Cookie {
 	}
 	local := host == "localhost" || net.ParseIP(host).IsLoopback()
 	return &http.Cookie{
-		Name: sessionCookie, Value: token, Path: "/", MaxAge: age, HttpOnly: true, Secure: !local, SameSite: http.SameSiteStrictMode,
+		Name: sessionCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(token)), Path: "/", MaxAge: age, HttpOnly: true, Secure: !local, SameSite: http.SameSiteStrictMode,
 	}
+}
+
+// sessionToken is the token of the request's session, empty where it has none.
+func sessionToken(r *http.Request) string {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	token, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil {
+		return ""
+	}
+	return string(token)
 }
 
 // viewer is who looks at a page.

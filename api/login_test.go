@@ -49,6 +49,9 @@ func TestLogin(t *testing.T) {
 		t.Error("the page knows somebody who is not there")
 	}
 
+	if pasted := cookie(t, w.submit("/login", url.Values{"token": {" head-token\n"}}).want(303)); pasted.Value != c.Value {
+		t.Errorf("a pasted token makes the cookie %q, want %q", pasted.Value, c.Value)
+	}
 	if body := w.submit("/login", url.Values{"token": {"guess"}}).want(422).body; !strings.Contains(body, `role="alert"`) {
 		t.Error("a wrong token is not told")
 	}

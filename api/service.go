@@ -42,7 +42,7 @@ func (s *Server) service(in BySlug) (*regulation.Service, error) {
 	if in.Act == "" {
 		return service, nil
 	}
-	if service, err = s.cfg.Rules().Catalog.Wording(in.Act, "", in.Slug); err != nil {
+	if service, err = s.cfg.Rules().Catalog.Named(in.Act, in.Slug); err != nil {
 		return nil, fail("wording-not-found", err)
 	}
 	return service, nil

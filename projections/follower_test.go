@@ -176,7 +176,7 @@ func TestFailingEventStopsThatProjectionOnly(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("failure (-want +got):\n%s", diff)
 	}
-	if err := f.Wait(soon(t), at, "applications", "numbers", "deadlines"); err != nil {
+	if err := f.Wait(soon(t), at, "streams", "applications", "numbers", "deadlines", "notices"); err != nil {
 		t.Errorf("the others: %v", err)
 	}
 	if err := f.Wait(soon(t), at); !errors.Is(err, domain.ErrUnavailable) {

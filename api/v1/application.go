@@ -113,7 +113,8 @@ type Application struct {
 	Status    string  `json:"status" enum:"draft,in-progress,examined,approved,completed,refused,withdrawn,being-recorded"`
 	Service   string  `json:"service,omitempty"`
 	Channel   string  `json:"channel,omitempty"`
-	Act       string  `json:"act,omitempty" doc:"The wording it runs under to its end"`
+	Act       string  `json:"act,omitempty" doc:"The act it runs under to its end"`
+	Wording   string  `json:"wording,omitempty" doc:"The content of the act's file that it stays on; act.wording names it as ?act= of the services does"`
 	Request   string  `json:"request,omitempty"`
 	Licensor  string  `json:"licensor,omitempty"`
 	License   string  `json:"license,omitempty" doc:"The license to be reissued or duplicated"`

@@ -97,8 +97,8 @@ func (s *Site) follows(state application.State) (p *regulation.Procedure, act st
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", domain.ErrDamaged, err) // no address could do better
 	}
-	if now, err := s.Catalog().InForce(state.Service, s.Now()); err != nil || now.Act.ID != state.Act {
-		act = state.Act
+	if now, err := s.Catalog().InForce(state.Service, s.Now()); err != nil || now.Act.Name() != p.Service.Act.Name() {
+		act = p.Service.Act.Name()
 	}
 	return p, act, nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -40,6 +39,9 @@ func (s *Site) calendar(w http.ResponseWriter, r *http.Request) error {
 	page := CalendarPage{Frame: f, From: tidy(in.Get("from")), Days: tidy(in.Get("days")), Version: tidy(in.Get("version"))}
 	page.Title = f.T("calendar.title")
 	page.Licensors = s.licensors(f, f.T("calendar.any-licensor"), in.Get("licensor"))
+	if err := s.known(in); err != nil {
+		return err
+	}
 	days, err := s.version(page.Version)
 	if err != nil {
 		return err
@@ -95,9 +97,9 @@ func (s *Site) explain(days *calendar.Calendar, from, licensor string, n int) (*
 	if day, err := calendar.ParseDay(from); err == nil {
 		return days.ExplainFrom(day, n)
 	}
-	at, err := time.ParseInLocation("2006-01-02T15:04", from, calendar.Zone)
+	at, err := calendar.ParseMoment(from)
 	if err != nil {
-		return nil, fmt.Errorf("time %.40q: %w", from, domain.ErrInvalid)
+		return nil, err
 	}
 	return days.Explain(at, s.Rules().Policies.For(licensor, calendar.DayOf(at)), n)
 }
@@ -124,10 +126,10 @@ func (s *Site) year(page *CalendarPage, days *calendar.Calendar, in url.Values) 
 	}
 	page.Total = monthRow(page.T("calendar.total"), balance.Working, balance.Days)
 	if year > first {
-		page.Previous = "?year=" + strconv.Itoa(year-1)
+		page.Previous = "?" + with(in, "year", strconv.Itoa(year-1))
 	}
 	if year < last {
-		page.Next = "?year=" + strconv.Itoa(year+1)
+		page.Next = "?" + with(in, "year", strconv.Itoa(year+1))
 	}
 	return nil
 }

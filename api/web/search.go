@@ -203,11 +203,8 @@ func (s *Site) services(f Frame, chosen string) []Option {
 // licensors are the licensors of all services, each once, after the words for any of them.
 func (s *Site) licensors(f Frame, any, chosen string) []Option {
 	options := []Option{{Value: "", Text: any, Selected: chosen == ""}}
-	for _, service := range s.Catalog().Services() {
-		l := service.Licensor
-		if !slices.ContainsFunc(options, func(o Option) bool { return o.Value == l.Slug }) {
-			options = append(options, Option{l.Slug, f.wording(l.Title).Text, l.Slug == chosen})
-		}
+	for _, l := range s.Catalog().Licensors() {
+		options = append(options, Option{l.Slug, f.wording(l.Title).Text, l.Slug == chosen})
 	}
 	return options
 }

@@ -163,10 +163,10 @@ func (s *Site) worded(r *http.Request) (service *regulation.Service, act string,
 	if service, err = s.Catalog().InForce(slug, s.Now()); err != nil {
 		return nil, "", err
 	}
-	if act = r.URL.Query().Get("act"); act == "" || act == service.Act.ID {
+	if act = r.URL.Query().Get("act"); act == "" || act == service.Act.ID || act == service.Act.Name() {
 		return service, "", nil
 	}
-	service, err = s.Catalog().Wording(act, "", slug)
+	service, err = s.Catalog().Named(act, slug)
 	return service, act, err
 }
 

@@ -47,7 +47,7 @@ func checkOrganizations(all []account, catalog *regulation.Catalog) error {
 		licensors := a.Role == domain.RoleOfficer || a.Role == domain.RoleHead
 		if licensors && !catalog.HasLicensor(a.Organization) {
 			var known []string
-			for _, l := range demo.Licensors(catalog) {
+			for _, l := range catalog.Licensors() {
 				known = append(known, l.Slug)
 			}
 			return fmt.Errorf("account %s: organization %q is no licensor; there are %s: %w", a.ID, a.Organization, strings.Join(known, ", "), domain.ErrInvalid)

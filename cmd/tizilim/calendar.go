@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -102,7 +101,7 @@ func (c calendarExplain) Run(out io.Writer) error {
 		}
 		return c.print(out, e)
 	}
-	at, err := receivedAt(c.From)
+	at, err := calendar.ParseMoment(c.From)
 	if err != nil {
 		return err
 	}
@@ -128,19 +127,6 @@ func (c calendarExplain) policy(on calendar.Day) (calendar.Policy, error) {
 		return calendar.Policy{}, err
 	}
 	return policies.For(c.Licensor, on), nil
-}
-
-// receivedAt reads an instant; one without an offset is by the clocks in Almaty.
-func receivedAt(s string) (time.Time, error) {
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at, nil
-	}
-	for _, form := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04"} {
-		if at, err := time.ParseInLocation(form, s, calendar.Zone); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("time %q: neither 2013-04-26T17:45 nor 2013-04-26: %w", s, domain.ErrInvalid)
 }
 
 type calendarYear struct {

@@ -121,6 +121,9 @@ func resolve(ctx context.Context, src *source, of string) (domain.Stream, error)
 		return domain.Stream{}, err
 	}
 	if class, n, err := ident.ParsePermitNumber(number); err == nil && class == "APP" {
+		if src.find != nil {
+			return src.find(ctx, number)
+		}
 		return registered(ctx, src, n)
 	}
 	return domain.NewStream(domain.LicenseCategory, number)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -135,8 +136,14 @@ func (b *rulebook) read(logger *slog.Logger) error {
 func keepActs(dir string, c *regulation.Catalog, logger *slog.Logger) error {
 	for _, a := range c.Acts {
 		file := filepath.Join(dir, a.KeptName())
-		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		kept, err := os.ReadFile(file)
+		switch {
+		case err == nil && bytes.Equal(kept, a.Source):
 			continue
+		case err == nil: // while the act is here it can be mended
+			logger.Warn("the kept wording of an act was damaged and is written anew", "file", file)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("kept act %s: %w", a.ID, err)
 		}
 		if err := demo.WriteFile(file, a.Source); err != nil {
 			return fmt.Errorf("keep act %s: %w", a.ID, err)

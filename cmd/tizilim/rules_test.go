@@ -114,6 +114,30 @@ func TestRulesAreReadAnew(t *testing.T) {
 		t.Errorf("what came before is forgotten: %v", err)
 	}
 
+	// A kept file that was damaged is mended while its act is here.
+	kept := filepath.Join(b.dir, "kept", is.KeptName())
+	if err := os.Truncate(kept, 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := hangup(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(kept); err != nil || string(text) != string(is.Source) {
+		t.Errorf("the damaged file has %d bytes, %v", len(text), err)
+	}
+
+	// An empty folder has nothing further to say: what was brought before is taken back.
+	if err := os.Remove(filepath.Join(b.dir, "acts/minjust.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := hangup(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := book.rules().Catalog.Wording(is.ID, is.Wording, "private-bailiff-license"); err != nil {
+		t.Errorf("what was taken back is forgotten: %v", err)
+	}
+	b.write("acts/minjust.yaml", b.minjust("country: KZ", "country: KZ # as ever"))
+
 	// The next start finds both, and a third one that nobody changed on the disk by hand.
 	again, err := openRules(b.flags, nil)
 	if err != nil {

@@ -22,8 +22,10 @@ import (
 
 // source is where a history is read from.
 type source struct {
-	name  string // for people
-	read  func(ctx context.Context, stream domain.Stream, from uint64) iter.Seq2[domain.Record, error]
+	name string // for people
+	read func(ctx context.Context, stream domain.Stream, from uint64) iter.Seq2[domain.Record, error]
+	// find is the application with the registration number; nil where the log itself tells.
+	find  func(ctx context.Context, number string) (domain.Stream, error)
 	close func() error
 }
 
@@ -92,7 +94,14 @@ func httpSource(address, token string) *source {
 			}
 		}
 	}
-	return &source{name: address, read: read, close: func() error { return nil }}
+	find := func(ctx context.Context, number string) (domain.Stream, error) {
+		var a v1.Application
+		if err := ask(ctx, address+"/api/v1/applications/"+url.PathEscape(number), token, &a); err != nil {
+			return domain.Stream{}, err
+		}
+		return domain.NewStream(domain.ApplicationCategory, a.ID)
+	}
+	return &source{name: address, read: read, find: find, close: func() error { return nil }}
 }
 
 // maxHistory bounds what is read of an answer.
@@ -100,32 +109,40 @@ const maxHistory = 64 << 20
 
 func askHistory(ctx context.Context, address, token string, stream domain.Stream) ([]domain.Record, error) {
 	at := fmt.Sprintf("%s/api/v1/%ss/%s/history", address, stream.Category, url.PathEscape(stream.ID))
+	var history v1.History
+	if err := ask(ctx, at, token, &history); err != nil {
+		return nil, err
+	}
+	return historyRecords(history, stream)
+}
+
+// ask gets what the registry answers at the address.
+func ask(ctx context.Context, at, token string, answer any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return nil, fmt.Errorf("--url %s: %w: %w", address, domain.ErrInvalid, err)
+		return fmt.Errorf("--url %s: %w: %w", at, domain.ErrInvalid, err)
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxHistory))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", at, domain.ErrUnavailable, err)
+		return fmt.Errorf("%s: %w: %w", at, domain.ErrUnavailable, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		var problem v1.Problem
 		_ = json.Unmarshal(body, &problem) // what is no problem+json has no title
-		return nil, fmt.Errorf("%s answers %s %s", at, resp.Status, problem.Title)
+		return fmt.Errorf("%s answers %s %s", at, resp.Status, problem.Title)
 	}
-	var history v1.History
-	if err := json.Unmarshal(body, &history); err != nil {
-		return nil, fmt.Errorf("%s: not a history: %w", at, err)
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("%s: not what was asked for: %w", at, err)
 	}
-	return historyRecords(history, stream)
+	return nil
 }
 
 // historyRecords makes the records of the stream out of an answer, which may hold other streams too.

@@ -12,7 +12,7 @@ import (
 // calendars anew has new Rules.
 type Rules struct {
 	Catalog   *regulation.Catalog
-	Calendars *calendar.History  // terms are counted with the newest version
+	Calendars *calendar.History  // terms are counted with what was known when they began
 	Policies  *calendar.Policies // of the licensors; the usual one for all where nil
 	Terms     regulation.Terms   // that licensors set where an act gives none
 }

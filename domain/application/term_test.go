@@ -140,3 +140,17 @@ func TestTermBeyondTheCalendar(t *testing.T) {
 		t.Errorf("registered at the end of the calendar: %v", err)
 	}
 }
+
+// A calendar that becomes known later counts nothing that begins before.
+func TestTermByTheCalendarOfItsTime(t *testing.T) {
+	r := rules(t)
+	var err error
+	r.Calendars, err = calendar.Open(fstest.MapFS{"kz-2027-06-01.yaml": {Data: []byte("version: kz-2027-06-01\nfollows: kz-2026-11-22\nrecorded_at: 2027-06-01\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.IssueResult)
+	if e := l.entered(); e.Calendar != "kz-2026-11-22" {
+		t.Errorf("counted with %s, which nobody knows yet", e.Calendar)
+	}
+}

@@ -90,12 +90,12 @@ func (w way) workingDays(at time.Time, e *Entered) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	days := w.rules.Calendars.Newest()
+	days := w.rules.Calendars.Known(at)
 	e.From, e.Calendar = string(day), days.Version()
 	return days.Due(day, e.Term)
 }
 
 func (w way) registeredOn(at time.Time) (calendar.Day, error) {
 	policy := w.rules.Policies.For(w.proc.Service.Licensor.Slug, calendar.DayOf(at))
-	return w.rules.Calendars.Newest().RegisteredUnder(at, policy)
+	return w.rules.Calendars.Known(at).RegisteredUnder(at, policy)
 }

@@ -40,6 +40,19 @@ func ParseDay(s string) (Day, error) {
 	return Day(s), nil
 }
 
+// ParseMoment reads an instant as RFC 3339 writes it, with or without its seconds; one without an offset
+// is by the clocks in Zone, with a T or a space before the time. Anything else is ErrInvalid.
+func ParseMoment(s string) (time.Time, error) {
+	for _, form := range []string{
+		time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02 15:04:05",
+	} {
+		if at, err := time.ParseInLocation(form, s, Zone); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("time %.40q: not as in 2013-04-26T17:45: %w", s, domain.ErrInvalid)
+}
+
 // Start is the day's first instant, in UTC; zero for what is no day.
 func (d Day) Start() time.Time { return d.midnight(0) }
 

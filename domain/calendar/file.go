@@ -120,8 +120,8 @@ func (s *source) problem(line int, format string, args ...any) error {
 // readAll reads the versions of one file system, unchecked. The error joins the problems of all files.
 func readAll(fsys fs.FS) ([]*source, error) {
 	names, err := fs.Glob(fsys, "*.yaml")
-	if err != nil || len(names) == 0 {
-		return nil, fmt.Errorf("read calendars: %d files *.yaml: %w", len(names), errors.Join(err, domain.ErrInvalid))
+	if err != nil {
+		return nil, fmt.Errorf("read calendars: %w", err)
 	}
 	var sources []*source
 	var problems []error

@@ -90,6 +90,9 @@ func openFS(fsys ...fs.FS) (*History, error) {
 		}
 		sources = append(sources, more...)
 	}
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("read calendars: no .yaml file: %w", domain.ErrInvalid)
+	}
 	sources, err := chain(sources)
 	if err != nil {
 		return nil, err
@@ -132,6 +135,16 @@ func chain(sources []*source) ([]*source, error) {
 
 // Newest is the version of the latest knowledge.
 func (h *History) Newest() *Calendar { return h.calendars[len(h.calendars)-1] }
+
+// Known is the version to count a term with that begins at the instant: the newest one that was known by
+// then, and before the first one that.
+func (h *History) Known(t time.Time) *Calendar {
+	c, err := h.At(t)
+	if err != nil {
+		return h.calendars[0]
+	}
+	return c
+}
 
 // Versions lists the versions, oldest first.
 func (h *History) Versions() []string {

@@ -35,6 +35,17 @@ func (c *Catalog) Services() []*Service {
 	return services
 }
 
+// Licensors are the licensors of the services, each once.
+func (c *Catalog) Licensors() []Licensor {
+	var all []Licensor
+	for _, s := range c.Services() {
+		if !slices.ContainsFunc(all, func(l Licensor) bool { return l.Slug == s.Licensor.Slug }) {
+			all = append(all, s.Licensor)
+		}
+	}
+	return all
+}
+
 // HasService reports whether there is such a service, in any wording.
 func (c *Catalog) HasService(slug string) bool {
 	return slices.ContainsFunc(c.Acts, func(a *Act) bool {

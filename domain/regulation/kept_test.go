@@ -2,6 +2,8 @@ package regulation_test
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -51,5 +53,28 @@ func TestRemember(t *testing.T) {
 	}
 	if s := now.Services(); len(s) != 1 || s[0].Act != now.Acts[0] {
 		t.Errorf("a kept wording is offered: %v", s)
+	}
+}
+
+// What was ever kept is read for ever: testdata/kept has files in the form of every version that gave the
+// form of acts something new. One that has landed is never edited: the next version has another name.
+func TestKeptForEver(t *testing.T) {
+	c := load(t)
+	dir := os.DirFS("testdata/kept")
+	if err := c.Remember(dir); err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(dir, "*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		s, err := c.Named(strings.TrimSuffix(name, ".yaml"), "test-license")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Procedures[0].Survey(); err != nil || s.Act.KeptName() != name {
+			t.Errorf("%s: %s, %v", name, s.Act.KeptName(), err)
+		}
 	}
 }

@@ -70,6 +70,9 @@ func LoadFS(fsys ...fs.FS) (*Catalog, error) {
 		c.Acts = append(c.Acts, src.act)
 	}
 	problems = append(problems, checkAll(sources)...)
+	if len(sources)+len(problems) == 0 {
+		problems = append(problems, fmt.Errorf("read acts: no .yaml file: %w", domain.ErrInvalid))
+	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -88,9 +91,6 @@ func readAll(fsys fs.FS) ([]*source, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read acts: %w", err)
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("read acts: no .yaml file: %w", domain.ErrInvalid)
 	}
 	slices.Sort(names)
 	var sources []*source

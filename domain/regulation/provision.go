@@ -51,8 +51,8 @@ type Part struct {
 	Wording Text   `json:"wording" yaml:"wording"`
 }
 
-// About are the provisions of the topic, in their order.
-func (s *Service) About(topic Topic) []Provision {
+// about are the provisions of the topic, in their order.
+func (s *Service) about(topic Topic) []Provision {
 	var about []Provision
 	for _, p := range s.Provisions {
 		if p.Topic == topic {
@@ -65,7 +65,7 @@ func (s *Service) About(topic Topic) []Provision {
 // Parts are the items of the provisions about the topic, or their wordings where they have no items.
 func (s *Service) Parts(topic Topic) []Text {
 	var parts []Text
-	for _, p := range s.About(topic) {
+	for _, p := range s.about(topic) {
 		if len(p.Parts) == 0 {
 			parts = append(parts, p.Wording)
 		}

@@ -67,7 +67,7 @@ func NewWorld(catalog *regulation.Catalog) World {
 		{ID: "applicant-person", Name: w.People[0].Name, Role: domain.RoleApplicant, Subject: w.People[0].ID},
 		{ID: "applicant-company", Name: w.Organizations[0].Name, Role: domain.RoleApplicant, Subject: w.Organizations[0].ID},
 	}
-	for i, licensor := range Licensors(catalog) {
+	for i, licensor := range catalog.Licensors() {
 		w.Accounts = append(w.Accounts,
 			Account{ID: "officer-" + licensor.Slug, Name: fmt.Sprintf("Демо қызметкер %d", i+1), Role: domain.RoleOfficer, Organization: licensor.Slug, BIN: bin(20 + i), Subject: iin(20 + i)},
 			Account{ID: "head-" + licensor.Slug, Name: fmt.Sprintf("Демо басшы %d", i+1), Role: domain.RoleHead, Organization: licensor.Slug, BIN: bin(20 + i), Subject: iin(40 + i)})
@@ -77,17 +77,6 @@ func NewWorld(catalog *regulation.Catalog) World {
 		Account{ID: "auditor", Name: "Демо аудитор", Role: domain.RoleAuditor, Subject: iin(61)},
 		Account{ID: "admin", Name: "Демо әкімші", Role: domain.RoleAdmin, Subject: iin(62)})
 	return w
-}
-
-// Licensors are the licensors of all services, each once, in the order of the acts.
-func Licensors(catalog *regulation.Catalog) []regulation.Licensor {
-	var all []regulation.Licensor
-	for _, s := range catalog.Services() {
-		if !slices.ContainsFunc(all, func(l regulation.Licensor) bool { return l.Slug == s.Licensor.Slug }) {
-			all = append(all, s.Licensor)
-		}
-	}
-	return all
 }
 
 // account finds the account that acts in the role for the organization.
