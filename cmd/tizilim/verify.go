@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // verifyCmd checks signatures, and the evidence of signatures that were checked before.
@@ -39,7 +40,7 @@ type verifySignature struct {
 	Purpose string `default:"request" enum:"request,login,decision,entry" env:"-" help:"What it is for: request, login, decision or entry."`
 	IIN     string `placeholder:"IIN" env:"-" help:"Whose it has to be."`
 	BIN     string `placeholder:"BIN" env:"-" help:"Which organization's it has to be."`
-	At      string `placeholder:"TIME" env:"-" help:"When it was received (2026-11-23T14:00:00+05:00); now where left out."`
+	At      string `placeholder:"TIME" env:"-" help:"When it was received, by the clocks in Almaty (2026-11-23T14:00, or with an offset); now where left out."`
 	// EvidenceOut is the file that verifyEvidence reads.
 	EvidenceOut string `name:"evidence" placeholder:"FILE" env:"-" help:"Write what the judgment relies on to the file."`
 	NCANode     string `name:"ncanode-url" placeholder:"URL" env:"-" help:"NCANode server that is asked about GOST."`
@@ -65,7 +66,7 @@ func (c verifySignature) Run(ctx context.Context, out io.Writer) error {
 	}
 	claim := signature.Claim{Signed: signed, CMS: cms, Purpose: signature.Purpose(c.Purpose), Who: signature.Who{IIN: c.IIN, BIN: c.BIN}}
 	if c.At != "" {
-		if claim.Received, err = receivedAt(c.At); err != nil {
+		if claim.Received, err = calendar.ParseMoment(c.At); err != nil {
 			return err
 		}
 	}
