@@ -59,6 +59,9 @@ var elsewhere = map[string][]string{
 	"testing":                    {"adapters/storetest"},
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
+	"github.com/smallstep":       {"adapters/signature"},
+	"github.com/digitorus":       {"adapters/signature"},
+	"software.sslmate.com":       {"adapters/signature"},
 }
 
 // outsideDomain are the packages of the standard library that reach out of the process or into chance.

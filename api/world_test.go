@@ -20,7 +20,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/memstore"
-	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
@@ -88,7 +88,7 @@ type world struct {
 	url     string
 	server  *api.Server
 	store   *memstore.Store
-	keys    *signature.Demo
+	keys    *standin.Demo
 	outside *outside
 	clock   *clock
 	sick    atomic.Pointer[error] // what the store says of its health
@@ -156,7 +156,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	w.clock.set(noon)
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dir := t.TempDir()
-	w.keys = must(signature.Open(t.TempDir(), w.clock.now))
+	w.keys = must(standin.Open(t.TempDir(), w.clock.now))
 	cfg := api.Config{
 		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),

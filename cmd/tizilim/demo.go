@@ -31,8 +31,8 @@ type demoCmd struct {
 
 // Help says what is there and what it is not.
 func (demoCmd) Help() string {
-	return `Starts the registry with a demo payment gateway, demo state registers and a demo signer, each an HTTP
-service of its own on this machine, and with accounts of every role. The first start puts sample
+	return `Starts the registry with a demo payment gateway, demo state registers, a demo signer and a demo certificate
+authority, each an HTTP service of its own on this machine, and with accounts of every role. The first start puts sample
 applications of every service and channel into the registry. Everything stays in the data folder:
 stop it with Ctrl-C, start it again, and it is still there.`
 }
@@ -80,6 +80,11 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 			err = errors.Join(err, services.Close())
 		}
 	}()
+	for _, h := range d.world.Holders() {
+		if err := services.Authority.Issue(h); err != nil {
+			return nil, err
+		}
+	}
 	gateway, err := newPayments(services.Payments, url, services.Secret)
 	if err != nil {
 		return nil, err

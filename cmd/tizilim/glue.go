@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tizilim/tizilim/adapters/payment"
-	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/projections/reactor"
@@ -39,7 +39,7 @@ func (p payments) notice(_ context.Context, header http.Header, body []byte) (ap
 }
 
 // verifier is the demonstration's signatures as the server wants them.
-type verifier struct{ *signature.Demo }
+type verifier struct{ *standin.Demo }
 
 func (v verifier) Verify(ctx context.Context, signed, sig []byte) (api.Verdict, error) {
 	d, err := v.Demo.Verify(ctx, signed, sig)

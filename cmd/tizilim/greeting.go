@@ -43,10 +43,13 @@ Tizilim is running ({{.Took.Round 1000000}}). Data: {{.Data}}
 {{end}}  Demo payment gateway     {{.Services.Payments}}/
   Demo state registers     {{.Services.Registers}}/
   Demo signer              {{.Services.Signer}}/
+  Demo certificates        {{.Services.Authority.URL}}/
 
 Accounts (bearer tokens, also in {{.AccountsFile}}):
 
 {{.Table}}
+Keys of everybody, to sign with (tizilim sign): {{.KeysDir}}
+
 Three things to try:
 
 1. Look the first licensee up, on the page or by the API:
@@ -94,6 +97,9 @@ func (g greeting) BIN() string { return g.World.Organizations[0].ID }
 
 // AccountsFile is where the tokens are kept.
 func (g greeting) AccountsFile() string { return filepath.Join(g.Data, "demo", "accounts.json") }
+
+// KeysDir is where the keys are, in a folder for everybody.
+func (g greeting) KeysDir() string { return filepath.Join(g.Data, "demo", "ca", "keys") }
 
 // Token is the bearer token of the account.
 func (g greeting) Token(id string) string {

@@ -7,6 +7,8 @@
 //	tizilim replay        a history, event by event
 //	tizilim export/import the whole event log as a text file
 //	tizilim rebuild       read models, anew from the log
+//	tizilim sign          a file's signature
+//	tizilim verify        signatures, and the evidence of those that were judged before
 //	tizilim bench         what this machine gives
 //
 // Read main.go (the command line), then wire.go (how the parts are put together), then a command's
@@ -38,6 +40,8 @@ type commands struct {
 	Export      exportCmd      `cmd:"" help:"Write the whole event log as a text file, one commit a line."`
 	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
+	Sign        signCmd        `cmd:"" help:"Sign a file with a key of one's own."`
+	Verify      verifyCmd      `cmd:"" help:"Check signatures, and the evidence of signatures that were checked before."`
 	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

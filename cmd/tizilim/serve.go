@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/payment"
-	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -66,7 +66,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	rules.onHangup()
-	keys, err := signature.Open(c.SignatureKeys, time.Now)
+	keys, err := standin.Open(c.SignatureKeys, time.Now)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type Account struct {
 	Name         string
 	Role         domain.Role
 	Organization string // the licensor's or center's slug, empty for applicants
+	BIN          string // of the organization, made up
 	Subject      string // IIN or BIN of the applicant, or of the employee
 }
 
@@ -68,11 +69,11 @@ func NewWorld(catalog *regulation.Catalog) World {
 	}
 	for i, licensor := range catalog.Licensors() {
 		w.Accounts = append(w.Accounts,
-			Account{ID: "officer-" + licensor.Slug, Name: fmt.Sprintf("Демо қызметкер %d", i+1), Role: domain.RoleOfficer, Organization: licensor.Slug, Subject: iin(20 + i)},
-			Account{ID: "head-" + licensor.Slug, Name: fmt.Sprintf("Демо басшы %d", i+1), Role: domain.RoleHead, Organization: licensor.Slug, Subject: iin(40 + i)})
+			Account{ID: "officer-" + licensor.Slug, Name: fmt.Sprintf("Демо қызметкер %d", i+1), Role: domain.RoleOfficer, Organization: licensor.Slug, BIN: bin(20 + i), Subject: iin(20 + i)},
+			Account{ID: "head-" + licensor.Slug, Name: fmt.Sprintf("Демо басшы %d", i+1), Role: domain.RoleHead, Organization: licensor.Slug, BIN: bin(20 + i), Subject: iin(40 + i)})
 	}
 	w.Accounts = append(w.Accounts,
-		Account{ID: "operator-center", Name: "Демо оператор", Role: domain.RoleOperator, Organization: Center, Subject: iin(60)},
+		Account{ID: "operator-center", Name: "Демо оператор", Role: domain.RoleOperator, Organization: Center, BIN: bin(60), Subject: iin(60)},
 		Account{ID: "auditor", Name: "Демо аудитор", Role: domain.RoleAuditor, Subject: iin(61)},
 		Account{ID: "admin", Name: "Демо әкімші", Role: domain.RoleAdmin, Subject: iin(62)})
 	return w

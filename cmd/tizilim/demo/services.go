@@ -21,19 +21,21 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/payment"
 	gateway "github.com/tizilim/tizilim/adapters/payment/demo"
-	"github.com/tizilim/tizilim/adapters/signature"
+	authority "github.com/tizilim/tizilim/adapters/signature/demo"
+	"github.com/tizilim/tizilim/adapters/signature/standin"
 	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
 )
 
 // Services are the stand-ins for the world outside the registry: a payment gateway, the state
-// registers, and a service that signs for everybody. Each is a real HTTP service on a port of its own,
+// registers, a service that signs for everybody, and a certificate authority. Each is a real HTTP service on a port of its own,
 // on this machine only.
 type Services struct {
 	Payments  string // URL
 	Registers string // URL
 	Signer    string // URL
 	Secret    []byte // shared by the gateway and the registry
-	Keys      *signature.Demo
+	Keys      *standin.Demo
+	Authority *authority.Authority
 
 	gateway *gateway.Gateway
 	servers []*http.Server
@@ -53,26 +55,21 @@ func StartServices(dir string, registry *net.TCPAddr, callback string, now func(
 	if s.Secret, err = secret(filepath.Join(dir, "payment-secret")); err != nil {
 		return nil, err
 	}
-	if s.Keys, err = signature.Open(filepath.Join(dir, "keys"), now); err != nil {
+	if s.Keys, err = standin.Open(filepath.Join(dir, "keys"), now); err != nil {
 		return nil, err
 	}
 	doors, err := listenAll(filepath.Join(dir, "ports.json"), registry)
 	if err != nil {
 		return nil, err
 	}
-	s.Payments, s.Registers, s.Signer = address(doors[0]), address(doors[1]), address(doors[2])
-	s.gateway, err = gateway.Open(gateway.Config{
-		File: filepath.Join(dir, "payments.jsonl"), URL: s.Payments, Secret: s.Secret, Callback: callback,
-		// The seals on what is sent carry the real time also while the sample world stands at another.
-		Now: time.Now, Logger: logger,
-	})
+	handlers, err := s.open(dir, doors, callback, now, logger)
 	if err != nil {
 		for _, l := range doors {
 			l.Close()
 		}
 		return nil, err
 	}
-	for i, handler := range []http.Handler{s.gateway, registers.Handler(), signer(s.Keys)} {
+	for i, handler := range handlers {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn)}
 		s.servers = append(s.servers, server)
 		s.running.Go(func() {
@@ -82,6 +79,23 @@ func StartServices(dir string, registry *net.TCPAddr, callback string, now func(
 		})
 	}
 	return s, nil
+}
+
+// open makes what is behind the doors.
+func (s *Services) open(dir string, doors []net.Listener, callback string, now func() time.Time, logger *slog.Logger) (_ []http.Handler, err error) {
+	s.Payments, s.Registers, s.Signer = address(doors[0]), address(doors[1]), address(doors[2])
+	s.Authority, err = authority.Open(authority.Config{
+		Dir: filepath.Join(dir, "ca"), URL: address(doors[3]), Now: now, Terms: time.Now(), Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.gateway, err = gateway.Open(gateway.Config{
+		File: filepath.Join(dir, "payments.jsonl"), URL: s.Payments, Secret: s.Secret, Callback: callback,
+		// The seals on what is sent carry the real time also while the sample world stands at another.
+		Now: time.Now, Logger: logger,
+	})
+	return []http.Handler{s.gateway, registers.Handler(), signer(s.Keys), s.Authority}, err
 }
 
 // Close ends the services.
@@ -130,7 +144,7 @@ const maxContent = 1 << 20
 //	POST /sign?as=IIN-or-BIN
 //
 // GET / says so.
-func signer(keys *signature.Demo) http.Handler {
+func signer(keys *standin.Demo) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -159,16 +173,19 @@ POST /sign?as=IIN-or-BIN    signs the body; the answer is what the registry want
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// listenAll opens the doors of the three services: at the ports they had before, or behind the
+// listenAll opens the doors of the four services: at the ports they had before, or behind the
 // registry's port, or wherever there is room.
 func listenAll(file string, registry *net.TCPAddr) ([]net.Listener, error) {
-	ports := make([]int, 3)
+	var ports []int
 	text, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := json.Unmarshal(text, &ports); err != nil || len(ports) != 3 {
-		ports = []int{registry.Port + 1, registry.Port + 2, registry.Port + 3}
+	if err := json.Unmarshal(text, &ports); err != nil || len(ports) > 4 {
+		ports = nil
+	}
+	for len(ports) < 4 { // the folder may be of before the fourth
+		ports = append(ports, registry.Port+1+len(ports))
 	}
 	var doors []net.Listener
 	for i, port := range ports {

@@ -1,4 +1,5 @@
-// Package signature signs and verifies in demonstrations, with keys that anybody who runs one can make.
+// Package standin signs and verifies in demonstrations, with keys that anybody who runs one can make. It
+// stands in for real certificates, which package signature verifies.
 //
 // It is not an electronic digital signature in the sense of the law: no certificate authority has
 // looked at anybody, and whoever has the seed of a demonstration can sign for every person in it. The
@@ -7,7 +8,7 @@
 //
 // What it has in common with the real thing is what the registry depends on: the exact bytes are
 // signed, a key belongs to one IIN or BIN, has a serial number and a term, and can be revoked.
-package signature
+package standin
 
 import (
 	"bytes"

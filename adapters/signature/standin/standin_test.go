@@ -1,4 +1,4 @@
-package signature_test
+package standin_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/ident"
 )
@@ -32,16 +32,16 @@ var now = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
 func at(t time.Time) func() time.Time { return func() time.Time { return t } }
 
-func open(t testing.TB, dir string, now time.Time) *signature.Demo {
+func open(t testing.TB, dir string, now time.Time) *standin.Demo {
 	t.Helper()
-	d, err := signature.Open(dir, at(now))
+	d, err := standin.Open(dir, at(now))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func sign(t testing.TB, d *signature.Demo, who, message string) []byte {
+func sign(t testing.TB, d *standin.Demo, who, message string) []byte {
 	t.Helper()
 	envelope, err := d.Sign(who, []byte(message))
 	if err != nil {
@@ -50,7 +50,7 @@ func sign(t testing.TB, d *signature.Demo, who, message string) []byte {
 	return envelope
 }
 
-func verify(t testing.TB, d *signature.Demo, message string, envelope []byte) signature.Verdict {
+func verify(t testing.TB, d *standin.Demo, message string, envelope []byte) standin.Verdict {
 	t.Helper()
 	v, err := d.Verify(t.Context(), []byte(message), envelope)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestSignAndVerify(t *testing.T) {
 	for who, e := range envelope {
 		v := verify(t, d, "request", e)
 		digest := sha256.Sum256([]byte("request"))
-		want := signature.Verdict{Valid: true, Subject: who, Serial: v.Serial, Digest: hex.EncodeToString(digest[:]), Method: "demo-ed25519"}
+		want := standin.Verdict{Valid: true, Subject: who, Serial: v.Serial, Digest: hex.EncodeToString(digest[:]), Method: "demo-ed25519"}
 		if diff := cmp.Diff(want, v); diff != "" || !strings.HasPrefix(v.Serial, "2026-") {
 			t.Errorf("%s: (-want +got)\n%s", who, diff)
 		}
@@ -80,9 +80,9 @@ func TestSignAndVerify(t *testing.T) {
 }
 
 // altered is the envelope with one thing changed.
-func altered(t *testing.T, envelope []byte, change func(*signature.Envelope)) []byte {
+func altered(t *testing.T, envelope []byte, change func(*standin.Envelope)) []byte {
 	t.Helper()
-	var e signature.Envelope
+	var e standin.Envelope
 	if err := json.Unmarshal(envelope, &e); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func altered(t *testing.T, envelope []byte, change func(*signature.Envelope)) []
 func TestVerifyRefuses(t *testing.T) {
 	d := open(t, t.TempDir(), now)
 	good := sign(t, d, person, "request")
-	var theirs signature.Envelope
+	var theirs standin.Envelope
 	if err := json.Unmarshal(sign(t, d, other, "request"), &theirs); err != nil {
 		t.Fatal(err)
 	}
@@ -106,25 +106,25 @@ func TestVerifyRefuses(t *testing.T) {
 		why      string
 		message  string
 		envelope []byte
-		want     signature.Reason
+		want     standin.Reason
 	}{
 		{"good", "request", good, ""},
-		{"another message", "request ", good, signature.SignatureMismatch},
-		{"nothing signed", "", good, signature.SignatureMismatch},
-		{"altered signature", "request", altered(t, good, func(e *signature.Envelope) { e.Signature[0] ^= 1 }), signature.SignatureMismatch},
-		{"another's signature", "request", altered(t, good, func(e *signature.Envelope) { e.Signature = theirs.Signature }), signature.SignatureMismatch},
-		{"another's subject", "request", altered(t, good, func(e *signature.Envelope) { e.Subject = other }), signature.KeyUnknown},
-		{"another's key and signature", "request", altered(t, good, func(e *signature.Envelope) { e.PublicKey, e.Signature = theirs.PublicKey, theirs.Signature }), signature.KeyUnknown},
-		{"another's serial", "request", altered(t, good, func(e *signature.Envelope) { e.Serial = theirs.Serial }), signature.KeyUnknown},
-		{"another demonstration's key", "request", stranger, signature.KeyUnknown},
-		{"subject written otherwise", "request", altered(t, good, func(e *signature.Envelope) { e.Subject = "8503 1230 0121" }), signature.KeyUnknown},
-		{"subject that is nobody", "request", altered(t, good, func(e *signature.Envelope) { e.Subject = "850312300129" }), signature.KeyUnknown},
-		{"serial without a year", "request", altered(t, good, func(e *signature.Envelope) { e.Serial = "x" }), signature.KeyUnknown},
-		{"serial of a far year", "request", altered(t, good, func(e *signature.Envelope) { e.Serial = "99999-" + e.Serial[5:] }), signature.KeyUnknown},
+		{"another message", "request ", good, standin.SignatureMismatch},
+		{"nothing signed", "", good, standin.SignatureMismatch},
+		{"altered signature", "request", altered(t, good, func(e *standin.Envelope) { e.Signature[0] ^= 1 }), standin.SignatureMismatch},
+		{"another's signature", "request", altered(t, good, func(e *standin.Envelope) { e.Signature = theirs.Signature }), standin.SignatureMismatch},
+		{"another's subject", "request", altered(t, good, func(e *standin.Envelope) { e.Subject = other }), standin.KeyUnknown},
+		{"another's key and signature", "request", altered(t, good, func(e *standin.Envelope) { e.PublicKey, e.Signature = theirs.PublicKey, theirs.Signature }), standin.KeyUnknown},
+		{"another's serial", "request", altered(t, good, func(e *standin.Envelope) { e.Serial = theirs.Serial }), standin.KeyUnknown},
+		{"another demonstration's key", "request", stranger, standin.KeyUnknown},
+		{"subject written otherwise", "request", altered(t, good, func(e *standin.Envelope) { e.Subject = "8503 1230 0121" }), standin.KeyUnknown},
+		{"subject that is nobody", "request", altered(t, good, func(e *standin.Envelope) { e.Subject = "850312300129" }), standin.KeyUnknown},
+		{"serial without a year", "request", altered(t, good, func(e *standin.Envelope) { e.Serial = "x" }), standin.KeyUnknown},
+		{"serial of a far year", "request", altered(t, good, func(e *standin.Envelope) { e.Serial = "99999-" + e.Serial[5:] }), standin.KeyUnknown},
 	}
 	for _, tt := range tests {
 		v := verify(t, d, tt.message, tt.envelope)
-		if v.Reason != tt.want || v.Valid != (tt.want == "") || v.Method != signature.Method || v.Digest == "" {
+		if v.Reason != tt.want || v.Valid != (tt.want == "") || v.Method != standin.Method || v.Digest == "" {
 			t.Errorf("%s: %+v, want %q", tt.why, v, tt.want)
 		}
 	}
@@ -135,16 +135,16 @@ func TestNoEnvelopeIsInvalid(t *testing.T) {
 	d := open(t, t.TempDir(), now)
 	good := sign(t, d, person, "request")
 	for why, envelope := range map[string][]byte{
-		"another method":      altered(t, good, func(e *signature.Envelope) { e.Method = "cms" }),
-		"short key":           altered(t, good, func(e *signature.Envelope) { e.PublicKey = e.PublicKey[1:] }),
-		"short signature":     altered(t, good, func(e *signature.Envelope) { e.Signature = nil }),
+		"another method":      altered(t, good, func(e *standin.Envelope) { e.Method = "cms" }),
+		"short key":           altered(t, good, func(e *standin.Envelope) { e.PublicKey = e.PublicKey[1:] }),
+		"short signature":     altered(t, good, func(e *standin.Envelope) { e.Signature = nil }),
 		"nothing":             nil,
 		"no JSON":             []byte("signed!"),
 		"an unknown field":    []byte(strings.Replace(string(good), "{", `{"x":1,`, 1)),
 		"something behind it": append(good[:len(good):len(good)], good...),
-		"too large":           append(good[:len(good):len(good)], bytes.Repeat([]byte(" "), signature.MaxEnvelope)...),
+		"too large":           append(good[:len(good):len(good)], bytes.Repeat([]byte(" "), standin.MaxEnvelope)...),
 	} {
-		if v, err := d.Verify(t.Context(), []byte("request"), envelope); !errors.Is(err, domain.ErrInvalid) || v != (signature.Verdict{}) {
+		if v, err := d.Verify(t.Context(), []byte("request"), envelope); !errors.Is(err, domain.ErrInvalid) || v != (standin.Verdict{}) {
 			t.Errorf("%s: %+v, %v; want ErrInvalid", why, v, err)
 		}
 	}
@@ -160,14 +160,14 @@ func TestTerm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at, want := range map[time.Time]signature.Reason{
-		key.NotBefore.Add(-1): signature.KeyNotYetValid,
+	for at, want := range map[time.Time]standin.Reason{
+		key.NotBefore.Add(-1): standin.KeyNotYetValid,
 		key.NotBefore:         "",
 		time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC):  "",
 		key.NotAfter.Add(-1):                         "",
-		key.NotAfter:                                 signature.KeyExpired,
-		time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC):  signature.KeyExpired,
-		time.Date(2013, 4, 26, 0, 0, 0, 0, time.UTC): signature.KeyNotYetValid,
+		key.NotAfter:                                 standin.KeyExpired,
+		time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC):  standin.KeyExpired,
+		time.Date(2013, 4, 26, 0, 0, 0, 0, time.UTC): standin.KeyNotYetValid,
 	} {
 		if v := verify(t, open(t, dir, at), "request", envelope); v.Reason != want {
 			t.Errorf("at %v: %q, want %q", at, v.Reason, want)
@@ -183,7 +183,7 @@ func TestRevoke(t *testing.T) {
 	if err := open(t, dir, now).Revoke(serial, "lost"); err != nil { // by another process
 		t.Fatal(err)
 	}
-	if v := verify(t, d, "request", mine); v.Reason != signature.KeyRevoked || v.Valid {
+	if v := verify(t, d, "request", mine); v.Reason != standin.KeyRevoked || v.Valid {
 		t.Errorf("%+v, want it revoked", v)
 	}
 	if v := verify(t, d, "request", theirs); !v.Valid {
@@ -219,7 +219,7 @@ func TestSeed(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range envelopes {
 		wg.Go(func() {
-			d, err := signature.Open(dir, at(now))
+			d, err := standin.Open(dir, at(now))
 			if err != nil {
 				t.Error(err)
 				return
@@ -246,7 +246,7 @@ func TestSeed(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "demo-seed"), []byte("abcd\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := signature.Open(dir, at(now)); !errors.Is(err, domain.ErrDamaged) {
+	if _, err := standin.Open(dir, at(now)); !errors.Is(err, domain.ErrDamaged) {
 		t.Errorf("half a seed: %v, want ErrDamaged", err)
 	}
 }

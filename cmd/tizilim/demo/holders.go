@@ -1,0 +1,56 @@
+package demo
+
+import (
+	"strings"
+
+	"github.com/tizilim/tizilim/adapters/signature"
+	authority "github.com/tizilim/tizilim/adapters/signature/demo"
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Holders are those who get keys of the demo's certificate authority: every person by their IIN, the
+// first head of every organization by its BIN, every employee by their account. Two more have the first
+// person's name, and certificates with which nothing can be signed any more.
+func (w World) Holders() []authority.Holder {
+	var all []authority.Holder
+	for i, p := range w.People {
+		all = append(all, p.holder(p.ID, i == 0))
+	}
+	for i, o := range w.Organizations {
+		h := w.People[i%len(w.People)].holder(o.ID, i == 0)
+		h.BIN, h.Organization, h.Role = o.ID, o.Name, signature.Head
+		all = append(all, h)
+	}
+	for _, a := range w.Accounts {
+		if a.Role != domain.RoleApplicant {
+			all = append(all, a.holder())
+		}
+	}
+	for _, fate := range []authority.Fate{authority.Revoked, authority.Expired} {
+		h := w.People[0].holder(string(fate), false)
+		h.Fate = fate
+		all = append(all, h)
+	}
+	return all
+}
+
+// holder is the person under the name of a folder. Their names are written as in the state registers:
+// surname, given name, patronymic.
+func (p Person) holder(folder string, rsa bool) authority.Holder {
+	names := append(strings.SplitN(p.Name, " ", 3), "", "")
+	return authority.Holder{ID: folder, IIN: p.ID, Surname: names[0], GivenName: names[1], Patronymic: names[2], RSA: rsa}
+}
+
+// holder is the employee, in the name of whom they act for. An auditor and an administrator act for
+// nobody but themselves.
+func (a Account) holder() authority.Holder {
+	h := Person{ID: a.Subject, Name: a.Name}.holder(a.ID, false)
+	if a.Organization == "" {
+		return h
+	}
+	h.BIN, h.Organization, h.Role = a.BIN, a.Organization, signature.Employee
+	if a.Role == domain.RoleHead {
+		h.Role = signature.Head
+	}
+	return h
+}
