@@ -171,22 +171,22 @@ func (q *question) covers(s *stay) bool {
 	return s.entered <= q.at && s.entered >= q.from && s.entered < q.before
 }
 
-// open calls f with the visits that are open in the file.
-func (q *question) open(conn *sqlite.Conn, f func(kind int64, s *stay)) error {
+// open calls f with the visits that are open in the file, until it fails.
+func (q *question) open(conn *sqlite.Conn, f func(kind int64, s *stay) error) error {
 	s := stay{left: never}
 	return projections.Query(conn, "SELECT kind, key, entered, ifnull(due, ?) FROM visits INDEXED BY visits_open WHERE left IS NULL", func(stmt *sqlite.Stmt) error {
 		k := stmt.ColumnInt64(0)
 		s.key, s.entered, s.due = stmt.ColumnInt64(1), stmt.ColumnInt64(2), stmt.ColumnInt64(3)
 		if _, asked := q.kinds[k]; asked && q.covers(&s) {
-			f(k, &s)
+			return f(k, &s)
 		}
 		return nil
 	}, int64(never))
 }
 
 // over calls f with the visits that are over in the file, pack by pack, those with the visits entered
-// last first. A pack that wanted says no to is left out.
-func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind int64, s *stay)) error {
+// last first, until it fails. A pack that wanted says no to is left out.
+func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind int64, s *stay) error) error {
 	p, s := pack{}, stay{}
 	return projections.Query(conn, "SELECT key, first, last, until, stays FROM packs INDEXED BY packs_last WHERE last >= ? ORDER BY last DESC", func(stmt *sqlite.Stmt) error {
 		p.key, p.first, p.last, p.until = stmt.ColumnInt64(0), stmt.ColumnInt64(1), stmt.ColumnInt64(2), stmt.ColumnInt64(3)
@@ -194,9 +194,9 @@ func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind 
 			return nil
 		}
 		data, err := q.read(conn, p.key, stmt.ColumnInt(4))
-		for ; len(data) >= staySize; data = data[staySize:] {
+		for ; err == nil && len(data) >= staySize; data = data[staySize:] {
 			if s.read(data); q.covers(&s) {
-				f(p.key>>packBits, &s)
+				err = f(p.key>>packBits, &s)
 			}
 		}
 		return err
