@@ -53,7 +53,7 @@ func (s *stay) dueSoon(at int64) bool { return s.due != never && s.due-at <= soo
 // Packs keep the visits that are over a second time, by kind, in the order in which they were left, for
 // figures and lists look at all of them: a full pack is just what fits in a page of the file, so that a
 // million visits are read in some eight thousand steps of SQLite and not in a million. A visit that is
-// over never changes, so neither does a full pack, and those read lately are kept in memory.
+// over never changes, so neither does a full pack, and packsKept of those read are kept in memory.
 const (
 	staySize  = 33
 	packSize  = 120    // stays
@@ -61,7 +61,8 @@ const (
 	packsKept = 20_000 // 80 MB, 2.4 million visits
 )
 
-// fullPacks are full packs in memory.
+// fullPacks are full packs in memory. Where those are packsKept, any one of them makes room for the pack just
+// read: figures read packs from end to end, so that none is likelier than another to be wanted next.
 type fullPacks struct {
 	mu   sync.Mutex
 	data map[int64][]byte // by key
@@ -76,9 +77,13 @@ func (f *fullPacks) get(key int64) []byte {
 func (f *fullPacks) put(key int64, data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.data) < packsKept {
-		f.data[key] = data
+	if _, ok := f.data[key]; !ok && len(f.data) == packsKept {
+		for other := range f.data { // in no order
+			delete(f.data, other)
+			break
+		}
 	}
+	f.data[key] = data
 }
 
 type pack struct {
