@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
@@ -197,6 +198,30 @@ func TestApplicationDeadlines(t *testing.T) {
 		t.Errorf("as of before the decision: %+v", d.WholeService)
 	}
 	w.call("person", "GET", at(a.ID, "/deadlines?as_of=2026-11-23"), nil).want(404, "not-found")
+}
+
+// What is recorded and not yet in the read model is asked for again, and not taken for missing. Before the
+// application there was nothing to wait for.
+func TestVisitsNotYetVisible(t *testing.T) {
+	w := newWorld(t)
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	w.follow.Stop() // the read models stay behind
+	w.clock.pass(time.Hour)
+	late := domain.Stream{Category: domain.ApplicationCategory, ID: uuid.NewString()}
+	for r, err := range w.store.Read(t.Context(), domain.Stream{Category: domain.ApplicationCategory, ID: a.ID}, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := r.Event
+		e.ID, e.Time = uuid.New(), w.clock.now()
+		must(w.store.Append(t.Context(), late, r.Version-1, []domain.Event{e}))
+	}
+	opened := w.clock.now().Format(time.RFC3339)
+	w.clock.pass(time.Hour)
+	for _, path := range []string{"/deadlines", "/deadlines?as_of=" + opened, "/diagram.svg"} {
+		w.call("company", "GET", at(late.ID, path), nil).want(503, "not-yet-visible")
+	}
+	w.call("company", "GET", at(late.ID, "/deadlines?as_of="+noon.Format(time.RFC3339)), nil).want(404, "not-found")
 }
 
 // TestDeadlineTables: the tables say what the JSON says, in people's words.
