@@ -72,6 +72,7 @@ func asOf(text string, now time.Time) (time.Time, error) {
 // figures reads the input of figures.
 func (s *Server) figures(in FiguresInput) (deadlines.Filter, time.Time, error) {
 	f, at, err := s.filter(in.VisitsInput)
+	f.Most = mostFigures
 	for _, by := range in.By {
 		switch p := deadlines.Period(by); {
 		case by == "licensor":
@@ -88,11 +89,12 @@ func (s *Server) figures(in FiguresInput) (deadlines.Filter, time.Time, error) {
 // mostFigures is how many figures an answer has at most. Periods are many, and anybody may ask.
 const mostFigures = 10_000
 
-func fewer[F any](figures []F, err error) ([]F, error) {
-	if len(figures) > mostFigures {
-		return nil, unfit("parameter-invalid", field{"query.by", "field.too-many-figures", []string{"value", strconv.Itoa(mostFigures)}})
+// figuresFault blames the parameter where there are too many figures.
+func figuresFault(err error) error {
+	if errors.Is(err, deadlines.ErrTooMany) {
+		return unfit("parameter-invalid", field{"query.by", "field.too-many-figures", []string{"value", strconv.Itoa(mostFigures)}})
 	}
-	return figures, err
+	return err
 }
 
 type deadlinesReply struct {
@@ -107,9 +109,9 @@ func (s *Server) listDeadlines(ctx context.Context, in *FiguresInput) (*deadline
 		return nil, err
 	}
 	position := s.cfg.Deadlines.Position()
-	summaries, err := fewer(s.cfg.Deadlines.Services(ctx, f, at))
+	summaries, err := s.cfg.Deadlines.Services(ctx, f, at)
 	if err != nil {
-		return nil, err
+		return nil, figuresFault(err)
 	}
 	out := &deadlinesReply{Position: positionText(position), Body: v1.Deadlines{AsOf: at, Items: []v1.DeadlineSummary{}}}
 	for _, sum := range summaries {
@@ -136,9 +138,9 @@ func (s *Server) listDeadlineSteps(ctx context.Context, in *FiguresInput) (*dead
 		return nil, err
 	}
 	position := s.cfg.Deadlines.Position()
-	figures, err := fewer(s.cfg.Deadlines.Steps(ctx, filter, at))
+	figures, err := s.cfg.Deadlines.Steps(ctx, filter, at)
 	if err != nil {
-		return nil, err
+		return nil, figuresFault(err)
 	}
 	out := &deadlineStepsReply{Position: positionText(position), Body: v1.DeadlineSteps{AsOf: at, Items: []v1.DeadlineStep{}}}
 	for _, f := range figures {

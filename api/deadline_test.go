@@ -11,9 +11,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/deadlines"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // busy is a world in which there is a visit of every outcome, at two licensors, and the instant in the
@@ -196,6 +202,30 @@ func TestApplicationDeadlines(t *testing.T) {
 	w.call("person", "GET", at(a.ID, "/deadlines?as_of=2026-11-23"), nil).want(404, "not-found")
 }
 
+// What is recorded and not yet in the read model is asked for again, and not taken for missing. Before the
+// application there was nothing to wait for.
+func TestVisitsNotYetVisible(t *testing.T) {
+	w := newWorld(t)
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	w.follow.Stop() // the read models stay behind
+	w.clock.pass(time.Hour)
+	late := domain.Stream{Category: domain.ApplicationCategory, ID: uuid.NewString()}
+	for r, err := range w.store.Read(t.Context(), domain.Stream{Category: domain.ApplicationCategory, ID: a.ID}, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := r.Event
+		e.ID, e.Time = uuid.New(), w.clock.now()
+		must(w.store.Append(t.Context(), late, r.Version-1, []domain.Event{e}))
+	}
+	opened := w.clock.now().Format(time.RFC3339)
+	w.clock.pass(time.Hour)
+	for _, path := range []string{"/deadlines", "/deadlines?as_of=" + opened, "/diagram.svg"} {
+		w.call("company", "GET", at(late.ID, path), nil).want(503, "not-yet-visible")
+	}
+	w.call("company", "GET", at(late.ID, "/deadlines?as_of="+noon.Format(time.RFC3339)), nil).want(404, "not-found")
+}
+
 // TestDeadlineTables: the tables say what the JSON says, in people's words.
 func TestDeadlineTables(t *testing.T) {
 	w, _ := busy(t)
@@ -263,12 +293,41 @@ func TestDeadlineTables(t *testing.T) {
 	}
 }
 
-// Anybody may ask for figures of every day: what is too many for an answer is refused.
+// Anybody may ask for figures of every licensor and day: what is too many for an answer is refused.
 func TestTooManyFigures(t *testing.T) {
-	if err := api.Fewer(10_000); err != nil {
-		t.Errorf("ten thousand: %v", err)
+	var model *deadlines.Model
+	w, s := newWorld(t, func(c *api.Config) { model = c.Deadlines }), &sample.Script{}
+	operator := domain.Actor{ID: "op", Role: domain.RoleOperator, Organization: "center-1", Channel: "center"}
+	grow := func(applications int) { // each at a licensor of its own, with a figure of each of two steps
+		t.Helper()
+		had := len(s.Commits)
+		for i := had; i < applications; i++ {
+			s.Add(domain.ApplicationCategory, fmt.Sprint("a", i), noon, operator, application.Opened{
+				Service: "casino-license", Channel: regulation.Center, Request: regulation.Issue, Licensor: fmt.Sprint("committee-", i),
+				Progress: application.Progress{Completes: []int{1}, Enters: &application.Entered{Step: 2, Action: regulation.FillForm}}})
+		}
+		if err := model.Apply(t.Context(), s.Commits[had:]); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := api.Fewer(10_001); err == nil {
-		t.Error("more than ten thousand figures were answered")
+	for _, tt := range []struct {
+		most       int // applications
+		path, code string
+	}{
+		{1000, "/deadlines?", ""}, // a page speaks in words
+		{5000, "/api/v1/deadlines/steps?by=licensor", "parameter-invalid"},
+		{10_000, "/api/v1/deadlines?by=licensor", "parameter-invalid"},
+	} {
+		grow(tt.most)
+		w.call("", "GET", tt.path, nil).want(200)
+		grow(tt.most + 1)
+		r := w.call("", "GET", tt.path, nil, "Accept-Language", "en")
+		if tt.code == "" {
+			w.contains(r.want(422).body, "These are too many figures for one page")
+			continue
+		}
+		w.contains(r.want(422, tt.code).body, `"location":"query.by"`, "more than 10000 figures")
 	}
+	w.call("", "GET", "/api/v1/deadlines.csv?by=licensor", nil).want(422, "parameter-invalid")
+	w.call("", "GET", "/api/v1/deadlines/steps.csv?by=licensor,day", nil).want(422, "parameter-invalid")
 }

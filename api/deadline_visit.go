@@ -140,12 +140,12 @@ func (s *Server) applicationDeadlines(ctx context.Context, in *applicationDeadli
 	if err != nil {
 		return nil, err
 	}
-	_, at, err := s.filter(VisitsInput{AsOf: in.AsOf})
+	f, at, err := s.filter(VisitsInput{AsOf: in.AsOf})
 	if err != nil {
 		return nil, err
 	}
 	position := s.cfg.Deadlines.Position()
-	visits, err := s.cfg.Deadlines.Visits(ctx, state.ID, at)
+	visits, err := s.visits(ctx, state.ID, at, f.AsOf.IsZero() || !f.AsOf.Before(state.OpenedAt))
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +165,16 @@ func (s *Server) applicationDeadlines(ctx context.Context, in *applicationDeadli
 		}
 	}
 	return out, nil
+}
+
+// visits are those of an application at the instant. Where the application was there by then and the
+// read model has nothing of it, that has nothing yet.
+func (s *Server) visits(ctx context.Context, id string, at time.Time, there bool) ([]deadlines.Visit, error) {
+	visits, err := s.cfg.Deadlines.Visits(ctx, id, at)
+	if there && isNotFound(err) {
+		return nil, fail("not-yet-visible", fmt.Errorf("%w: %w", domain.ErrUnavailable, err))
+	}
+	return visits, err
 }
 
 // terms are the steps that an application entered with a term in working days.

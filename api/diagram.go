@@ -89,12 +89,12 @@ func (s *Server) drawApplication(ctx context.Context, in *applicationDrawing) (*
 		return nil, err
 	}
 	position := s.cfg.Deadlines.Position()
-	path, err := s.path(ctx, state.ID)
+	visits, err := s.visits(ctx, state.ID, s.cfg.Now(), true)
 	if err != nil {
 		return nil, err
 	}
 	var drawing bytes.Buffer
-	if err := diagram.SVG(&drawing, procedure, diagram.Options{Lang: v.lang, Path: path}); err != nil {
+	if err := diagram.SVG(&drawing, procedure, diagram.Options{Lang: v.lang, Path: web.Path(visits)}); err != nil {
 		return nil, undrawable(err)
 	}
 	return s.stream(func(w http.ResponseWriter, r *http.Request) error {
@@ -115,16 +115,6 @@ func (s *Server) followed(state application.State) (*regulation.Procedure, error
 		return nil, undrawable(err)
 	}
 	return procedure, nil
-}
-
-// path is the way of an application so far. The application is there, so where the read model has
-// nothing of it, it has nothing yet.
-func (s *Server) path(ctx context.Context, id string) ([]diagram.Visit, error) {
-	visits, err := s.cfg.Deadlines.Visits(ctx, id, s.cfg.Now())
-	if isNotFound(err) {
-		return nil, fail("not-yet-visible", fmt.Errorf("%w: %w", domain.ErrUnavailable, err))
-	}
-	return web.Path(visits), err
 }
 
 // undrawable is an error of what the registry itself has: no request could do better.

@@ -27,6 +27,3 @@ var DigitsCell = digitsCell
 
 // Statuses are the codes of problems by their status.
 func Statuses() map[int][]string { return statuses }
-
-// Fewer refuses so many figures.
-func Fewer(n int) error { _, err := fewer(make([]int, n), nil); return err }

@@ -193,23 +193,31 @@ func periods(f Frame, chosen deadlines.Period) []Option {
 
 // figures are those of the services as a whole and of their steps, each procedure's together.
 func (s *Site) figures(r *http.Request, b *board) ([]deadlines.Figure, error) {
-	whole := b.filter
-	whole.Whole = true
+	whole, steps := b.filter, b.filter
+	whole.Whole, whole.Most, steps.Most = true, mostFigures, mostFigures
 	figures, err := s.Deadlines.Steps(r.Context(), whole, b.at)
 	if err != nil {
-		return nil, err
+		return nil, figuresFault(err)
 	}
-	steps, err := s.Deadlines.Steps(r.Context(), b.filter, b.at)
+	rest, err := s.Deadlines.Steps(r.Context(), steps, b.at)
 	if err != nil {
-		return nil, err
+		return nil, figuresFault(err)
 	}
-	if figures = append(figures, steps...); len(figures) > mostFigures {
-		return nil, domain.Reject("figures-too-many", "more figures than a page has")
+	if figures = append(figures, rest...); len(figures) > mostFigures {
+		return nil, figuresFault(deadlines.ErrTooMany)
 	}
 	slices.SortStableFunc(figures, func(a, b deadlines.Figure) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Licensor, b.Licensor), cmp.Compare(a.Step, b.Step))
 	})
 	return figures, nil
+}
+
+// figuresFault tells the viewer that there are too many figures.
+func figuresFault(err error) error {
+	if errors.Is(err, deadlines.ErrTooMany) {
+		return domain.Reject("figures-too-many", "more figures than a page has")
+	}
+	return err
 }
 
 // groups puts each figure, in their order, into its group, unit and span.

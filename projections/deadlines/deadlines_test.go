@@ -395,6 +395,39 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	}
 }
 
+// As many figures as are asked for at most are told, one more is refused.
+func TestTooManyFigures(t *testing.T) {
+	m, now := open(t, nil), sample.Begin.AddDate(1, 0, 0)
+	if err := m.Apply(t.Context(), sample.Commits(some(120, 20), 8)); err != nil {
+		t.Fatal(err)
+	}
+	steps := func(f deadlines.Filter) (int, error) {
+		figures, err := m.Steps(t.Context(), f, now)
+		return len(figures), err
+	}
+	services := func(f deadlines.Filter) (int, error) {
+		summaries, err := m.Services(t.Context(), f, now)
+		return len(summaries), err
+	}
+	for name, count := range map[string]func(deadlines.Filter) (int, error){"steps": steps, "services": services} {
+		for _, f := range []deadlines.Filter{{}, {ByLicensor: true, ByPeriod: deadlines.Day}, {Whole: true, ByPeriod: deadlines.Week}} {
+			all, err := count(f)
+			if err != nil || all < 2 {
+				t.Fatalf("%s of %+v: %d, %v", name, f, all, err)
+			}
+			f.Most = all
+			if n, err := count(f); err != nil || n != all {
+				t.Errorf("%s of %+v: %d, %v", name, f, n, err)
+			}
+			for f.Most = all - 1; f.Most > 0; f.Most /= 2 {
+				if n, err := count(f); !errors.Is(err, deadlines.ErrTooMany) || !errors.Is(err, domain.ErrInvalid) || n != 0 {
+					t.Errorf("%s of %+v: %d of %d, %v", name, f, n, all, err)
+				}
+			}
+		}
+	}
+}
+
 func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure {
 	type key struct {
 		service, channel, licensor string

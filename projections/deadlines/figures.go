@@ -88,6 +88,8 @@ const together = 1
 // Services are the summaries of every service and channel (and licensor and period, where the filter
 // says so) with a visit, in this order. The filter's Step, Action, Whole and Outcome mean nothing here.
 func (m *Model) Services(ctx context.Context, f Filter, now time.Time) ([]Summary, error) {
+	most := f.Most
+	f.Most *= 2 // a summary is of two figures
 	figures, err := m.figures(ctx, f, f.procedures(), now, func(k kind) int { return min(k.step, together) })
 	if err != nil {
 		return nil, fmt.Errorf("service figures: %w", err)
@@ -110,6 +112,9 @@ func (m *Model) Services(ctx context.Context, f Filter, now time.Time) ([]Summar
 			list[i].Steps = f
 		}
 	}
+	if most > 0 && len(list) > most {
+		return nil, fmt.Errorf("service figures: %w", ErrTooMany)
+	}
 	slices.SortFunc(list, Summary.compare)
 	return list, nil
 }
@@ -125,7 +130,7 @@ func (m *Model) figures(ctx context.Context, f Filter, w *projections.Where, now
 		if err != nil {
 			return err
 		}
-		c := counting{question: m.ask(f, now, kinds), periods: periods{period: f.ByPeriod}, of: map[int64]*sums{}}
+		c := counting{question: m.ask(f, now, kinds), periods: periods{period: f.ByPeriod}, most: f.Most, of: map[int64]*sums{}}
 		groups := map[group]*sums{}
 		for id, k := range kinds {
 			g := group{service: k.service, channel: k.channel, step: step(k)}
@@ -163,6 +168,8 @@ type counting struct {
 	question
 	periods periods
 	of      map[int64]*sums // by number of the kind
+	made    int             // sums
+	most    int             // of them; any number where zero
 
 	// What of and kinds have of the kind counted last: the next visit is most often of the same.
 	last   int64
@@ -170,7 +177,7 @@ type counting struct {
 	action string
 }
 
-func (c *counting) count(kind int64, s *stay) {
+func (c *counting) count(kind int64, s *stay) error {
 	if kind != c.last {
 		c.last, c.list, c.action = kind, c.of[kind], c.kinds[kind].action
 	}
@@ -180,6 +187,9 @@ func (c *counting) count(kind int64, s *stay) {
 	}
 	g := (*c.list)[at]
 	if g == nil {
+		if c.made++; c.most > 0 && c.made > c.most {
+			return ErrTooMany
+		}
 		g = &sum{}
 		(*c.list)[at] = g
 	}
@@ -187,6 +197,7 @@ func (c *counting) count(kind int64, s *stay) {
 		g.Action = max(g.Action, c.action)
 	}
 	g.add(s, c.at)
+	return nil
 }
 
 func (g *sum) add(s *stay, at int64) {

@@ -53,7 +53,7 @@ func (s *stay) dueSoon(at int64) bool { return s.due != never && s.due-at <= soo
 // Packs keep the visits that are over a second time, by kind, in the order in which they were left, for
 // figures and lists look at all of them: a full pack is just what fits in a page of the file, so that a
 // million visits are read in some eight thousand steps of SQLite and not in a million. A visit that is
-// over never changes, so neither does a full pack, and those read lately are kept in memory.
+// over never changes, so neither does a full pack, and packsKept of those read are kept in memory.
 const (
 	staySize  = 33
 	packSize  = 120    // stays
@@ -61,7 +61,8 @@ const (
 	packsKept = 20_000 // 80 MB, 2.4 million visits
 )
 
-// fullPacks are full packs in memory.
+// fullPacks are full packs in memory. Where those are packsKept, any one of them makes room for the pack just
+// read: figures read packs from end to end, so that none is likelier than another to be wanted next.
 type fullPacks struct {
 	mu   sync.Mutex
 	data map[int64][]byte // by key
@@ -76,9 +77,13 @@ func (f *fullPacks) get(key int64) []byte {
 func (f *fullPacks) put(key int64, data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.data) < packsKept {
-		f.data[key] = data
+	if _, ok := f.data[key]; !ok && len(f.data) == packsKept {
+		for other := range f.data { // in no order
+			delete(f.data, other)
+			break
+		}
 	}
+	f.data[key] = data
 }
 
 type pack struct {
@@ -171,22 +176,22 @@ func (q *question) covers(s *stay) bool {
 	return s.entered <= q.at && s.entered >= q.from && s.entered < q.before
 }
 
-// open calls f with the visits that are open in the file.
-func (q *question) open(conn *sqlite.Conn, f func(kind int64, s *stay)) error {
+// open calls f with the visits that are open in the file, until it fails.
+func (q *question) open(conn *sqlite.Conn, f func(kind int64, s *stay) error) error {
 	s := stay{left: never}
 	return projections.Query(conn, "SELECT kind, key, entered, ifnull(due, ?) FROM visits INDEXED BY visits_open WHERE left IS NULL", func(stmt *sqlite.Stmt) error {
 		k := stmt.ColumnInt64(0)
 		s.key, s.entered, s.due = stmt.ColumnInt64(1), stmt.ColumnInt64(2), stmt.ColumnInt64(3)
 		if _, asked := q.kinds[k]; asked && q.covers(&s) {
-			f(k, &s)
+			return f(k, &s)
 		}
 		return nil
 	}, int64(never))
 }
 
 // over calls f with the visits that are over in the file, pack by pack, those with the visits entered
-// last first. A pack that wanted says no to is left out.
-func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind int64, s *stay)) error {
+// last first, until it fails. A pack that wanted says no to is left out.
+func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind int64, s *stay) error) error {
 	p, s := pack{}, stay{}
 	return projections.Query(conn, "SELECT key, first, last, until, stays FROM packs INDEXED BY packs_last WHERE last >= ? ORDER BY last DESC", func(stmt *sqlite.Stmt) error {
 		p.key, p.first, p.last, p.until = stmt.ColumnInt64(0), stmt.ColumnInt64(1), stmt.ColumnInt64(2), stmt.ColumnInt64(3)
@@ -194,9 +199,9 @@ func (q *question) over(conn *sqlite.Conn, wanted func(*pack) bool, f func(kind 
 			return nil
 		}
 		data, err := q.read(conn, p.key, stmt.ColumnInt(4))
-		for ; len(data) >= staySize; data = data[staySize:] {
+		for ; err == nil && len(data) >= staySize; data = data[staySize:] {
 			if s.read(data); q.covers(&s) {
-				f(p.key>>packBits, &s)
+				err = f(p.key>>packBits, &s)
 			}
 		}
 		return err

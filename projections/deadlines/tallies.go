@@ -32,8 +32,7 @@ type Tally struct {
 }
 
 // Tallies are the tallies of every service, channel, licensor and step, the service as a whole before
-// its steps. They cost the same however
-// many visits are over.
+// its steps. They cost the same however many visits are over.
 func (m *Model) Tallies(ctx context.Context, now time.Time) ([]Tally, error) {
 	tallies := map[kind]*Tally{}
 	err := m.View(ctx, func(conn *sqlite.Conn) error {

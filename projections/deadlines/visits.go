@@ -35,7 +35,13 @@ type Filter struct {
 	// was entered.
 	ByLicensor bool
 	ByPeriod   Period
+	// Most, where set, is how many figures or summaries there are at most: ErrTooMany as soon as there
+	// would be more.
+	Most int
 }
+
+// ErrTooMany says that there are more figures than Filter.Most. It is domain.ErrInvalid.
+var ErrTooMany = fmt.Errorf("too many figures: %w", domain.ErrInvalid)
 
 // ErrFuture says that something is asked as of an instant that has not come yet. It is domain.ErrInvalid.
 var ErrFuture = fmt.Errorf("in the future: %w", domain.ErrInvalid)
@@ -252,19 +258,20 @@ func (l *listing) wanted(p *pack) bool {
 	return (len(l.found) < l.limit || -p.last <= l.found[l.limit-1].rank) && -p.first >= l.after.rank
 }
 
-func (l *listing) add(_ int64, s *stay) {
+func (l *listing) add(_ int64, s *stay) error {
 	switch outcome := s.outcome(l.at); {
 	case l.outcome == DueSoon && (outcome != Waiting || !s.dueSoon(l.at)):
-		return
+		return nil
 	case l.outcome != "" && l.outcome != DueSoon && outcome != l.outcome:
-		return
+		return nil
 	}
 	p := place{l.sign * l.of(s), l.sign * s.key}
 	if p.compare(l.after) <= 0 || len(l.found) == l.limit && p.compare(l.found[l.limit-1]) > 0 {
-		return
+		return nil
 	}
 	at, _ := slices.BinarySearchFunc(l.found, p, place.compare)
 	l.found = slices.Insert(l.found[:min(len(l.found), l.limit-1)], at, p)
+	return nil
 }
 
 func (l *listing) read(conn *sqlite.Conn) ([]Visit, error) {
