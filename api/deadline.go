@@ -195,10 +195,11 @@ func (b behind) link(n int, step string, outcome deadlines.Outcome) string {
 
 func (b behind) outcomes(f deadlines.Figure, step string) v1.Outcomes {
 	out := v1.Outcomes{
-		OnTime: int64(f.OnTime), Late: int64(f.Late), Abandoned: int64(f.Abandoned), Open: int64(f.Open), DueSoon: int64(f.DueSoon), Overdue: int64(f.Overdue),
+		OnTime: int64(f.OnTime), Late: int64(f.Late), Abandoned: int64(f.Abandoned), Untimed: int64(f.Untimed),
+		Open: int64(f.Open), DueSoon: int64(f.DueSoon), Overdue: int64(f.Overdue),
 		Links: v1.OutcomeLinks{
 			Visits: b.link(f.Visits, step, ""), OnTime: b.link(f.OnTime, step, deadlines.OnTime), Late: b.link(f.Late, step, deadlines.Late),
-			Abandoned: b.link(f.Abandoned, step, deadlines.Abandoned), Open: b.link(f.Open, step, deadlines.Waiting),
+			Abandoned: b.link(f.Abandoned, step, deadlines.Abandoned), Untimed: b.link(f.Untimed, step, deadlines.Untimed), Open: b.link(f.Open, step, deadlines.Waiting),
 			DueSoon: b.link(f.DueSoon, step, deadlines.DueSoon), Overdue: b.link(f.Overdue, step, deadlines.Overdue),
 		},
 	}
@@ -209,7 +210,7 @@ func (b behind) outcomes(f deadlines.Figure, step string) v1.Outcomes {
 }
 
 func durations(f deadlines.Figure) v1.Durations {
-	if f.OnTime+f.Late == 0 {
+	if f.OnTime+f.Late+f.Untimed == 0 {
 		return v1.Durations{}
 	}
 	seconds := func(d time.Duration) *float64 { n := d.Seconds(); return &n }

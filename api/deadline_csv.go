@@ -19,10 +19,10 @@ import (
 // The texts over the columns of the tables of deadlines, in the order of their rows.
 var (
 	groupColumns    = []string{"deadlines.service", "deadlines.channel", "license.licensor", "csv.period"}
-	outcomeColumns  = []string{"deadlines.on-time", "deadlines.late", "deadlines.abandoned", "deadlines.open", "csv.due-soon", "deadlines.overdue", "csv.share-on-time"}
+	outcomeColumns  = []string{"deadlines.on-time", "deadlines.late", "deadlines.abandoned", "deadlines.untimed", "deadlines.open", "csv.due-soon", "deadlines.overdue", "csv.share-on-time"}
 	durationColumns = []string{"csv.median", "csv.p90", "csv.p99", "csv.max"}
 	summaryColumns  = join(groupColumns, []string{"csv.applications"}, outcomeColumns, durationColumns, []string{
-		"csv.steps", "csv.steps-on-time", "csv.steps-late", "csv.steps-abandoned", "csv.steps-open", "csv.steps-due-soon", "csv.steps-overdue", "csv.steps-share-on-time"})
+		"csv.steps", "csv.steps-on-time", "csv.steps-late", "csv.steps-abandoned", "csv.steps-untimed", "csv.steps-open", "csv.steps-due-soon", "csv.steps-overdue", "csv.steps-share-on-time"})
 	stepColumns  = join(groupColumns, []string{"deadlines.step", "deadlines.action", "deadlines.visits"}, outcomeColumns, durationColumns)
 	visitColumns = []string{
 		"csv.application", "csv.number", "deadlines.service", "deadlines.channel", "license.licensor", "csv.request", "deadlines.step", "deadlines.action",
@@ -132,7 +132,7 @@ func (s *Server) groupCells(lang, service, channel string, g v1.DeadlineGroup) [
 
 func outcomeCells(lang string, o v1.Outcomes) []string {
 	cells := []string{}
-	for _, n := range []int64{o.OnTime, o.Late, o.Abandoned, o.Open, o.DueSoon, o.Overdue} {
+	for _, n := range []int64{o.OnTime, o.Late, o.Abandoned, o.Untimed, o.Open, o.DueSoon, o.Overdue} {
 		cells = append(cells, strconv.FormatInt(n, 10))
 	}
 	return append(cells, decimal(lang, o.ShareOnTime))

@@ -57,7 +57,7 @@ func counts(visits int64, o v1.Outcomes) map[string]struct {
 	}
 	return map[string]count{
 		"": {visits, o.Links.Visits}, "on_time": {o.OnTime, o.Links.OnTime}, "late": {o.Late, o.Links.Late}, "abandoned": {o.Abandoned, o.Links.Abandoned},
-		"open": {o.Open, o.Links.Open}, "due_soon": {o.DueSoon, o.Links.DueSoon}, "overdue": {o.Overdue, o.Links.Overdue},
+		"untimed": {o.Untimed, o.Links.Untimed}, "open": {o.Open, o.Links.Open}, "due_soon": {o.DueSoon, o.Links.DueSoon}, "overdue": {o.Overdue, o.Links.Overdue},
 	}
 }
 
@@ -98,7 +98,7 @@ func TestEveryFigureOpensItsList(t *testing.T) {
 			}
 		}
 	}
-	for _, outcome := range []string{"", "on_time", "late", "abandoned", "open", "due_soon", "overdue"} {
+	for _, outcome := range []string{"", "on_time", "late", "abandoned", "untimed", "open", "due_soon", "overdue"} {
 		if seen[outcome] == 0 {
 			t.Errorf("no figure of %q", outcome)
 		}
@@ -193,7 +193,7 @@ func TestApplicationDeadlines(t *testing.T) {
 	if diff := cmp.Diff(decided, last); diff != "" {
 		t.Errorf("the last step (-want +got):\n%s", diff)
 	}
-	if first := d.Steps[0]; first.Step != 1 || first.Action != "authorize" || first.Outcome != "on_time" || first.DueAt != nil {
+	if first := d.Steps[0]; first.Step != 1 || first.Action != "authorize" || first.Outcome != "untimed" || first.DueAt != nil {
 		t.Errorf("the first step %+v", first)
 	}
 	if d := decode[v1.ApplicationDeadlines](w.call("person", "GET", at(a.ID, "/deadlines?as_of="+before.Format(time.RFC3339)), nil).want(200)); d.WholeService.LeftAt != nil || d.WholeService.Outcome != "open" {
@@ -251,13 +251,13 @@ func TestDeadlineTables(t *testing.T) {
 	}
 	sums := decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?by=licensor,month", nil).want(200)).Items
 	rows := table("", "/api/v1/deadlines.csv?by=licensor,month&", "en")
-	if len(rows) != len(sums)+1 || rows[0][4] != "Applications registered" || rows[0][16] != "Steps: all" {
+	if len(rows) != len(sums)+1 || rows[0][4] != "Applications registered" || rows[0][17] != "Steps: all" {
 		t.Fatalf("%d rows of %d sums: %q", len(rows), len(sums), rows[0])
 	}
 	for i, d := range sums {
 		row := rows[i+1]
 		want := []string{fmt.Sprintf("=%q", d.Period), fmt.Sprint(d.WholeService.Applications), fmt.Sprint(d.WholeService.OnTime), fmt.Sprint(d.Steps.Visits), fmt.Sprint(d.Steps.Overdue)}
-		if got := []string{row[3], row[4], row[5], row[16], row[22]}; !cmp.Equal(got, want) {
+		if got := []string{row[3], row[4], row[5], row[17], row[24]}; !cmp.Equal(got, want) {
 			t.Errorf("row %q, want %q", got, want)
 		}
 	}
@@ -268,7 +268,7 @@ func TestDeadlineTables(t *testing.T) {
 		t.Fatalf("%d rows of %d steps", len(rows), len(steps))
 	}
 	share := strings.Replace(fmt.Sprintf("%.3f", *steps[i].ShareOnTime), ".", ",", 1)
-	if row := rows[i+1]; row[5] != "Формирование результата или мотивированного отказа" || row[13] != share || row[17] != strings.Replace(fmt.Sprintf("%.3f", *steps[i].Max), ".", ",", 1) {
+	if row := rows[i+1]; row[5] != "Формирование результата или мотивированного отказа" || row[14] != share || row[18] != strings.Replace(fmt.Sprintf("%.3f", *steps[i].Max), ".", ",", 1) {
 		t.Errorf("row %q of %+v, share %s", row, steps[i], share)
 	}
 	for who, licensor := range map[string]string{"auditor": "", "head": "trade-committee"} {

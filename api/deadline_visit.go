@@ -37,7 +37,7 @@ func (o *Optional[T]) OnParamSet(given bool, _ any) { o.Given = given }
 type ListInput struct {
 	VisitsInput
 	Step    Optional[int] `query:"step" minimum:"0" maximum:"10000" doc:"0 for the service as a whole; every step where absent"`
-	Outcome string        `query:"outcome" enum:"on_time,late,abandoned,open,due_soon,overdue"`
+	Outcome string        `query:"outcome" enum:"on_time,late,abandoned,untimed,open,due_soon,overdue"`
 }
 
 type visitsInput struct {

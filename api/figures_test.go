@@ -20,11 +20,11 @@ func TestDeadlines(t *testing.T) {
 	w.open("company", "commodity-broker-license", "portal", company)
 	w.clock.pass(3 * time.Hour)
 	steps := decode[v1.DeadlineSteps](w.call("", "GET", "/api/v1/deadlines/steps?service=commodity-broker-license&channel=portal", nil).want(200)).Items
-	if len(steps) != 2 || steps[0].Action != "authorize" || steps[0].OnTime != 1 || steps[1].Action != "fill-form" || steps[1].Overdue != 1 {
+	if len(steps) != 2 || steps[0].Action != "authorize" || steps[0].Untimed != 1 || steps[0].ShareOnTime != nil || steps[1].Action != "fill-form" || steps[1].Overdue != 1 {
 		t.Errorf("steps %+v", steps)
 	}
 	sums := decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?from=2026-11-24&to=2026-11-24", nil).want(200)).Items
-	if len(sums) != 1 || sums[0].Steps.Visits != 2 || sums[0].Steps.Overdue != 1 || sums[0].Steps.OnTime != 1 || sums[0].WholeService.Applications != 0 {
+	if len(sums) != 1 || sums[0].Steps.Visits != 2 || sums[0].Steps.Overdue != 1 || sums[0].Steps.Untimed != 1 || sums[0].WholeService.Applications != 0 {
 		t.Errorf("summary %+v", sums)
 	}
 	if sums = decode[v1.Deadlines](w.call("", "GET", "/api/v1/deadlines?to=2026-11-23", nil).want(200)).Items; len(sums) != 0 {
@@ -154,12 +154,12 @@ func TestMetrics(t *testing.T) {
 		`tizilim_steps_open{action="fill-form",channel="portal",licensor="trade-committee",service="commodity-dealer-license",standing="overdue",step="3"} 1`,
 		`tizilim_steps_open{action="fill-form",channel="portal",licensor="trade-committee",service="commodity-exchange-license",standing="due_soon",step="3"} 1`,
 		`tizilim_step_visits_total{action="fill-form",channel="portal",licensor="trade-committee",outcome="late",service="commodity-dealer-license",step="3"} 0`,
-		`tizilim_step_visits_total{action="authorize",channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-dealer-license",step="1"} 1`,
+		`tizilim_step_visits_total{action="authorize",channel="portal",licensor="trade-committee",outcome="untimed",service="commodity-dealer-license",step="1"} 1`,
 		`tizilim_applications_total{channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-broker-license"} 1`,
 		`tizilim_applications_total{channel="portal",licensor="trade-committee",outcome="late",service="commodity-broker-license"} 0`,
 		`tizilim_applications_open{channel="portal",licensor="trade-committee",service="commodity-broker-license",standing="overdue"} 0`,
 		`tizilim_application_duration_seconds_count{channel="portal",licensor="trade-committee",service="commodity-broker-license"} 1`,
-		`tizilim_step_visits_total{action="pay",channel="portal",licensor="trade-committee",outcome="on_time",service="commodity-broker-license"`,
+		`tizilim_step_visits_total{action="pay",channel="portal",licensor="trade-committee",outcome="untimed",service="commodity-broker-license"`,
 		`tizilim_step_duration_seconds_sum{action="issue-or-refuse",channel="portal",licensor="trade-committee",service="commodity-broker-license",step="12"} 60`,
 		`tizilim_projection_lag_commits{projection="licenses"} 0`,
 		`tizilim_projection_healthy{projection="deadlines"} 1`,

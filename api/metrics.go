@@ -88,7 +88,7 @@ var (
 
 	ofSteps = visitsDescs{
 		over: prometheus.NewDesc("tizilim_step_visits_total",
-			"Visits of steps that are over, by outcome: on_time, late, or abandoned by a withdrawal.", append(step[:5:5], "outcome"), nil),
+			"Visits of steps that are over, by outcome: on_time, late, abandoned by a withdrawal, or untimed (without a deadline).", append(step[:5:5], "outcome"), nil),
 		open: prometheus.NewDesc("tizilim_steps_open",
 			"Visits of steps that are open now, by standing: waiting, due_soon (within 24 hours), or overdue.", append(step[:5:5], "standing"), nil),
 		duration: prometheus.NewDesc("tizilim_step_duration_seconds",
@@ -96,7 +96,7 @@ var (
 	}
 	ofServices = visitsDescs{
 		over: prometheus.NewDesc("tizilim_applications_total",
-			"Registered applications whose procedure is over, by outcome: on_time, late, or abandoned by a withdrawal.", append(service[:3:3], "outcome"), nil),
+			"Registered applications whose procedure is over, by outcome: on_time, late, abandoned by a withdrawal, or untimed (without a deadline).", append(service[:3:3], "outcome"), nil),
 		open: prometheus.NewDesc("tizilim_applications_open",
 			"Registered applications without a result, by standing: waiting, due_soon (within 24 hours), or overdue.", append(service[:3:3], "standing"), nil),
 		duration: prometheus.NewDesc("tizilim_application_duration_seconds",
@@ -173,8 +173,8 @@ func (c readModels) deadlines(ctx context.Context, out chan<- prometheus.Metric)
 		switch labels := labels[:]; {
 		case t.Step == deadlines.Whole:
 			ofServices.collect(out, t, true, labels[:3:3])
-		case t.Total == 0 && t.Late+t.Abandoned+t.Open+t.Overdue == 0:
-			out <- prometheus.MustNewConstMetric(ofSteps.over, prometheus.CounterValue, float64(t.OnTime), append(labels, "on_time")...)
+		case t.Total == 0 && t.OnTime+t.Late+t.Abandoned+t.Open+t.Overdue == 0:
+			out <- prometheus.MustNewConstMetric(ofSteps.over, prometheus.CounterValue, float64(t.Untimed), append(labels, "untimed")...)
 		default:
 			ofSteps.collect(out, t, false, labels)
 		}
@@ -195,17 +195,19 @@ func (d visitsDescs) collect(out chan<- prometheus.Metric, t deadlines.Tally, ze
 	over("on_time", t.OnTime)
 	over("late", t.Late)
 	over("abandoned", t.Abandoned)
+	over("untimed", t.Untimed)
 	open("waiting", t.Open-t.DueSoon)
 	open("due_soon", t.DueSoon)
 	open("overdue", t.Overdue)
-	if t.OnTime+t.Late == 0 {
+	took := t.OnTime + t.Late + t.Untimed
+	if took == 0 {
 		return
 	}
 	buckets := map[float64]uint64{}
 	for i, bound := range deadlines.Buckets {
 		buckets[bound.Seconds()] = uint64(t.AtMost[i])
 	}
-	out <- prometheus.MustNewConstHistogram(d.duration, uint64(t.OnTime+t.Late), t.Total.Seconds(), buckets, labels...)
+	out <- prometheus.MustNewConstHistogram(d.duration, uint64(took), t.Total.Seconds(), buckets, labels...)
 }
 
 // byLabels adds up the tallies that have the same labels: a step that was sometimes passed through
@@ -220,6 +222,7 @@ func (c readModels) byLabels(tallies []deadlines.Tally) map[[5]string]deadlines.
 			sum.Step, sum.AtMost = t.Step, make([]int64, len(deadlines.Buckets))
 		}
 		sum.OnTime, sum.Late, sum.Abandoned = sum.OnTime+t.OnTime, sum.Late+t.Late, sum.Abandoned+t.Abandoned
+		sum.Untimed += t.Untimed
 		sum.Open, sum.DueSoon, sum.Overdue = sum.Open+t.Open, sum.DueSoon+t.DueSoon, sum.Overdue+t.Overdue
 		sum.Total += t.Total
 		for i, n := range t.AtMost {

@@ -34,16 +34,16 @@ type WholeService struct {
 
 // Counts are the figures of visits of steps.
 type Counts struct {
-	Visits int64 `json:"visits" doc:"The sum of on_time, late, abandoned, open and overdue"`
+	Visits int64 `json:"visits" doc:"The sum of on_time, late, abandoned, untimed, open and overdue"`
 	Outcomes
 }
 
-// Outcomes count by how the deadline was kept. What ended exactly when it was due is on time, and what
-// has no deadline is too.
+// Outcomes count by how the deadline was kept. What ended exactly when it was due is on time.
 type Outcomes struct {
 	OnTime      int64        `json:"on_time"`
 	Late        int64        `json:"late"`
 	Abandoned   int64        `json:"abandoned" doc:"Cut short by a withdrawal: neither on time nor late"`
+	Untimed     int64        `json:"untimed" doc:"Over, and had no deadline to keep: neither on time nor late"`
 	Open        int64        `json:"open" doc:"Open and not past the deadline"`
 	DueSoon     int64        `json:"due_soon" doc:"Those of the open ones that are due within 24 hours"`
 	Overdue     int64        `json:"overdue" doc:"Open and past the deadline"`
@@ -58,13 +58,14 @@ type OutcomeLinks struct {
 	OnTime    string `json:"on_time,omitempty"`
 	Late      string `json:"late,omitempty"`
 	Abandoned string `json:"abandoned,omitempty"`
+	Untimed   string `json:"untimed,omitempty"`
 	Open      string `json:"open,omitempty"`
 	DueSoon   string `json:"due_soon,omitempty"`
 	Overdue   string `json:"overdue,omitempty"`
 }
 
-// Durations, in seconds, are of what is over and was not abandoned, each rounded up by less than one
-// percent; null where there is nothing.
+// Durations, in seconds, are of what is over and was not abandoned; null where there is nothing. The
+// greatest is exact, each of the others rounded up by less than one percent.
 type Durations struct {
 	Median *float64 `json:"median_seconds"`
 	P90    *float64 `json:"p90_seconds"`
@@ -115,7 +116,7 @@ type DeadlineVisit struct {
 	LeftAt      *time.Time `json:"left_at,omitempty" doc:"Absent while it is open"`
 	LeftBy      *LeftBy    `json:"left_by,omitempty"`
 	Branch      string     `json:"branch,omitempty" doc:"The way taken out of the step, where it branches, or withdrawn"`
-	Outcome     string     `json:"outcome" enum:"on_time,late,abandoned,open,overdue"`
+	Outcome     string     `json:"outcome" enum:"on_time,late,abandoned,untimed,open,overdue"`
 	DueSoon     bool       `json:"due_soon,omitempty" doc:"Open, and due within 24 hours"`
 	LateSeconds float64    `json:"late_seconds,omitempty" doc:"By how much the deadline was missed, or is by now"`
 	History     string     `json:"history" doc:"Path to the events of the application"`

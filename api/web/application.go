@@ -160,9 +160,13 @@ func wayDrawing(f Frame, p *regulation.Procedure, address string, visits []deadl
 func Path(visits []deadlines.Visit) (path []diagram.Visit) {
 	for _, v := range visits {
 		if v.Step != deadlines.Whole {
+			outcome := diagram.Outcome(v.Outcome)
+			if v.Outcome == deadlines.Untimed { // a diagram tells by the due time
+				outcome = diagram.OnTime
+			}
 			path = append(path, diagram.Visit{
 				Step: v.Step, Entered: v.Entered, Due: v.Due, Left: v.Left,
-				Outcome: diagram.Outcome(v.Outcome), Branch: regulation.Outcome(v.Branch),
+				Outcome: outcome, Branch: regulation.Outcome(v.Branch),
 			})
 		}
 	}

@@ -82,7 +82,7 @@ const mostFigures = 2000
 
 // The keys of the counts and of the times, in the order of the table's columns.
 var (
-	countColumns = []string{"visits", "on-time", "late", "share", "abandoned", "open", "due-soon", "overdue"}
+	countColumns = []string{"visits", "on-time", "late", "share", "untimed", "abandoned", "open", "due-soon", "overdue"}
 	timeColumns  = []string{"median", "p90", "p99", "max"}
 )
 
@@ -301,7 +301,7 @@ func (b *board) period(span deadlines.Span) string {
 func (b *board) counts(f deadlines.Figure) []Number {
 	return []Number{
 		b.count(f, f.Visits, ""), b.count(f, f.OnTime, deadlines.OnTime), b.count(f, f.Late, deadlines.Late), {Text: b.share(f)},
-		b.count(f, f.Abandoned, deadlines.Abandoned), b.count(f, f.Open, deadlines.Waiting),
+		b.count(f, f.Untimed, deadlines.Untimed), b.count(f, f.Abandoned, deadlines.Abandoned), b.count(f, f.Open, deadlines.Waiting),
 		b.count(f, f.DueSoon, deadlines.DueSoon), b.count(f, f.Overdue, deadlines.Overdue),
 	}
 }
@@ -321,7 +321,7 @@ func (b *board) number(text string, n int, f deadlines.Figure, step string, outc
 	return Number{text, b.list(f, step, outcome), attention[outcome]}
 }
 
-// share is the share on time among what is over.
+// share is the share on time among what is over and had a deadline.
 func (b *board) share(f deadlines.Figure) string {
 	if f.OnTime+f.Late == 0 {
 		return "–"
@@ -358,7 +358,7 @@ func query(pairs ...string) string {
 func (b *board) times(f deadlines.Figure) (times []string) {
 	for _, d := range []time.Duration{f.Median, f.P90, f.P99, f.Max} {
 		text := "–"
-		if f.OnTime+f.Late > 0 {
+		if f.OnTime+f.Late+f.Untimed > 0 {
 			text = b.site.Texts.Span(b.Lang, d)
 		}
 		times = append(times, text)

@@ -51,7 +51,7 @@ const visitsSize = 50
 
 // outcomes are those that a list may be asked for.
 var outcomes = []deadlines.Outcome{
-	deadlines.OnTime, deadlines.Late, deadlines.Abandoned, deadlines.Waiting, deadlines.DueSoon, deadlines.Overdue,
+	deadlines.OnTime, deadlines.Late, deadlines.Untimed, deadlines.Abandoned, deadlines.Waiting, deadlines.DueSoon, deadlines.Overdue,
 }
 
 func (s *Site) visits(w http.ResponseWriter, r *http.Request) error {
@@ -136,7 +136,7 @@ func counted(figures []deadlines.Figure, outcome deadlines.Outcome) (n int) {
 	for _, f := range figures {
 		n += map[deadlines.Outcome]int{
 			"": f.Visits, deadlines.OnTime: f.OnTime, deadlines.Late: f.Late, deadlines.Abandoned: f.Abandoned,
-			deadlines.Waiting: f.Open, deadlines.DueSoon: f.DueSoon, deadlines.Overdue: f.Overdue,
+			deadlines.Untimed: f.Untimed, deadlines.Waiting: f.Open, deadlines.DueSoon: f.DueSoon, deadlines.Overdue: f.Overdue,
 		}[outcome]
 	}
 	return n

@@ -106,7 +106,7 @@ func answers(t *testing.T, m *deadlines.Model, commits []domain.Commit, asOf, no
 	return all
 }
 
-var outcomes = []deadlines.Outcome{"", deadlines.OnTime, deadlines.Late, deadlines.Abandoned, deadlines.Waiting, deadlines.DueSoon, deadlines.Overdue}
+var outcomes = []deadlines.Outcome{"", deadlines.OnTime, deadlines.Late, deadlines.Abandoned, deadlines.Untimed, deadlines.Waiting, deadlines.DueSoon, deadlines.Overdue}
 
 // What is told as of a past instant is what was told then: by the model that went on since, by one that
 // was opened anew, by one that was built anew, and by one that was given commits more than once.
@@ -204,7 +204,7 @@ func TestListsAreWhatFiguresCount(t *testing.T) {
 			}
 			counts := map[deadlines.Outcome]int{
 				"": g.Visits, deadlines.OnTime: g.OnTime, deadlines.Late: g.Late, deadlines.Abandoned: g.Abandoned,
-				deadlines.Waiting: g.Open, deadlines.DueSoon: g.DueSoon, deadlines.Overdue: g.Overdue,
+				deadlines.Untimed: g.Untimed, deadlines.Waiting: g.Open, deadlines.DueSoon: g.DueSoon, deadlines.Overdue: g.Overdue,
 			}
 			for outcome, want := range counts {
 				behind.Outcome = outcome

@@ -23,7 +23,7 @@ import (
 // Packs keep the visits that are over once more, for figures and lists (packs.go). Tallies count them,
 // by kind, because metrics are asked for all the time.
 var schema = projections.Schema{
-	Name: "deadlines", Number: 4,
+	Name: "deadlines", Number: 5,
 	Tables: `
 		CREATE TABLE IF NOT EXISTS kinds (
 			kind INTEGER PRIMARY KEY, service TEXT NOT NULL, channel TEXT NOT NULL, licensor TEXT NOT NULL,
@@ -37,7 +37,7 @@ var schema = projections.Schema{
 		CREATE TABLE IF NOT EXISTS visits (
 			key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entered INTEGER NOT NULL, due INTEGER, left INTEGER, exit INTEGER);
 		CREATE TABLE IF NOT EXISTS tallies (
-			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, abandoned INTEGER NOT NULL,
+			kind INTEGER PRIMARY KEY, on_time INTEGER NOT NULL, late INTEGER NOT NULL, abandoned INTEGER NOT NULL, untimed INTEGER NOT NULL,
 			total INTEGER NOT NULL` + bucketColumns() + `);
 		CREATE TABLE IF NOT EXISTS packs (
 			key INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, until INTEGER NOT NULL, stays INTEGER NOT NULL,
@@ -97,13 +97,14 @@ const soon = 24 * time.Hour
 // Outcome is how a visit stands to its deadline.
 type Outcome string
 
-// The outcomes. A visit left at the very instant it was due is on time, as is one without a deadline;
-// one still open then is not yet overdue. One that a withdrawal cut short says nothing about how long
-// the step takes: it is neither on time nor late, and its duration counts nowhere.
+// The outcomes. A visit left at the very instant it was due is on time; one still open then is not yet
+// overdue. One that had no deadline to keep is neither on time nor late, though it took its time. One
+// that a withdrawal cut short says nothing about how long the step takes: its duration counts nowhere.
 const (
 	OnTime    Outcome = "on_time"   // left in time
 	Late      Outcome = "late"      // left after it was due
 	Abandoned Outcome = "abandoned" // left because the application was withdrawn
+	Untimed   Outcome = "untimed"   // left, and it was never due
 	Waiting   Outcome = "open"      // not left, and not yet due
 	DueSoon   Outcome = "due_soon"  // those of the open ones that are due within a day; in a Filter only
 	Overdue   Outcome = "overdue"   // not left, and due before now

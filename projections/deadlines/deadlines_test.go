@@ -86,12 +86,12 @@ func TestVisitsOfAWholeLife(t *testing.T) {
 	late := visit(3, regulation.QueryRegisters, 60, 75, 80, regulation.Found, domain.System, deadlines.Late)
 	late.Over = 5 * time.Second
 	want := []deadlines.Visit{
-		visit(1, regulation.Authorize, 0, 0, 0, "", operator, deadlines.OnTime),
+		visit(1, regulation.Authorize, 0, 0, 0, "", operator, deadlines.Untimed),
 		visit(2, regulation.FillForm, 0, 100, 60, "", operator, deadlines.OnTime),
 		late,
-		visit(4, "", 80, 0, 80, regulation.Found, domain.System, deadlines.OnTime),
+		visit(4, "", 80, 0, 80, regulation.Found, domain.System, deadlines.Untimed),
 		visit(5, regulation.IssueResult, 80, 5000, 4000, regulation.Refused, officer, deadlines.OnTime),
-		visit(6, "", 4000, 0, 4000, regulation.Refused, officer, deadlines.OnTime),
+		visit(6, "", 4000, 0, 4000, regulation.Refused, officer, deadlines.Untimed),
 	}
 	got, err := m.Visits(t.Context(), "a", after(9999))
 	if err != nil {
@@ -144,7 +144,7 @@ func TestOutcomeTurnsExactlyWhenItIsDue(t *testing.T) {
 				want.Overdue = 1
 			}
 			if !tt.open {
-				took := rounded(100*time.Second + tt.left)
+				took := 100*time.Second + tt.left // exact, for it is the longest
 				want.Median, want.P90, want.P99, want.Max = took, took, took, took
 			}
 			figures, err := m.Steps(t.Context(), deadlines.Filter{Step: 2}, now)
@@ -251,7 +251,7 @@ func TestWithdrawnIsAnOutcomeOfItsOwn(t *testing.T) {
 		if g := tallies[1]; g.Abandoned != 1 || g.OnTime+g.Late+g.Open+g.Overdue != 0 || g.Total != 0 || g.AtMost[len(g.AtMost)-1] != 0 {
 			t.Errorf("tally: %+v", g)
 		}
-		for _, outcome := range []deadlines.Outcome{deadlines.OnTime, deadlines.Late, deadlines.Abandoned, deadlines.Waiting, deadlines.Overdue} {
+		for _, outcome := range []deadlines.Outcome{deadlines.OnTime, deadlines.Late, deadlines.Abandoned, deadlines.Untimed, deadlines.Waiting, deadlines.Overdue} {
 			p, err := m.List(t.Context(), deadlines.Filter{Step: 2, Outcome: outcome}, now, "", 0)
 			if err != nil || (len(p.Visits) == 1) != (outcome == deadlines.Abandoned) {
 				t.Errorf("listed as %s: %d, %v", outcome, len(p.Visits), err)
@@ -280,7 +280,7 @@ func TestServiceAsAWhole(t *testing.T) {
 		{"withdrawn", application.Withdrawn{Progress: application.Progress{Ends: true}}, registered,
 			deadlines.Visit{Due: after(5000), Calendar: "2026.1", Left: after(4000), Branch: deadlines.Withdrawn, Role: "officer", Organization: "committee", Outcome: deadlines.Abandoned}},
 		{"no term", application.Completed{Progress: application.Progress{Ends: true}}, elsewhere,
-			deadlines.Visit{Left: after(4000), Branch: "approved", Role: "officer", Organization: "committee", Outcome: deadlines.OnTime}},
+			deadlines.Visit{Left: after(4000), Branch: "approved", Role: "officer", Organization: "committee", Outcome: deadlines.Untimed}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &sample.Script{}
@@ -367,14 +367,14 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var onTime, late, open, overdue, buckets, abandoned int64
+	var onTime, late, open, overdue, buckets, abandoned, untimed int64
 	for _, g := range tallies {
 		if g.Step == deadlines.Whole {
 			continue
 		}
-		abandoned += g.Abandoned
+		abandoned, untimed = abandoned+g.Abandoned, untimed+g.Untimed
 		onTime, late, open, overdue = onTime+g.OnTime, late+g.Late, open+g.Open, overdue+g.Overdue
-		if !slices.IsSorted(g.AtMost) || g.AtMost[len(g.AtMost)-1] > g.OnTime+g.Late {
+		if !slices.IsSorted(g.AtMost) || g.AtMost[len(g.AtMost)-1] > g.OnTime+g.Late+g.Untimed {
 			t.Errorf("histogram: %+v", g)
 		}
 		buckets += g.AtMost[2]
@@ -387,10 +387,10 @@ func TestFiguresAndTalliesAreWhatTheVisitsSay(t *testing.T) {
 			short++
 		}
 	}
-	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short || abandoned != want[deadlines.Abandoned] {
+	if onTime != want[deadlines.OnTime] || late != want[deadlines.Late] || open != want[deadlines.Waiting] || overdue != want[deadlines.Overdue] || buckets != short || abandoned != want[deadlines.Abandoned] || untimed != want[deadlines.Untimed] {
 		t.Errorf("tallies %d %d %d %d %d, visits %v %d", onTime, late, open, overdue, buckets, want, short)
 	}
-	if !testing.Short() && (late == 0 || overdue == 0 || open == 0 || abandoned == 0) {
+	if !testing.Short() && (late == 0 || overdue == 0 || open == 0 || abandoned == 0 || untimed == 0) {
 		t.Error("the sample is too well behaved to test anything")
 	}
 }
@@ -453,6 +453,8 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 			g.Late++
 		case deadlines.Abandoned:
 			g.Abandoned++
+		case deadlines.Untimed:
+			g.Untimed++
 		case deadlines.Waiting:
 			g.Open++
 			if v.DueSoon {
@@ -477,7 +479,8 @@ func figuresOf(visits []deadlines.Visit, f deadlines.Filter) []deadlines.Figure 
 				}
 				return d[len(d)-1]
 			}
-			g.Median, g.P90, g.P99, g.Max = rounded(nearest(.5)), rounded(nearest(.9)), rounded(nearest(.99)), rounded(d[len(d)-1])
+			g.Max = d[len(d)-1]
+			g.Median, g.P90, g.P99 = min(rounded(nearest(.5)), g.Max), min(rounded(nearest(.9)), g.Max), min(rounded(nearest(.99)), g.Max)
 		}
 		figures = append(figures, *g)
 	}

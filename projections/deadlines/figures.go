@@ -14,8 +14,8 @@ import (
 )
 
 // Figure is how one step of a procedure does, or the service as a Whole. The durations are of the visits
-// that are over and not abandoned, and zero where there is none. Each is that of a visit (the nearest
-// rank), rounded up by less than one percent.
+// that are over and not abandoned, and zero where there is none. Max is exact; each
+// of the others is that of a visit (the nearest rank), rounded up by less than one percent.
 type Figure struct {
 	Service  string
 	Channel  string
@@ -29,9 +29,12 @@ type Figure struct {
 	Late   int
 	// Abandoned are the visits that a withdrawal cut short.
 	Abandoned int
-	Open      int // not left and not overdue
-	DueSoon   int // those of the open ones that are due within a day
-	Overdue   int
+	// Untimed are the visits that are over and had no deadline to keep: they are no part of the share on
+	// time. Steps that were only passed through are among them.
+	Untimed int
+	Open    int // not left and not overdue
+	DueSoon int // those of the open ones that are due within a day
+	Overdue int
 
 	Median, P90, P99, Max time.Duration
 }
@@ -66,7 +69,8 @@ func (g group) compare(h group) int {
 // sum is a Figure on its way.
 type sum struct {
 	Figure
-	took durations
+	took    durations
+	longest int64 // of them, microseconds
 }
 
 // sums are the figures of one group by place of their period, nil where there is no visit.
@@ -211,12 +215,18 @@ func (g *sum) add(s *stay, at int64) {
 		}
 	case Abandoned:
 		g.Abandoned++
+	case Untimed:
+		g.Untimed++
+		g.took = append(g.took, slot(s.left-s.entered))
+		g.longest = max(g.longest, s.left-s.entered)
 	case Late:
 		g.Late++
 		g.took = append(g.took, slot(s.left-s.entered))
+		g.longest = max(g.longest, s.left-s.entered)
 	default:
 		g.OnTime++
 		g.took = append(g.took, slot(s.left-s.entered))
+		g.longest = max(g.longest, s.left-s.entered)
 	}
 }
 
@@ -241,7 +251,9 @@ func (c *counting) figures(groups map[group]*sums) []Figure {
 func (s *sum) figure(g group, span Span) Figure {
 	f := s.Figure
 	f.Service, f.Channel, f.Licensor, f.Step, f.Span = g.service, g.channel, g.licensor, g.step, span
-	f.Visits = f.OnTime + f.Late + f.Abandoned + f.Open + f.Overdue
-	f.Median, f.P90, f.P99, f.Max = s.took.ranks()
+	f.Visits = f.OnTime + f.Late + f.Abandoned + f.Untimed + f.Open + f.Overdue
+	f.Max = time.Duration(s.longest) * time.Microsecond
+	f.Median, f.P90, f.P99 = s.took.ranks()
+	f.Median, f.P90, f.P99 = min(f.Median, f.Max), min(f.P90, f.Max), min(f.P99, f.Max)
 	return f
 }

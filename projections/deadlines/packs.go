@@ -41,6 +41,8 @@ func (s *stay) outcome(at int64) Outcome {
 		return Waiting
 	case s.abandoned:
 		return Abandoned
+	case s.due == never:
+		return Untimed
 	case s.left > s.due:
 		return Late
 	}

@@ -28,17 +28,17 @@ func longestIn(slot uint16) int64 {
 // durations are the slots of durations.
 type durations []uint16
 
-// ranks are the shortest durations that a half, 90 and 99 percent, and all of the durations do not
-// exceed; zero where there are none. It sorts them.
-func (d durations) ranks() (median, p90, p99, longest time.Duration) {
+// ranks are the shortest durations that a half, 90 and 99 percent of the durations do not exceed; zero
+// where there are none. It sorts them.
+func (d durations) ranks() (median, p90, p99 time.Duration) {
 	if len(d) == 0 {
-		return 0, 0, 0, 0
+		return 0, 0, 0
 	}
 	d.sort()
 	rank := func(percent int) time.Duration {
 		return time.Duration(longestIn(d[(percent*len(d)+99)/100-1])) * time.Microsecond
 	}
-	return rank(50), rank(90), rank(99), rank(100)
+	return rank(50), rank(90), rank(99)
 }
 
 // sort counts where there are many, which takes a fraction of the time: the durations of a step are near

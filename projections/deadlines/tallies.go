@@ -23,8 +23,8 @@ type Tally struct {
 	Step     int
 	Action   string
 
-	OnTime, Late, Abandoned int64 // over
-	Open, DueSoon, Overdue  int64 // now; those due soon are among the open ones
+	OnTime, Late, Abandoned, Untimed int64 // over
+	Open, DueSoon, Overdue           int64 // now; those due soon are among the open ones
 	// Total is the sum of the durations of visits that are over and not abandoned; AtMost[i] counts
 	// those that took Buckets[i] or less.
 	Total  time.Duration
@@ -79,10 +79,11 @@ func closed(conn *sqlite.Conn, of func(int64) *Tally) error {
 		t.OnTime += s.ColumnInt64(1)
 		t.Late += s.ColumnInt64(2)
 		t.Abandoned += s.ColumnInt64(3)
-		t.Total += time.Duration(s.ColumnInt64(4)) * time.Microsecond
+		t.Untimed += s.ColumnInt64(4)
+		t.Total += time.Duration(s.ColumnInt64(5)) * time.Microsecond
 		n := int64(0)
 		for i := range Buckets {
-			n += s.ColumnInt64(5 + i)
+			n += s.ColumnInt64(6 + i)
 			t.AtMost[i] += n
 		}
 		return nil
@@ -104,9 +105,9 @@ func open(conn *sqlite.Conn, now time.Time, count func(kind int64, n standing)) 
 
 // tally counts visits of one kind that are over.
 type tally struct {
-	onTime, late, abandoned int64
-	total                   int64               // microseconds of those not abandoned, as are the following
-	buckets                 [len(Buckets)]int64 // each alone, not with the smaller ones
+	onTime, late, abandoned, untimed int64
+	total                            int64               // microseconds of those not abandoned, as are the following
+	buckets                          [len(Buckets)]int64 // each alone, not with the smaller ones
 }
 
 func (t *tally) add(s stay) {
@@ -116,6 +117,8 @@ func (t *tally) add(s stay) {
 		return
 	case Late:
 		t.late++
+	case Untimed:
+		t.untimed++
 	default:
 		t.onTime++
 	}
@@ -127,7 +130,7 @@ func (t *tally) add(s stay) {
 }
 
 func (t *tally) store(conn *sqlite.Conn, kind int64) error {
-	values := []any{kind, t.onTime, t.late, t.abandoned, t.total}
+	values := []any{kind, t.onTime, t.late, t.abandoned, t.untimed, t.total}
 	for _, n := range t.buckets {
 		values = append(values, n)
 	}
@@ -135,7 +138,7 @@ func (t *tally) store(conn *sqlite.Conn, kind int64) error {
 }
 
 var upsertTally = func() string {
-	columns := []string{"on_time", "late", "abandoned", "total"}
+	columns := []string{"on_time", "late", "abandoned", "untimed", "total"}
 	for i := range Buckets {
 		columns = append(columns, "b"+strconv.Itoa(i))
 	}

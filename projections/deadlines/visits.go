@@ -166,7 +166,7 @@ func (m *Model) Overdue(ctx context.Context, f Filter, now time.Time, cursor str
 // List lists visits, those entered last first. A wrong cursor, limit or outcome is domain.ErrInvalid.
 func (m *Model) List(ctx context.Context, f Filter, now time.Time, cursor string, limit int) (Page, error) {
 	switch f.Outcome {
-	case "", OnTime, Late, Abandoned, Waiting, DueSoon, Overdue:
+	case "", OnTime, Late, Abandoned, Untimed, Waiting, DueSoon, Overdue:
 		return m.list(ctx, f, now, newest, cursor, limit)
 	}
 	return Page{}, fmt.Errorf("outcome %q: %w", f.Outcome, domain.ErrInvalid)
@@ -236,7 +236,9 @@ type listing struct {
 }
 
 func (l *listing) find(conn *sqlite.Conn) error {
-	if l.outcome != OnTime && l.outcome != Late && l.outcome != Abandoned {
+	switch l.outcome {
+	case OnTime, Late, Abandoned, Untimed:
+	default:
 		if err := l.open(conn, l.add); err != nil {
 			return err
 		}
