@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tizilim/tizilim/adapters/signature"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -22,11 +23,7 @@ type openssl struct {
 }
 
 func needOpenSSL(t *testing.T) openssl {
-	path, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed: nothing was compared with it")
-	}
-	return openssl{t, path, t.TempDir()}
+	return openssl{t, tooltest.Program(t, "OPENSSL", "signatures against another implementation", "openssl"), t.TempDir()}
 }
 
 func (o openssl) run(args ...string) (string, error) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/signature/demo"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -336,10 +337,7 @@ func TestBadRequests(t *testing.T) {
 
 // openssl finds the services sound.
 func TestOpenSSL(t *testing.T) {
-	path, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed: nothing was compared with it")
-	}
+	path := tooltest.Program(t, "OPENSSL", "the demo's services against another implementation", "openssl")
 	r := start(t, t.TempDir(), time.Now())
 	dir := t.TempDir()
 	openssl := func(args ...string) string {
