@@ -18,6 +18,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -65,13 +66,10 @@ func shutdown(t *testing.T, mountPoint string) {
 	}
 }
 
-// unable skips a test that this machine cannot run, or fails it where the test is required.
+// unable is said where this machine cannot cut the power.
 func unable(t *testing.T, why string) {
 	t.Helper()
-	if os.Getenv("TIZILIM_REQUIRE_POWERCUT") != "" {
-		t.Fatalf("THE POWER CUT WAS NOT TESTED, and it is required: %s", why)
-	}
-	t.Skipf("THE POWER CUT WAS NOT TESTED: %s. It needs root, loop devices and mkfs.ext4; TIZILIM_REQUIRE_POWERCUT=1 makes this a failure", why)
+	tooltest.Missing(t, "POWERCUT", "the power cut, which needs root, loop devices and mkfs.ext4: "+why)
 }
 
 // disk is an ext4 file system in a file.

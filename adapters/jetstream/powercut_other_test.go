@@ -3,13 +3,11 @@
 package jetstream_test
 
 import (
-	"os"
 	"testing"
+
+	"github.com/tizilim/tizilim/adapters/tooltest"
 )
 
 func TestPowerCut(t *testing.T) {
-	if os.Getenv("TIZILIM_REQUIRE_POWERCUT") != "" {
-		t.Fatal("THE POWER CUT WAS NOT TESTED, and it is required: it needs Linux")
-	}
-	t.Skip("THE POWER CUT WAS NOT TESTED: it needs Linux, root, loop devices and mkfs.ext4")
+	tooltest.Missing(t, "POWERCUT", "the power cut: it needs Linux, root, loop devices and mkfs.ext4")
 }

@@ -189,9 +189,6 @@ func testRepeatAtOnce(t *testing.T, ctx context.Context, sub Subject) {
 }
 
 func testFailed(t *testing.T, ctx context.Context, sub Subject) {
-	if sub.FailNext == nil {
-		t.Skip("this store cannot stage an append that fails before it is stored")
-	}
 	stream, other := Stream("failed"), Stream("other")
 	first := must(t, ctx, sub.Store, stream, 0, Events(1))
 	events := Events(2)
@@ -206,9 +203,6 @@ func testFailed(t *testing.T, ctx context.Context, sub Subject) {
 }
 
 func testLostAcknowledgement(t *testing.T, ctx context.Context, sub Subject) {
-	if sub.LoseNext == nil {
-		t.Skip("this store cannot stage a lost acknowledgement")
-	}
 	stream := Stream("lost")
 	first := must(t, ctx, sub.Store, stream, 0, Events(1))
 	events := Events(2)

@@ -29,8 +29,8 @@ type Store interface {
 	domain.Log
 }
 
-// Subject is an empty store, and what can be done to it. A nil function is something the store
-// cannot do; the tests that need it say so and skip.
+// Subject is an empty store, and what can be done to it. Only a store that ends with its process has no
+// Reopen; the test of a restart says so and skips.
 type Subject struct {
 	Store Store
 	// Reopen ends the store as a restart does, and opens what it left.
