@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -159,8 +158,6 @@ func readPassword(file string) (string, error) {
 	}
 	return password, nil
 }
-
-func (f *folder) noticesPassword() string { return filepath.Join(f.path, "notices-password") }
 
 // tell begins to tell of deadlines.
 func (r *registry) tell(ctx context.Context) {
