@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	outbound "github.com/tizilim/tizilim/adapters/notices"
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/notices"
 )
@@ -147,7 +147,7 @@ func readPassword(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = []byte(rand.Text() + "\n")
-		err = demo.WriteFile(file, text)
+		err = disk.WriteFile(file, text)
 	}
 	password := strings.TrimSpace(string(text))
 	if err == nil && password == "" {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/ncanode"
 	"github.com/tizilim/tizilim/adapters/signature"
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
 )
@@ -70,7 +70,7 @@ func (c verifySignature) Run(ctx context.Context, out io.Writer) error {
 	if evidence != nil && c.EvidenceOut != "" {
 		text, err := evidence.Encode()
 		if err == nil {
-			err = demo.WriteFile(c.EvidenceOut, text)
+			err = disk.WriteFile(c.EvidenceOut, text)
 		}
 		if err != nil {
 			return err
