@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
@@ -97,5 +98,5 @@ func demoAccounts(file string, world demo.World) ([]account, error) {
 	if err != nil {
 		return nil, err
 	}
-	return all, demo.WriteFile(file, append(text, '\n'))
+	return all, disk.WriteFile(file, append(text, '\n'))
 }

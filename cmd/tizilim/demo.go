@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
@@ -143,7 +144,7 @@ func (s *seeding) write() error {
 	if err != nil {
 		return err
 	}
-	return demo.WriteFile(s.file, append(text, '\n'))
+	return disk.WriteFile(s.file, append(text, '\n'))
 }
 
 // now is the sample world's time while it is being seeded, and the real time from then on.

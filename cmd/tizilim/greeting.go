@@ -11,6 +11,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/licenses"
@@ -86,7 +87,7 @@ func (g greeting) print(ctx context.Context, out io.Writer, r *registry, script 
 	if err := template.Must(template.New("try").Parse(tryScript)).Execute(&text, g); err != nil {
 		return err
 	}
-	if err := demo.WriteFile(script, []byte(text.String())); err != nil {
+	if err := disk.WriteFile(script, []byte(text.String())); err != nil {
 		return err
 	}
 	return greetingText.Execute(out, g)

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -31,7 +31,7 @@ func (f *folder) claim(ctx context.Context, want kind) error {
 	}
 	switch {
 	case is == "":
-		return demo.WriteFile(f.kindFile(), []byte(want+"\n"))
+		return disk.WriteFile(f.kindFile(), []byte(want+"\n"))
 	case is == want:
 		return nil
 	case want == demoKind:

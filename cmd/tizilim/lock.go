@@ -76,4 +76,7 @@ func (f *folder) documents() string { return filepath.Join(f.path, "documents") 
 func (f *folder) accounts() string  { return filepath.Join(f.path, "accounts.sqlite") }
 func (f *folder) demo() string      { return filepath.Join(f.path, "demo") }
 
+// noticesPassword is the file with the password of the subscribers to notices.
+func (f *folder) noticesPassword() string { return filepath.Join(f.path, "notices-password") }
+
 func (f *folder) close() error { return f.lock.Close() }

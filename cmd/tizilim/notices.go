@@ -9,13 +9,12 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	outbound "github.com/tizilim/tizilim/adapters/notices"
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/notices"
 )
@@ -148,7 +147,7 @@ func readPassword(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = []byte(rand.Text() + "\n")
-		err = demo.WriteFile(file, text)
+		err = disk.WriteFile(file, text)
 	}
 	password := strings.TrimSpace(string(text))
 	if err == nil && password == "" {
@@ -159,8 +158,6 @@ func readPassword(file string) (string, error) {
 	}
 	return password, nil
 }
-
-func (f *folder) noticesPassword() string { return filepath.Join(f.path, "notices-password") }
 
 // tell begins to tell of deadlines.
 func (r *registry) tell(ctx context.Context) {

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
@@ -145,7 +145,7 @@ func keepActs(dir string, c *regulation.Catalog, logger *slog.Logger) error {
 		case !errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("kept act %s: %w", a.ID, err)
 		}
-		if err := demo.WriteFile(file, a.Source); err != nil {
+		if err := disk.WriteFile(file, a.Source); err != nil {
 			return fmt.Errorf("keep act %s: %w", a.ID, err)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/signature"
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 )
 
 // signCmd signs a file.
@@ -53,7 +53,7 @@ func (c signCmd) Run(ctx context.Context, out io.Writer) error {
 	if c.Out == "" {
 		c.Out = c.File + ".cms"
 	}
-	if err := demo.WriteFile(c.Out, cms); err != nil {
+	if err := disk.WriteFile(c.Out, cms); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s: %d bytes signed by %s, certificate %s of %s\n", c.Out, len(content),

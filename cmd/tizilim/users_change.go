@@ -59,11 +59,7 @@ func (c usersAdd) Run(ctx context.Context, out io.Writer) error {
 	}
 	return c.work(ctx, true, func(b *book) error {
 		a, err := b.Add(ctx, console(), n, password)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%s: %s, id %s\n", a.Login, roles(a.Roles), a.ID)
-		return err
+		return done(out, err, "%s: %s, id %s\n", a.Login, roles(a.Roles), a.ID)
 	})
 }
 
@@ -81,11 +77,7 @@ func (c usersEdit) Run(ctx context.Context, out io.Writer) error {
 	return c.with(ctx, c.Login, func(b *book, a accounts.AccountInfo) error {
 		e := accounts.Edit{Login: c.NewLogin, Name: c.Name, Identifier: c.Identifier, Person: c.Person}
 		changed, err := b.Edit(ctx, console(), a.ID, e)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%s: %s\n", changed.Login, changed.Name)
-		return err
+		return done(out, err, "%s: %s\n", changed.Login, changed.Name)
 	})
 }
 
@@ -104,11 +96,8 @@ func (c usersPassword) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := b.SetPassword(ctx, console(), a.ID, password); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%s: another password; all sessions have ended\n", a.Login)
-		return err
+		_, err = b.SetPassword(ctx, console(), a.ID, password)
+		return done(out, err, "%s: another password; all sessions have ended\n", a.Login)
 	})
 }
 

@@ -59,7 +59,7 @@ type usersLog struct {
 	formatFlag
 	Person  string `env:"-" placeholder:"DIGITS" help:"Only whose data this is, by IIN or BIN."`
 	Account string `env:"-" placeholder:"LOGIN" help:"Only what this account did, by login or id."`
-	Since   string `env:"-" placeholder:"TIME" help:"From this day (YYYY-MM-DD, in Asia/Almaty) or instant (RFC 3339) on."`
+	Since   string `env:"-" placeholder:"TIME" help:"From this day (2026-11-02) or instant (2026-11-02T10:00, or with an offset) on, by the clocks in Almaty."`
 	Until   string `env:"-" placeholder:"TIME" help:"Up to the end of this day, or this instant."`
 	Limit   int    `default:"100" env:"-" placeholder:"N" help:"The last so many; 0 for all."`
 }
@@ -125,9 +125,9 @@ func span(flag, value string) (from, until time.Time, err error) {
 	if day, err := calendar.ParseDay(value); err == nil {
 		return day.Start(), day.End(), nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, value)
+	at, err := calendar.ParseMoment(value)
 	if err != nil {
-		return from, until, fmt.Errorf("%s %s: neither a day (YYYY-MM-DD) nor an instant (2026-11-02T10:00:00+05:00): %w", flag, value, domain.ErrInvalid)
+		return from, until, fmt.Errorf("%s %s: neither a day (2026-11-02) nor an instant (2026-11-02T10:00, or with an offset): %w", flag, value, domain.ErrInvalid)
 	}
 	return at, at, nil
 }

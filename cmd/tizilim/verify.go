@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/ncanode"
 	"github.com/tizilim/tizilim/adapters/signature"
-	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
 )
@@ -29,11 +27,6 @@ type trustFlag struct {
 	Trust string `required:"" type:"existingdir" placeholder:"DIR" env:"-" help:"Folder of trust: roots/, intermediates/ and trust.yaml."`
 }
 
-// verdictFormat is how a verdict is printed.
-type verdictFormat struct {
-	Format string `default:"text" enum:"text,json" env:"-" help:"text or json."`
-}
-
 type verifySignature struct {
 	File    string `arg:"" type:"existingfile" help:"What was signed."`
 	CMS     string `arg:"" type:"existingfile" help:"The signature: CMS in DER, base64 or PEM."`
@@ -45,7 +38,7 @@ type verifySignature struct {
 	EvidenceOut string `name:"evidence" placeholder:"FILE" env:"-" help:"Write what the judgment relies on to the file."`
 	NCANode     string `name:"ncanode-url" placeholder:"URL" env:"-" help:"NCANode server that is asked about GOST."`
 	trustFlag
-	verdictFormat
+	formatFlag
 }
 
 // Help says what is asked.
@@ -77,13 +70,13 @@ func (c verifySignature) Run(ctx context.Context, out io.Writer) error {
 	if evidence != nil && c.EvidenceOut != "" {
 		text, err := evidence.Encode()
 		if err == nil {
-			err = demo.WriteFile(c.EvidenceOut, text)
+			err = disk.WriteFile(c.EvidenceOut, text)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return errors.Join(c.print(out, verdict), failure(verdict))
+	return errors.Join(printVerdict(out, c.formatFlag, verdict), failure(verdict))
 }
 
 func (c verifySignature) judge(ctx context.Context, claim signature.Claim) (signature.Verdict, *signature.Evidence, error) {
@@ -115,7 +108,7 @@ type verifyEvidence struct {
 	Evidence string `arg:"" type:"existingfile" help:"The evidence, as it was written."`
 	File     string `arg:"" type:"existingfile" help:"What was signed."`
 	trustFlag
-	verdictFormat
+	formatFlag
 }
 
 // Help says what it needs.
@@ -147,7 +140,7 @@ func (c verifyEvidence) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.print(out, verdict), failure(verdict))
+	return errors.Join(printVerdict(out, c.formatFlag, verdict), failure(verdict))
 }
 
 // again makes the judgment by the method it was made by.
@@ -161,26 +154,21 @@ func again(ctx context.Context, trust *signature.Trust, e signature.Evidence, si
 	return signature.Verdict{}, fmt.Errorf("evidence of the method %q: %w", e.Method, domain.ErrInvalid)
 }
 
-func (f verdictFormat) print(out io.Writer, v signature.Verdict) error {
-	if f.Format == "json" {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\n", v.Outcome, v.Reason)
-	by := "by the registry's clock"
-	if v.ByTimestamp {
-		by = "by its timestamp"
-	}
-	for _, line := range [][2]string{
-		{"signer", strings.TrimSpace(v.Signer.Name + " " + v.Signer.Patronymic)}, {"IIN", v.Signer.IIN}, {"BIN", v.Signer.BIN},
-		{"organization", v.Signer.Organization}, {"roles", fmt.Sprint(v.Signer.Roles)}, {"certificate", v.Serial}, {"issuer", v.Issuer},
-		{"signed", v.At.Format(time.RFC3339) + " " + by}, {"SHA-256", v.Digest}, {"policy", v.Policy}, {"judged by", v.Method},
-	} {
-		if line[1] != "" && line[1] != "[]" {
-			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+func printVerdict(out io.Writer, f formatFlag, v signature.Verdict) error {
+	return f.print(out, v, func(w io.Writer) {
+		fmt.Fprintf(w, "%s\t%s\n", v.Outcome, v.Reason)
+		by := "by the registry's clock"
+		if v.ByTimestamp {
+			by = "by its timestamp"
 		}
-	}
-	return w.Flush()
+		for _, line := range [][2]string{
+			{"signer", strings.TrimSpace(v.Signer.Name + " " + v.Signer.Patronymic)}, {"IIN", v.Signer.IIN}, {"BIN", v.Signer.BIN},
+			{"organization", v.Signer.Organization}, {"roles", fmt.Sprint(v.Signer.Roles)}, {"certificate", v.Serial}, {"issuer", v.Issuer},
+			{"signed", v.At.Format(time.RFC3339) + " " + by}, {"SHA-256", v.Digest}, {"policy", v.Policy}, {"judged by", v.Method},
+		} {
+			if line[1] != "" && line[1] != "[]" {
+				fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+			}
+		}
+	})
 }

@@ -46,6 +46,10 @@ func (e *Explanation) Tell(lang string) (*Told, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.tell(p), nil
+}
+
+func (e *Explanation) tell(p *page) *Told {
 	t := &Told{
 		Title: fmt.Sprintf(p.title, e.Term), Calendar: p.version(e.Calendar, e.RecordedAt, e.Unverified),
 		Registered: ToldDay{Day: p.day(e.Registered), Why: p.notCounted}, LastDay: p.day(e.LastDay),
@@ -59,23 +63,22 @@ func (e *Explanation) Tell(lang string) (*Told, error) {
 	t.Sum = fmt.Sprintf(p.sum, e.Term, len(e.Days)-e.Term)
 	t.Due = fmt.Sprintf(p.dueIs, t.LastDay, e.Due.Offset, e.Due.UTC.Format(time.RFC3339))
 	t.Acts = p.told()
-	return t, nil
+	return t
 }
 
 // WriteText prints the explanation in the language (kk, ru or en) for whoever has to check it by hand:
 // every day on a line with its reason, and the acts below. ErrInvalid for another language.
 func (e *Explanation) WriteText(out io.Writer, lang string) error {
-	t, err := e.Tell(lang)
-	if err != nil {
-		return err
-	}
 	p, err := newPage(lang)
 	if err != nil {
 		return err
 	}
+	t := e.tell(p)
 	p.line("%s\n%s\n", t.Title, t.Calendar)
-	for i, d := range t.Received {
-		p.row([]string{p.received, ""}[min(i, 1)], d.Day, d.Why)
+	label := p.received
+	for _, d := range t.Received {
+		p.row(label, d.Day, d.Why)
+		label = ""
 	}
 	p.row(p.registered, t.Registered.Day, t.Registered.Why)
 	p.flush()

@@ -60,12 +60,16 @@ func (y *Year) Tell(lang string) (*Told, error) {
 	if err != nil {
 		return nil, err
 	}
+	return y.tell(p), nil
+}
+
+func (y *Year) tell(p *page) *Told {
 	t := &Told{Title: fmt.Sprintf(p.year, y.Year), Calendar: p.version(y.Calendar, y.RecordedAt, y.Unverified)}
 	for _, d := range y.Special {
 		t.Days = append(t.Days, p.explained(d))
 	}
 	t.Acts = p.told()
-	return t, nil
+	return t
 }
 
 // WriteText prints the balance in the language (kk, ru or en). ErrInvalid for another language.
@@ -74,10 +78,7 @@ func (y *Year) WriteText(out io.Writer, lang string) error {
 	if err != nil {
 		return err
 	}
-	t, err := y.Tell(lang)
-	if err != nil {
-		return err
-	}
+	t := y.tell(p)
 	p.line("%s\n%s\n", t.Title, t.Calendar)
 	p.row(p.month, p.working, p.off, p.all)
 	for _, m := range y.Months {

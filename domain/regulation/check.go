@@ -18,10 +18,9 @@ var (
 
 // checker collects the problems of one act.
 type checker struct {
+	act      *Act
 	problems []error
-	printed  []string               // the languages that the act is printed in
-	known    map[string]Discrepancy // the act's discrepancies by id
-	named    map[string]bool        // those that something refers to
+	named    map[string]bool // the act's discrepancies that something refers to
 }
 
 // checkAll checks every act by itself, and what no two acts may share.
@@ -58,7 +57,7 @@ func checkAll(sources []*source) []error {
 
 func checkAct(src *source) []error {
 	a, at := src.act, src.at()
-	c := &checker{printed: a.Languages, known: map[string]Discrepancy{}, named: map[string]bool{}}
+	c := &checker{act: a, named: map[string]bool{}}
 	c.token(at, "id", a.ID)
 	if len(a.Country) != 2 || strings.ToUpper(a.Country) != a.Country {
 		c.refuse(at.at("country"), "country %q is no ISO 3166 alpha-2 code", a.Country)
@@ -228,7 +227,7 @@ func (c *checker) deadline(at place, s *Service, step *Step) {
 		c.refuse(at, "min, max and unit of a deadline are given together or not at all")
 	case d.Max != nil && (*d.Min < 0 || *d.Max < 1 || *d.Min > *d.Max):
 		c.refuse(at, "min %d and max %d are no term", *d.Min, *d.Max)
-	case differs && !c.explained(step, DeadlineCell):
+	case differs && !c.act.Differs(step, DeadlineCell):
 		c.refuse(at, "deadline %q is in effect as %s, and no discrepancy of step %d about that cell says why",
 			cell, d, step.Number)
 	}
@@ -246,21 +245,13 @@ func (c *checker) deadline(at place, s *Service, step *Step) {
 	}
 }
 
-// explained reports whether the step names a discrepancy about the cell.
-func (c *checker) explained(step *Step, cell Cell) bool {
-	return slices.ContainsFunc(step.Discrepancies, func(id string) bool {
-		return slices.Contains(c.known[id].Cells, cell)
-	})
-}
-
 func (c *checker) discrepancies(at place, all []Discrepancy) {
 	for i, d := range all {
 		here := at.at("discrepancies", i)
 		c.token(here, "id", d.ID)
-		if _, ok := c.known[d.ID]; ok {
+		if c.act.Discrepancy(d.ID) != &all[i] {
 			c.refuse(here.at("id"), "two discrepancies %q", d.ID)
 		}
-		c.known[d.ID] = d
 		for j, cell := range d.Cells {
 			if !slices.Contains([]Cell{ActorCell, DeadlineCell, NextCell, CutCell}, cell) {
 				c.refuse(here.at("cells", j), "unknown cell %q", cell)
@@ -279,7 +270,7 @@ func (c *checker) discrepancies(at place, all []Discrepancy) {
 
 func (c *checker) references(at place, ids []string) {
 	for i, id := range ids {
-		if _, ok := c.known[id]; !ok {
+		if c.act.Discrepancy(id) == nil {
 			c.refuse(at.at("discrepancies", i), "no discrepancy %q in the act", id)
 		}
 		if slices.Contains(ids[:i], id) {
@@ -359,16 +350,16 @@ func (c *checker) print(at place, field string, t Text) {
 func (c *checker) onlyPrinted(at place, field string, t Text) {
 	c.languages(at, field, t)
 	for lang := range t {
-		if slices.Contains(languages, lang) && !slices.Contains(c.printed, lang) {
+		if slices.Contains(languages, lang) && !slices.Contains(c.act.Languages, lang) {
 			c.refuse(at.at(field, lang), "%s in %q, which the act is not printed in", field, lang)
 		}
 	}
 }
 
-// cell wants the wording of a printed cell. Where a printed table is cut, the cell is left out; a
-// discrepancy of the step, whose place says "cut", tells so.
+// cell wants the wording of a printed cell. Where a printed table is cut, the cell is left out, and a
+// discrepancy of the step about CutCell tells so.
 func (c *checker) cell(at place, field string, t Text, step *Step) {
-	if len(t) == 0 && !c.explained(step, CutCell) {
+	if len(t) == 0 && !c.act.Differs(step, CutCell) {
 		c.refuse(at.at(field), "%s is missing, and no discrepancy of step %d says that the table is cut", field, step.Number)
 	}
 	c.onlyPrinted(at, field, t)

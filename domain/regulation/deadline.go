@@ -30,10 +30,10 @@ var (
 	term   = regexp.MustCompile(`^(\d+(?:,\d+)?)\s*(\pL[\pL ]*\pL)?(?:\s*-\s*(\d+(?:,\d+)?)\s*(\pL[\pL ]*\pL))?$`)
 )
 
-// ParseDeadline reads a printed deadline into one in effect, which has no printed form of its own: "20 сек", "1,5 мин" (decimal comma), "10–15 сек" and
-// "30 сек – 1 минута" (minimum and maximum), "15 рабочих дней", and a list of three terms, which are
-// those of issue, reissue and duplicate in this order. "-" and the empty cell are no deadline.
-// Anything else is refused.
+// ParseDeadline reads a printed deadline into one in effect, which has no printed form of its own:
+// "20 сек", "1,5 мин" (decimal comma), "10–15 сек" and "30 сек – 1 минута" (minimum and maximum),
+// "15 рабочих дней", and a list of three terms, which are those of issue, reissue and duplicate in
+// this order. "-" and the empty cell are no deadline. Anything else is refused.
 func ParseDeadline(printed string) (Deadline, error) {
 	var d Deadline
 	text := strings.ToLower(strings.Join(strings.Fields(dashes.Replace(printed)), " "))

@@ -148,8 +148,7 @@ func ExportJSON(w io.Writer, c *Catalog) error {
 
 func exportService(s *Service) exportedService {
 	e := exportedService{
-		TitleOurs: s.ours(),
-		Slug:      s.Slug, Act: s.Act.ID, Title: s.Title, Activity: s.Activity, Licensor: s.Licensor, Standard: s.Standard,
+		Slug: s.Slug, Act: s.Act.ID, Title: s.Title, TitleOurs: s.ours(), Activity: s.Activity, Licensor: s.Licensor, Standard: s.Standard,
 		Automation: s.Automation, Requests: s.Requests, Applicants: s.Applicants, Result: s.Result, Paid: s.Paid,
 		Systems: s.Systems, Units: s.Parts(Units), Conditions: s.Parts(Conditions), Phones: s.Phones, Viewing: s.Parts(Viewing),
 		Screens: s.Screens, Questionnaire: s.Questionnaire, Legend: s.Legend, Provisions: s.Provisions,

@@ -58,7 +58,7 @@ func (c *checker) edges(at place, p *Procedure, s *Step) {
 	}
 	for _, lang := range languages {
 		cell := s.NextPrinted[lang]
-		if (cell != "" || len(s.NextPrinted) == 0) && !maps.Equal(numbers(cell), effect) && !c.explained(s, NextCell) {
+		if (cell != "" || len(s.NextPrinted) == 0) && !maps.Equal(numbers(cell), effect) && !c.act.Differs(s, NextCell) {
 			c.refuse(at.at("next"), "step %d prints %q as next, which is not what is in effect, and no discrepancy of it about that cell says why",
 				s.Number, cell)
 			return

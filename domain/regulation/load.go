@@ -115,24 +115,32 @@ func read(fsys fs.FS, name string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read act: %w", err)
 	}
+	root, err := document(name, "act", data)
+	if err != nil {
+		return nil, err
+	}
+	if root.Type() != ast.MappingType {
+		return nil, &Problem{File: name, Line: line(root), Reason: "not a mapping of an act's fields"}
+	}
+	act := &Act{File: name}
+	if err := yaml.NodeToValue(root, act, yaml.Strict()); err != nil {
+		return nil, problem(name, err)
+	}
+	digest := sha256.Sum256(data)
+	act.Source, act.Wording = data, hex.EncodeToString(digest[:wordingBytes])
+	return &source{file: name, root: root, act: act}, nil
+}
+
+// document parses a file that is to hold one document: what is wanted of it.
+func document(name, wanted string, data []byte) (ast.Node, error) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, problem(name, err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, &Problem{File: name, Reason: fmt.Sprintf("%d documents where one act is wanted", len(file.Docs))}
+		return nil, &Problem{File: name, Reason: fmt.Sprintf("%d documents where one %s is wanted", len(file.Docs), wanted)}
 	}
-	body := file.Docs[0].Body
-	if body.Type() != ast.MappingType {
-		return nil, &Problem{File: name, Line: line(body), Reason: "not a mapping of an act's fields"}
-	}
-	act := &Act{File: name}
-	if err := yaml.NodeToValue(body, act, yaml.Strict()); err != nil {
-		return nil, problem(name, err)
-	}
-	digest := sha256.Sum256(data)
-	act.Source, act.Wording = data, hex.EncodeToString(digest[:wordingBytes])
-	return &source{file: name, root: body, act: act}, nil
+	return file.Docs[0].Body, nil
 }
 
 // problem is the decoder's error with its place.

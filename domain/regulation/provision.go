@@ -51,21 +51,13 @@ type Part struct {
 	Wording Text   `json:"wording" yaml:"wording"`
 }
 
-// about are the provisions of the topic, in their order.
-func (s *Service) about(topic Topic) []Provision {
-	var about []Provision
-	for _, p := range s.Provisions {
-		if p.Topic == topic {
-			about = append(about, p)
-		}
-	}
-	return about
-}
-
 // Parts are the items of the provisions about the topic, or their wordings where they have no items.
 func (s *Service) Parts(topic Topic) []Text {
 	var parts []Text
-	for _, p := range s.about(topic) {
+	for _, p := range s.Provisions {
+		if p.Topic != topic {
+			continue
+		}
 		if len(p.Parts) == 0 {
 			parts = append(parts, p.Wording)
 		}

@@ -12,7 +12,7 @@
 // exactly as printed; a cell that is empty is written empty; a cell that a cut table lost is left
 // out. What is in effect (roles, actions, next steps, terms) follows the numbered text. "to: end"
 // is the end of a procedure in a refusal that has no step. Where a deadline or a next step in effect
-// is not the printed one, the step names a discrepancy whose place says "deadline" or "next"; where
+// is not the printed one, the step names a discrepancy whose cells have "deadline" or "next"; where
 // the table is cut, "cut". Load names the file, the line and the reason of everything it refuses.
 package regulation
 

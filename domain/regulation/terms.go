@@ -8,7 +8,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // SetTerm is a term that a licensor set for a step to which the act gives none, by an act of its own.
@@ -69,17 +68,14 @@ func (t SetTerm) holds(r Request) bool { return len(t.Requests) == 0 || slices.C
 // A term for a step that has one by the act, in any wording, is refused: the act decides. What is wrong
 // is a *Problem with the line.
 func ParseTerms(name string, text []byte, c *Catalog) (Terms, error) {
-	file, err := parser.ParseBytes(text, 0)
+	root, err := document(name, "list of terms", text)
 	if err != nil {
-		return nil, problem(name, err)
-	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, &Problem{File: name, Reason: fmt.Sprintf("%d documents where one is wanted", len(file.Docs))}
+		return nil, err
 	}
 	var f struct {
 		Terms Terms `yaml:"terms"`
 	}
-	if err := yaml.NodeToValue(file.Docs[0].Body, &f, yaml.Strict()); err != nil {
+	if err := yaml.NodeToValue(root, &f, yaml.Strict()); err != nil {
 		return nil, problem(name, err)
 	}
 	for i, t := range f.Terms {

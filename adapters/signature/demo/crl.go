@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/signature"
 )
 
@@ -45,7 +46,7 @@ func (a *Authority) full() ([]byte, error) {
 		return nil, err
 	}
 	if der, err = a.list(a.issuing, a.entries(time.Time{}), fullTerm, nil); err == nil {
-		err = writeFile(a.fullFile(), der)
+		err = disk.WriteFile(a.fullFile(), der)
 	}
 	return der, err
 }

@@ -34,6 +34,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/domain"
 )
@@ -132,7 +133,7 @@ func (a *Authority) once(name string, make func() ([]byte, error)) (string, erro
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if text, err = make(); err == nil {
-			err = writeFile(file, text)
+			err = disk.WriteFile(file, text)
 		}
 	}
 	return string(text), err
@@ -162,9 +163,9 @@ sources: [ocsp, crl]
 refresh: 1m
 `, u.Host, a.config.URL, a.TSP())
 	return errors.Join(
-		writeFile(filepath.Join(a.TrustDir(), "roots", "demo-root.pem"), certificatePEM(a.root.Certificate)),
-		writeFile(filepath.Join(a.TrustDir(), "intermediates", "demo-issuing.pem"), certificatePEM(a.issuing.Certificate)),
-		writeFile(filepath.Join(a.TrustDir(), "trust.yaml"), []byte(text)))
+		disk.WriteFile(filepath.Join(a.TrustDir(), "roots", "demo-root.pem"), certificatePEM(a.root.Certificate)),
+		disk.WriteFile(filepath.Join(a.TrustDir(), "intermediates", "demo-issuing.pem"), certificatePEM(a.issuing.Certificate)),
+		disk.WriteFile(filepath.Join(a.TrustDir(), "trust.yaml"), []byte(text)))
 }
 
 func certificatePEM(c *x509.Certificate) []byte {
@@ -208,21 +209,4 @@ func reply(w http.ResponseWriter, media string, body []byte) {
 func (a *Authority) broken(w http.ResponseWriter, err error) {
 	a.config.Logger.Error("demo certificate authority", "error", err)
 	http.Error(w, "unavailable", http.StatusServiceUnavailable)
-}
-
-// writeFile writes a file that only its owner may read, whole or not at all, and durable.
-func writeFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // gone already where all went well
-	_, err = temp.Write(content)
-	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/domain"
 )
@@ -105,10 +106,10 @@ func (a *Authority) issue(h Holder, usage Usage) error {
 			return err
 		}
 	}
-	if err := writeFile(a.keyFile(h.ID, usage, ".p12"), packed); err != nil {
+	if err := disk.WriteFile(a.keyFile(h.ID, usage, ".p12"), packed); err != nil {
 		return err
 	}
-	return writeFile(a.keyFile(h.ID, usage, ".pem"), text)
+	return disk.WriteFile(a.keyFile(h.ID, usage, ".pem"), text)
 }
 
 // cessation is the reason of a revocation that says nothing bad of the key.

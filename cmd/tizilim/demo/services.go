@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/adapters/payment"
 	gateway "github.com/tizilim/tizilim/adapters/payment/demo"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
@@ -203,7 +204,7 @@ func listenAll(file string, registry *net.TCPAddr) ([]net.Listener, error) {
 	}
 	text, err = json.Marshal(ports)
 	if err == nil {
-		err = WriteFile(file, text)
+		err = disk.WriteFile(file, text)
 	}
 	return doors, err
 }
@@ -215,34 +216,10 @@ func secret(file string) ([]byte, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = []byte(rand.Text() + rand.Text())
-		err = WriteFile(file, text)
+		err = disk.WriteFile(file, text)
 	}
 	if err == nil && len(text) < 32 {
 		err = fmt.Errorf("%s is cut: remove it", file)
 	}
 	return text, err
-}
-
-// WriteFile writes a file that only its owner may read, whole or not at all, and durable.
-func WriteFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // gone already where all went well
-	_, err = temp.Write(content)
-	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path)) // the new name has to survive a power cut too
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -1,8 +1,7 @@
 package diagram
 
 import (
-	"time"
-
+	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -345,14 +344,13 @@ func (c *chart) times(v *Visit) []string {
 	if !v.Left.IsZero() {
 		all = append(all, c.word("visit.left")+" "+v.Left.In(zone).Format(day+clock))
 	}
-	switch due := v.Due.In(zone); {
-	case v.Due.IsZero() || v.Outcome == OnTime:
-	case due.Equal(time.Date(due.Year(), due.Month(), due.Day(), 0, 0, 0, 0, zone)):
-		all = append(all, c.word("visit.last-day", "day", due.AddDate(0, 0, -1).Format(day)))
-	default:
-		all = append(all, c.word("visit.due")+" "+due.Format(day+clock))
+	if v.Due.IsZero() || v.Outcome == OnTime {
+		return all
 	}
-	return all
+	if last, ok := calendar.LastDay(v.Due); ok {
+		return append(all, c.word("visit.last-day", "day", last.Start().In(calendar.Zone).Format(day)))
+	}
+	return append(all, c.word("visit.due")+" "+v.Due.In(zone).Format(day+clock))
 }
 
 // standing is how a visit stands to its deadline, in words; a visit that is over and had none needs no

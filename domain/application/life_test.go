@@ -1,0 +1,163 @@
+package application_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/regulation"
+)
+
+// noon is a working Tuesday, 12:00 in Almaty.
+var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
+
+const (
+	organization = "120540001238"
+	person       = "850312300121"
+)
+
+func rules(t testing.TB) application.Rules {
+	t.Helper()
+	catalog, err := regulation.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := calendar.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return application.Rules{Catalog: catalog, Calendars: days}
+}
+
+// life is an application in a test: its state and the tokens of everything that happened to it.
+type life struct {
+	t      testing.TB
+	rules  application.Rules
+	stream domain.Stream
+	state  application.State
+	tokens []string
+	events []domain.Payload
+}
+
+func newLife(t testing.TB, r application.Rules) *life {
+	stream, err := domain.NewStream(domain.ApplicationCategory, "6f1f4c5e-64d2-4f0e-9c55-0a2f8e1d9a01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &life{t: t, rules: r, stream: stream}
+}
+
+// when decides a command and folds its events, through their stored form.
+func (l *life) when(c application.Command) error {
+	l.t.Helper()
+	payloads, err := l.rules.Decide(l.state, c)
+	if err != nil {
+		return err
+	}
+	meta := domain.Meta{Command: uuid.New(), Time: noon, Actor: domain.Actor{ID: "a", Role: domain.RoleApplicant}}
+	events, err := meta.Events(payloads)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, rec := range domain.NewCommit(l.stream, l.state.Version, 1, events).Records {
+		if err := application.Fold(&l.state, rec); err != nil {
+			l.t.Fatal(err)
+		}
+		l.tokens = append(l.tokens, rec.Type)
+	}
+	l.events = append(l.events, payloads...)
+	return nil
+}
+
+func (l *life) must(c application.Command) {
+	l.t.Helper()
+	if err := l.when(c); err != nil {
+		l.t.Fatalf("%T in step %d (%s): %v", c, l.state.Step, l.state.Action, err)
+	}
+}
+
+// step gives the command that the open step calls for.
+func (l *life) step() application.Command {
+	if l.state.Approval != nil {
+		return application.Complete{At: noon, License: "26000001"}
+	}
+	switch s := l.state; s.Action {
+	case regulation.FillForm, regulation.AttachDocuments:
+		return file
+	case regulation.AttachAndSign:
+		if s.Form == nil {
+			return file
+		}
+		return application.Sign{At: noon, Subject: "777777777777", Digest: s.ContentDigest(), Method: "test"}
+	case regulation.QueryRegisters:
+		return application.AnswerRegisters{At: noon, Found: true, Name: "ТОО «Жарық»", Source: "test"}
+	case regulation.Pay:
+		if s.Order == nil {
+			return order
+		}
+		return paid
+	case regulation.ChooseCertificate:
+		return application.Sign{At: noon, Subject: s.Applicant.ID, Serial: "1", Digest: s.ContentDigest(), Method: "test"}
+	case regulation.Send, regulation.Register:
+		return application.Register{At: noon, Number: "KZ00APP00000001"}
+	case regulation.IssueResult, regulation.IssueOrRefuse:
+		return approve
+	default:
+		l.t.Fatalf("nothing to do in step %d (%s)", s.Step, s.Action)
+		return nil
+	}
+}
+
+var (
+	file    = application.File{At: noon, Form: application.Form{Name: "ТОО «Жарық»", Address: "Алматы"}}
+	order   = application.RequestPayment{At: noon, Order: "o-1", Amount: 43_250_00, Currency: "KZT"}
+	paid    = application.Pay{At: noon, Order: "o-1", Reference: "r-1", Amount: 43_250_00, Currency: "KZT"}
+	approve = application.Approve{At: noon, Order: "12-П", Signatory: "А. Серікова"}
+)
+
+func open(p *regulation.Procedure) application.Open {
+	id := organization
+	if p.Service.Applicants[0] == "iin" {
+		id = person
+	}
+	return application.Open{
+		At: noon, Service: p.Service.Slug, Channel: p.Channel, Request: regulation.Issue,
+		Applicant: application.Applicant{ID: id},
+	}
+}
+
+// reach brings a new application of the procedure to the action, "" to its end.
+func reach(t testing.TB, r application.Rules, p *regulation.Procedure, action regulation.Action) *life {
+	t.Helper()
+	l := newLife(t, r)
+	l.must(open(p))
+	for !l.state.Over() && (action == "" || l.state.Action != action) {
+		l.must(l.step())
+	}
+	if l.state.Action != action {
+		t.Fatalf("%s through %s: never waits for %s", p.Service.Slug, p.Channel, action)
+	}
+	return l
+}
+
+func procedures(r application.Rules) (all []*regulation.Procedure) {
+	for _, s := range r.Catalog.Services() {
+		all = append(all, s.Procedures...)
+	}
+	return all
+}
+
+func procedure(t testing.TB, r application.Rules, slug string, channel regulation.Channel) *regulation.Procedure {
+	t.Helper()
+	for _, p := range procedures(r) {
+		if p.Service.Slug == slug && p.Channel == channel {
+			return p
+		}
+	}
+	t.Fatalf("no %s through %s", slug, channel)
+	return nil
+}
