@@ -192,20 +192,8 @@ func (a *Accounts) End(ctx context.Context, token string) error {
 	if token == "" {
 		return nil
 	}
-	_, err := a.end(ctx, digest(token))
+	_, err := drop(ctx, a.store, KindSession, digest(token))
 	return wrap("end session", err)
-}
-
-// end removes the session; false where there was none.
-func (a *Accounts) end(ctx context.Context, key string) (was bool, err error) {
-	err = retry(ctx, func() error {
-		_, revision, err := find[session](ctx, a.store, KindSession, key)
-		if was = revision != 0; err != nil || !was {
-			return err
-		}
-		return a.store.Write(ctx, remove(KindSession, key, revision))
-	})
-	return was, err
 }
 
 // SessionInfo is a session as its owner and administrators see it.
@@ -270,7 +258,7 @@ func (a *Accounts) EndSession(ctx context.Context, by, account, id string) error
 		err = domain.ErrNotFound
 	}
 	if err == nil {
-		_, err = a.end(ctx, key)
+		_, err = drop(ctx, a.store, KindSession, key)
 	}
 	if err != nil {
 		return fmt.Errorf("end session %q: %w", id, err)
