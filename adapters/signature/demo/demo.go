@@ -210,7 +210,7 @@ func (a *Authority) broken(w http.ResponseWriter, err error) {
 	http.Error(w, "unavailable", http.StatusServiceUnavailable)
 }
 
-// writeFile writes a file that only its owner may read, whole or not at all, and durable.
+// writeFile writes a file that only its owner may read, whole or not at all.
 func writeFile(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
