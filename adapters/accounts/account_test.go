@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,21 +115,12 @@ func TestUnique(t *testing.T) {
 // TestOneGetsTheLogin: of many who want a login at once one gets it, and the others are told.
 func TestOneGetsTheLogin(t *testing.T) {
 	w := newWorld(t)
-	var got atomic.Int64
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			_, err := w.Add(t.Context(), "test", accounts.NewAccount{Login: "wanted", Name: "x"}, "")
-			if err == nil {
-				got.Add(1)
-				return
-			}
-			rejected(t, err, accounts.CodeExists, "one of many")
-		})
-	}
-	all.Wait()
-	if list, err := w.List(t.Context(), "", 100); got.Load() != 1 || len(list) != 1 {
-		t.Errorf("%d got it, %d accounts, %v", got.Load(), len(list), err)
+	got := atOnce(t, 20, accounts.CodeExists, func(int) error {
+		_, err := w.Add(t.Context(), "test", accounts.NewAccount{Login: "wanted", Name: "x"}, "")
+		return err
+	})
+	if list, err := w.List(t.Context(), "", 100); got != 1 || len(list) != 1 {
+		t.Errorf("%d got it, %d accounts, %v", got, len(list), err)
 	}
 }
 

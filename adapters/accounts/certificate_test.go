@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,27 +186,15 @@ func TestChallengeOnce(t *testing.T) {
 // TestChallengeOnceAtOnce: of many logins with one signature one is made, on whatever node.
 func TestChallengeOnceAtOnce(t *testing.T) {
 	w := newWorld(t, withCertificates)
-	other := newWorld(t, withCertificates)
-	other.stop()
-	other.path, other.clock = w.path, w.clock
-	other.start()
+	other := w.beside(withCertificates)
 	me := newCard(accounts.Certificate{IIN: person, Name: "x"})
 	c := w.challenge()
-	var opened atomic.Int64
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			_, err := []*world{w, other}[i%2].LoginCertificate(t.Context(), accounts.Signed{Challenge: c, CMS: me.sign(c)})
-			if err == nil {
-				opened.Add(1)
-				return
-			}
-			rejected(t, err, accounts.CodeChallenge, "another")
-		})
-	}
-	all.Wait()
-	if list, err := w.List(t.Context(), "", 10); opened.Load() != 1 || err != nil || len(list) != 1 {
-		t.Errorf("%d sessions, %d accounts, %v", opened.Load(), len(list), err)
+	opened := atOnce(t, 20, accounts.CodeChallenge, func(i int) error {
+		_, err := []*world{w, other}[i%2].LoginCertificate(t.Context(), accounts.Signed{Challenge: c, CMS: me.sign(c)})
+		return err
+	})
+	if list, err := w.List(t.Context(), "", 10); opened != 1 || err != nil || len(list) != 1 {
+		t.Errorf("%d sessions, %d accounts, %v", opened, len(list), err)
 	}
 }
 

@@ -99,7 +99,7 @@ func (a *Accounts) prove(ctx context.Context, s *stored, login, password string,
 	if err := a.takeBack(ctx, a.cfg.AddressTries, address); err != nil {
 		return err
 	}
-	_, err = a.forgive(ctx, loginTries)
+	_, err = drop(ctx, a.store, KindTries, loginTries)
 	return err
 }
 

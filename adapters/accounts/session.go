@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -82,18 +83,19 @@ func (a *Accounts) start(s stored, method string, from From) (Opened, Change, er
 		return Opened{}, Change{}, domain.Reject(CodeRefused, "the account is disabled, or has no such role")
 	}
 	now := a.now()
-	return a.open(s, session{
+	opened, begun := a.open(s, session{
 		Account: s.ID, Epoch: s.Epoch, As: as, Method: method, Address: Network(from.Address), Began: now, Seen: now,
 	})
+	return opened, begun, nil
 }
 
 // open gives a session a new id.
-func (a *Accounts) open(s stored, begun session) (Opened, Change, error) {
+func (a *Accounts) open(s stored, begun session) (Opened, Change) {
 	token := secret()
 	key := digest(token)
 	begun.ID = key[:16]
 	o := Opened{Token: token, Ends: begun.Began.Add(a.cfg.Absolute), Visitor: visitor(s, begun)}
-	return o, a.record(key, 0, begun), nil
+	return o, a.record(key, 0, begun)
 }
 
 func visitor(s stored, in session) Visitor {
@@ -172,10 +174,8 @@ func (a *Accounts) Act(ctx context.Context, token string, as Assignment) (Opened
 		return Opened{}, fmt.Errorf("act as %s: %w", as, domain.ErrForbidden)
 	}
 	in.As, in.Seen = as, a.now()
-	opened, change, err := a.open(s, in)
-	if err == nil {
-		err = a.store.Write(ctx, change, remove(KindSession, key, revision))
-	}
+	opened, begun := a.open(s, in)
+	err = a.store.Write(ctx, begun, remove(KindSession, key, revision))
 	if errors.Is(err, domain.ErrConflict) { // it was used or ended meanwhile
 		return a.Act(ctx, token, as)
 	}
@@ -192,20 +192,8 @@ func (a *Accounts) End(ctx context.Context, token string) error {
 	if token == "" {
 		return nil
 	}
-	_, err := a.end(ctx, digest(token))
+	_, err := drop(ctx, a.store, KindSession, digest(token))
 	return wrap("end session", err)
-}
-
-// end removes the session; false where there was none.
-func (a *Accounts) end(ctx context.Context, key string) (was bool, err error) {
-	err = retry(ctx, func() error {
-		_, revision, err := find[session](ctx, a.store, KindSession, key)
-		if was = revision != 0; err != nil || !was {
-			return err
-		}
-		return a.store.Write(ctx, remove(KindSession, key, revision))
-	})
-	return was, err
 }
 
 // SessionInfo is a session as its owner and administrators see it.
@@ -240,10 +228,7 @@ func (a *Accounts) Sessions(ctx context.Context, id string) ([]SessionInfo, erro
 		return nil
 	})
 	slices.SortFunc(list, func(x, y SessionInfo) int {
-		if c := y.Began.Compare(x.Began); c != 0 {
-			return c
-		}
-		return strings.Compare(x.ID, y.ID)
+		return cmp.Or(y.Began.Compare(x.Began), strings.Compare(x.ID, y.ID))
 	})
 	return list, wrap("list sessions", err)
 }
@@ -270,7 +255,7 @@ func (a *Accounts) EndSession(ctx context.Context, by, account, id string) error
 		err = domain.ErrNotFound
 	}
 	if err == nil {
-		_, err = a.end(ctx, key)
+		_, err = drop(ctx, a.store, KindSession, key)
 	}
 	if err != nil {
 		return fmt.Errorf("end session %q: %w", id, err)

@@ -101,6 +101,21 @@ func remove(kind Kind, key string, revision int64) Change {
 	return Change{Kind: kind, Record: Record{Key: key, Revision: revision}, Remove: true}
 }
 
+// drop removes the record, at whatever revision it is; false where there was none.
+func drop(ctx context.Context, s Store, kind Kind, key string) (was bool, err error) {
+	err = retry(ctx, func() error {
+		r, err := s.Get(ctx, kind, key)
+		if was = err == nil; !was {
+			return err
+		}
+		return s.Write(ctx, remove(kind, key, r.Revision))
+	})
+	if errors.Is(err, domain.ErrNotFound) {
+		return false, nil
+	}
+	return was, err
+}
+
 // retry does f again as long as others are faster. Each time somebody else has come further, so it ends.
 func retry(ctx context.Context, f func() error) error {
 	for {

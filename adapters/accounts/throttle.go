@@ -137,18 +137,6 @@ func (a *Accounts) takeBack(ctx context.Context, t Tries, key string) error {
 	})
 }
 
-// forgive forgets all failures; false where there were none.
-func (a *Accounts) forgive(ctx context.Context, key string) (had bool, err error) {
-	err = retry(ctx, func() error {
-		_, revision, err := find[failures](ctx, a.store, KindTries, key)
-		if had = revision != 0; err != nil || !had {
-			return err
-		}
-		return a.store.Write(ctx, remove(KindTries, key, revision))
-	})
-	return had, err
-}
-
 // loginKey is where the failures on a login are kept. They are kept for logins that nobody has too, so
 // that nothing tells the two apart. People type passwords where a login belongs, hence the digest.
 func loginKey(login string) string {
@@ -223,7 +211,7 @@ func (a *Accounts) Unlock(ctx context.Context, by, id string) (bool, error) {
 	if err != nil {
 		return false, wrap("unlock", err)
 	}
-	had, err := a.forgive(ctx, loginKey(s.Login))
+	had, err := drop(ctx, a.store, KindTries, loginKey(s.Login))
 	if err != nil || !had {
 		return had, wrap("unlock", err)
 	}
@@ -235,7 +223,7 @@ func (a *Accounts) UnlockAddress(ctx context.Context, by, address string) (bool,
 	if address == "" {
 		return false, errors.New("no address")
 	}
-	had, err := a.forgive(ctx, addressKey(address))
+	had, err := drop(ctx, a.store, KindTries, addressKey(address))
 	if err != nil || !had {
 		return had, wrap("unlock address", err)
 	}

@@ -156,10 +156,7 @@ func TestLock(t *testing.T) {
 func TestParallelGuesses(t *testing.T) {
 	w := newWorld(t, func(c *accounts.Config) { c.AddressTries.Free = 1 << 20 })
 	w.add("aigerim")
-	other := newWorld(t)
-	other.stop()
-	other.path, other.clock = w.path, w.clock
-	other.start()
+	other := w.beside()
 	var all sync.WaitGroup
 	for i := range 100 {
 		node := []*world{w, other}[i%2]

@@ -3,8 +3,6 @@ package accounts_test
 import (
 	"errors"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,20 +103,11 @@ func TestTokenRefuses(t *testing.T) {
 
 func TestOneTokenOfAName(t *testing.T) {
 	w := newWorld(t)
-	var made atomic.Int64
-	var all sync.WaitGroup
-	for range 10 {
-		all.Go(func() {
-			_, _, err := w.AddToken(t.Context(), "admin", accounts.NewToken{Name: "erp", As: auditor})
-			if err == nil {
-				made.Add(1)
-				return
-			}
-			rejected(t, err, accounts.CodeExists, "another")
-		})
-	}
-	all.Wait()
-	if made.Load() != 1 {
-		t.Errorf("%d of one name", made.Load())
+	made := atOnce(t, 10, accounts.CodeExists, func(int) error {
+		_, _, err := w.AddToken(t.Context(), "admin", accounts.NewToken{Name: "erp", As: auditor})
+		return err
+	})
+	if made != 1 {
+		t.Errorf("%d of one name", made)
 	}
 }

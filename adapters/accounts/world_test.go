@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +73,16 @@ func newWorld(t *testing.T, options ...func(*accounts.Config)) *world {
 	w.start()
 	t.Cleanup(w.stop)
 	return w
+}
+
+// beside is another node on the same file, with the same clock.
+func (w *world) beside(options ...func(*accounts.Config)) *world {
+	w.t.Helper()
+	other := newWorld(w.t, options...)
+	other.stop()
+	other.path, other.clock = w.path, w.clock
+	other.start()
+	return other
 }
 
 // start opens the file, as a start of the server would.
@@ -147,7 +158,26 @@ func rejected(t *testing.T, err error, code, when string) {
 	}
 }
 
-// log is the access log as actions, the first first.
+// atOnce tries n times at once, and is how many of them worked. The others are to be rejected with the code.
+func atOnce(t *testing.T, n int, code string, try func(i int) error) int64 {
+	t.Helper()
+	var worked atomic.Int64
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			err := try(i)
+			if err == nil {
+				worked.Add(1)
+				return
+			}
+			rejected(t, err, code, "one of many")
+		})
+	}
+	all.Wait()
+	return worked.Load()
+}
+
+// logged is what the access log has, the last first.
 func (w *world) logged(q accounts.Question) []accounts.Entry {
 	w.t.Helper()
 	w.restart() // writes what waits

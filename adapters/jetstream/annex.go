@@ -51,7 +51,6 @@ type gate struct {
 	mu    sync.Mutex // protects what follows
 	annex *server.Account
 	guest *server.User // nil while the door is closed
-	pass  string
 }
 
 func newGate() *gate { return &gate{secret: rand.Text() + rand.Text()} }
@@ -66,7 +65,7 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 	case o.Username == annexAccount && same(o.Password, g.secret) && g.annex != nil:
 		c.RegisterUser(&server.User{Username: annexAccount, Account: g.annex})
 		return true
-	case g.guest != nil && o.Username == g.guest.Username && same(o.Password, g.pass):
+	case g.guest != nil && o.Username == g.guest.Username && same(o.Password, g.guest.Password):
 		c.RegisterUser(g.guest)
 		return true
 	}
@@ -90,7 +89,7 @@ func (s *Store) Annex() (*nats.Conn, error) {
 func (e *engine) openAnnex() error {
 	e.opening.Lock()
 	defer e.opening.Unlock()
-	if e.gate.annexAccount() != nil {
+	if e.gate.opened() != nil {
 		return nil
 	}
 	account, _ := e.server.LookupOrRegisterAccount(annexAccount)
@@ -123,13 +122,13 @@ func (s *Store) Admit(guest Guest) (net.Addr, error) {
 	}
 	s.engine.gate.mu.Lock()
 	defer s.engine.gate.mu.Unlock()
-	s.engine.gate.guest, s.engine.gate.pass = user, guest.Password
+	s.engine.gate.guest = user
 	return s.engine.server.Addr(), nil
 }
 
 // invite makes the guest's account and lets through to it what the guest may hear and ask.
 func (e *engine) invite(guest Guest) (*server.User, error) {
-	annex := e.gate.annexAccount()
+	annex := e.gate.opened()
 	if annex == nil || guest.Name == "" || guest.Password == "" || guest.Name == logAccount || guest.Name == annexAccount {
 		return nil, fmt.Errorf("guest %q: %w", guest.Name, domain.ErrInvalid)
 	}
@@ -142,13 +141,14 @@ func (e *engine) invite(guest Guest) (*server.User, error) {
 	for _, subject := range guest.Asks {
 		errs = append(errs, annex.AddServiceExportWithResponse(subject, server.Streamed, to), account.AddServiceImport(annex, subject, subject))
 	}
-	return &server.User{Username: guest.Name, Account: account, Permissions: &server.Permissions{
+	return &server.User{Username: guest.Name, Password: guest.Password, Account: account, Permissions: &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: guest.Asks},
 		Subscribe: &server.SubjectPermission{Allow: append([]string{inboxes}, guest.Hears...)},
 	}}, errors.Join(errs...)
 }
 
-func (g *gate) annexAccount() *server.Account {
+// opened is the account of the annex, nil until it is open.
+func (g *gate) opened() *server.Account {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.annex

@@ -2,6 +2,7 @@ package notices
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,16 +49,11 @@ type Webhook struct {
 // Run posts until ctx ends.
 func (w Webhook) Run(ctx context.Context) {
 	client := &http.Client{
-		Timeout: w.Timeout, Transport: http.DefaultTransport,
+		Timeout: cmp.Or(w.Timeout, postTime),
 		// A notice goes to the address that was set up and to no other.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	if client.Timeout == 0 {
-		client.Timeout = postTime
-	}
-	if w.Listen == 0 {
-		w.Listen = listening
-	}
+	w.Listen = cmp.Or(w.Listen, listening)
 	if w.Retry == nil {
 		w.Retry = pause
 	}
@@ -96,8 +92,8 @@ func rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// next waits a while for a notice and posts it: where none came, nothing is known of the webhook. One that is not taken comes again after a pause of its
-// own, so that others can go before it.
+// next waits a while for a notice and posts it: where none came, nothing is known of the webhook. One that is
+// not taken comes again after a pause of its own, so that others can go before it.
 func (w Webhook) next(ctx context.Context, client *http.Client) (posted bool, err error) {
 	m, err := w.receive(ctx)
 	if m == nil || err != nil {

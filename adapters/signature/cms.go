@@ -21,9 +21,8 @@ const MaxCMS = 256 << 10
 type CMS struct {
 	// Raw is the value as it was received, out of its base64 or PEM.
 	Raw          []byte
-	content      encapsulated
-	bytes        []byte // the content inside, where it is attached
 	frame        signedData
+	bytes        []byte // the content inside, where it is attached
 	signers      []signerInfo
 	certificates []*x509.Certificate
 }
@@ -111,7 +110,7 @@ func parseCMS(raw []byte) (*CMS, error) {
 	if err != nil || signers != len(message.Signers) {
 		return nil, errors.New("the signers cannot be read")
 	}
-	c.content, c.bytes, c.certificates = c.frame.Content, message.Content, message.Certificates
+	c.bytes, c.certificates = message.Content, message.Certificates
 	for i := range message.Signers {
 		s := &message.Signers[i]
 		info := signerInfo{digest: s.DigestAlgorithm.Algorithm, algorithm: s.DigestEncryptionAlgorithm.Algorithm, value: s.EncryptedDigest}
@@ -163,7 +162,7 @@ func elements(set asn1.RawValue) (n int, err error) {
 }
 
 // attached says whether the content is inside.
-func (c *CMS) attached() bool { return len(c.content.Content.FullBytes) > 0 }
+func (c *CMS) attached() bool { return len(c.frame.Content.Content.FullBytes) > 0 }
 
 // Detached is the same signature in DER without the content inside.
 func (c *CMS) Detached() ([]byte, error) {

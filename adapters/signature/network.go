@@ -55,7 +55,7 @@ const (
 )
 
 // world is what judging needs beside the signature. One is the network, the other the evidence of a
-// judgment that was made before (record.go). Each method fails with errNotAsked where it has nobody
+// judgment that was made before (recheck.go). Each method fails with errNotAsked where it has nobody
 // to ask, and with *Undecided where who is asked does not answer.
 type world interface {
 	issuer(ctx context.Context, c *x509.Certificate) (*x509.Certificate, error)
@@ -188,7 +188,8 @@ func (n *network) crl(ctx context.Context, c, issuer *x509.Certificate) (pair, e
 	if len(addresses) == 0 {
 		addresses = n.CRLs
 	}
-	full, err := ask(addresses, CRLUnreachable, func(address string) (*crl, error) { return n.lists.get(ctx, address, issuer) })
+	get := func(address string) (*crl, error) { return n.lists.get(ctx, address, issuer) }
+	full, err := ask(addresses, CRLUnreachable, get)
 	if err != nil {
 		return pair{}, err
 	}
@@ -196,7 +197,7 @@ func (n *network) crl(ctx context.Context, c, issuer *x509.Certificate) (pair, e
 	if len(deltas) == 0 {
 		deltas = freshest(full.list.Extensions)
 	}
-	delta, err := ask(deltas, CRLUnreachable, func(address string) (*crl, error) { return n.lists.get(ctx, address, issuer) })
+	delta, err := ask(deltas, CRLUnreachable, get)
 	if err != nil || (pair{full, delta}).sound(c, issuer, n.now()) != nil {
 		return pair{full: full}, nil
 	}

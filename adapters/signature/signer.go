@@ -60,8 +60,8 @@ func (c *CMS) Over(signed []byte) error {
 // shape is the digest that the signer signed, if the rest is as it has to be. A signature without signed
 // attributes is refused: what it covers could be taken for the attributes of another one.
 func (c *CMS) shape(s *signerInfo, signed []byte, contentType oid) (digest []byte, err error) {
-	if !c.content.Type.Equal(contentType) {
-		return nil, refuse(AttributesUnsound, "content of the type %s", c.content.Type)
+	if kind := c.frame.Content.Type; !kind.Equal(contentType) {
+		return nil, refuse(AttributesUnsound, "content of the type %s", kind)
 	}
 	if c.attached() && !bytes.Equal(c.bytes, signed) {
 		return nil, refuse(ContentDiffers, "the content inside is not what had to be signed")

@@ -5,13 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"time"
-
-	"encoding/asn1"
 
 	"github.com/digitorus/timestamp"
 )

@@ -69,7 +69,7 @@ func readLines[T any](file string, each func(T)) error {
 	return lines.Err()
 }
 
-// append writes a line, durable when it returns.
+// appendLine writes a line, durable when it returns.
 func appendLine(file string, line any) error {
 	text, err := json.Marshal(line)
 	if err != nil {
