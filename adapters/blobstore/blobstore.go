@@ -18,8 +18,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -118,23 +118,11 @@ func (s *Store) keep(tmp, digest string) error {
 		return unavailable("name file", err)
 	}
 	for _, d := range []string{folder, s.dir} {
-		if err := syncDir(d); err != nil {
+		if err := disk.SyncDir(d); err != nil {
 			return unavailable("flush folder", err)
 		}
 	}
 	return nil
-}
-
-// syncDir makes the folder's entries durable. Windows cannot flush a folder; NTFS journals entries.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Get opens the content of the digest. The reader yields ErrDamaged in place of the end where the

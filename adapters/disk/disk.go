@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // WriteFile writes a file that only its owner may read, whole or not at all, and durable when it
@@ -27,9 +28,18 @@ func WriteFile(path string, content []byte) error {
 	if err := os.Rename(temp.Name(), path); err != nil {
 		return err
 	}
-	folder, err := os.Open(dir) // the new name has to survive a power cut too
+	return SyncDir(dir)
+}
+
+// SyncDir makes the names in a folder durable: a new one has to survive a power cut too. Windows cannot
+// flush a folder; NTFS journals its entries.
+func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tizilim/tizilim/adapters/disk"
 )
 
 // blocks makes durable what the server has written to the block files of the stream. It relies on
@@ -77,7 +79,7 @@ func (b *blocks) sync(atLeast int64) error {
 		return err
 	}
 	if added {
-		if err := syncDir(b.dir); err != nil {
+		if err := disk.SyncDir(b.dir); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -67,7 +68,7 @@ func makeDirs(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return disk.SyncDir(filepath.Dir(dir))
 }
 
 // checkMarker reads the marker, or writes it where the directory is new.
@@ -135,7 +136,7 @@ func writeJSON(path string, v any) error {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncDir(filepath.Dir(path))
 }
 
 // syncStream makes a stream durable with every file it has, and the way to it from the store's
@@ -144,7 +145,7 @@ func syncStream(dir, account, name string) error {
 	stream := streamDir(filepath.Join(dir, natsName), account, name)
 	err := filepath.WalkDir(stream, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
-			err = syncDir(path)
+			err = disk.SyncDir(path)
 		} else if err == nil && d.Type().IsRegular() {
 			err = syncFile(path)
 		}
@@ -155,7 +156,7 @@ func syncStream(dir, account, name string) error {
 	})
 	for at := stream; err == nil && at != dir; {
 		at = filepath.Dir(at)
-		err = syncDir(at)
+		err = disk.SyncDir(at)
 	}
 	if err != nil {
 		return fmt.Errorf("flush stream %s: %w", name, err)

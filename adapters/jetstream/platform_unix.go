@@ -12,19 +12,6 @@ import (
 // groupFlush says that the platform can flush files and directories as the group flush needs it.
 const groupFlush = true
 
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync directory %s: %w", dir, err)
-	}
-	return nil
-}
-
 // lockFile takes the lock that a process holds until it ends, and fails where another has it.
 func lockFile(f *os.File) error {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

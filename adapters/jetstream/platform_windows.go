@@ -11,8 +11,6 @@ const groupFlush = false
 
 func datasync(f *os.File) error { return f.Sync() }
 
-func syncDir(string) error { return nil }
-
 // lockFile takes the lock that a process holds until it ends, and fails where another has it.
 func lockFile(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()),

@@ -9,8 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -43,7 +43,7 @@ func openJournal(name string) (*journal, map[string]*order, error) {
 		return nil, nil, errors.Join(err, file.Close())
 	}
 	if created {
-		if err := syncDir(filepath.Dir(name)); err != nil {
+		if err := disk.SyncDir(filepath.Dir(name)); err != nil {
 			return nil, nil, errors.Join(err, file.Close())
 		}
 	}
@@ -90,15 +90,3 @@ func (j *journal) append(o *order) error {
 }
 
 func (j *journal) close() error { return j.file.Close() }
-
-// syncDir makes the folder's entries durable. Windows cannot flush a folder; NTFS journals entries.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
