@@ -56,7 +56,7 @@ type ByID struct {
 
 func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Opening }) (*applicationReply, error) {
 	v, b := visitOf(ctx), in.Body
-	service, err := s.cfg.Rules().Catalog.InForce(b.Service, s.cfg.Now())
+	service, err := s.cfg.Rules().Catalog.InForce(b.Service, s.now(ctx))
 	if err != nil {
 		return nil, domain.Reject("service-unknown", "no such service", "service", b.Service)
 	}
@@ -81,7 +81,7 @@ func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Openin
 	}
 	id := uuid.NewSHA1(applicationSpace, []byte(v.caller.Actor.ID+"\x00"+v.write.key)).String()
 	reply, err := s.do(ctx, id, service.Act.ID, application.Open{
-		At: s.cfg.Now(), Service: b.Service, Channel: regulation.Channel(b.Channel), Request: regulation.Request(b.Request),
+		At: s.now(ctx), Service: b.Service, Channel: regulation.Channel(b.Channel), Request: regulation.Request(b.Request),
 		Applicant: application.Applicant{ID: applicant.String()},
 		License:   b.License, Concerns: concerns, Reason: application.ReissueReason(b.Reason),
 	})
@@ -203,7 +203,7 @@ func (s *Server) fileForm(ctx context.Context, in *byIDFiling) (*applicationRepl
 		return nil, err
 	}
 	reply, err := s.do(ctx, state.ID, state.Act, application.File{
-		At: s.cfg.Now(), Form: form(in.Body.Form), Documents: documents,
+		At: s.now(ctx), Form: form(in.Body.Form), Documents: documents,
 	})
 	if rejection := (*domain.Rejection)(nil); errors.As(err, &rejection) && rejection.Code == "site-invalid" {
 		i := slices.IndexFunc(in.Body.Form.Sites, func(x v1.NewSite) bool { return license.CheckSite(x.Kind, x.Address) != nil })
@@ -222,7 +222,7 @@ func (s *Server) withdraw(ctx context.Context, in *byIDWithdrawal) (*application
 	if err != nil {
 		return nil, err
 	}
-	return s.do(ctx, state.ID, state.Act, application.Withdraw{At: s.cfg.Now(), Reason: in.Body.Reason})
+	return s.do(ctx, state.ID, state.Act, application.Withdraw{At: s.now(ctx), Reason: in.Body.Reason})
 }
 
 type byIDDelivery struct {
@@ -238,7 +238,7 @@ func (s *Server) deliver(ctx context.Context, in *byIDDelivery) (*applicationRep
 	if err := visitOf(ctx).caller.mayEnter(state); err != nil {
 		return nil, err
 	}
-	return s.do(ctx, state.ID, state.Act, application.Deliver{At: s.cfg.Now(), To: in.Body.To})
+	return s.do(ctx, state.ID, state.Act, application.Deliver{At: s.now(ctx), To: in.Body.To})
 }
 
 type byIDRating struct {
@@ -251,7 +251,7 @@ func (s *Server) rate(ctx context.Context, in *byIDRating) (*applicationReply, e
 	if err != nil {
 		return nil, err
 	}
-	return s.do(ctx, state.ID, state.Act, application.Rate{At: s.cfg.Now(), Quality: in.Body.Quality, Availability: in.Body.Availability})
+	return s.do(ctx, state.ID, state.Act, application.Rate{At: s.now(ctx), Quality: in.Body.Quality, Availability: in.Body.Availability})
 }
 
 // loadForApplicant loads what the applicant may do whatever the channel, and staff for the applicants

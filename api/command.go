@@ -227,12 +227,22 @@ func parsePosition(value string) (domain.Position, error) {
 	return domain.Position(n), nil
 }
 
+// now is when the request at hand does what it asks for: one instant however often it is asked, because the
+// term that a command sets is counted from the time of the event that tells of it.
+func (s *Server) now(ctx context.Context) time.Time {
+	v := visitOf(ctx)
+	if v.now.IsZero() {
+		v.now = s.cfg.Now()
+	}
+	return v.now
+}
+
 // meta is the metadata of the command that the request at hand asks for.
 func (s *Server) meta(ctx context.Context, act string) domain.Meta {
 	v := visitOf(ctx)
 	return domain.Meta{
 		Command: v.write.command, Fingerprint: v.write.fingerprint, IfVersion: v.write.ifVersion,
-		Time: s.cfg.Now(), Actor: v.caller.Actor, Regulation: act,
+		Time: s.now(ctx), Actor: v.caller.Actor, Regulation: act,
 	}
 }
 

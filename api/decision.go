@@ -15,7 +15,7 @@ func (s *Server) register(ctx context.Context, in *ByID) (*applicationReply, err
 	if err != nil {
 		return nil, err
 	}
-	command := application.Register{At: s.cfg.Now(), Number: state.Number}
+	command := application.Register{At: s.now(ctx), Number: state.Number}
 	if state.Number == "" {
 		// Decided on once without a number, so that a request that cannot be registered takes none.
 		if _, err := s.cfg.Rules().Decide(state, command); err != nil {
@@ -58,7 +58,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 	}
 	if b.Decision == "refuse" {
 		return s.do(ctx, state.ID, state.Act, application.Refuse{
-			At: s.cfg.Now(), Ground: application.Ground(b.Ground), Text: b.Text, Signatory: b.Signatory,
+			At: s.now(ctx), Ground: application.Ground(b.Ground), Text: b.Text, Signatory: b.Signatory,
 		})
 	}
 	concerns, err := s.concerns(ctx, state.License)
@@ -66,7 +66,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 		return nil, err
 	}
 	return s.do(ctx, state.ID, state.Act, application.Approve{
-		At: s.cfg.Now(), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory, Holder: b.Holder,
+		At: s.now(ctx), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory, Holder: b.Holder,
 	})
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 func TestDeadlines(t *testing.T) {
@@ -62,6 +64,30 @@ func TestEvents(t *testing.T) {
 	}
 	if rest := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?after="+all[len(all)-1].Sequence, nil).want(200)); len(rest) != 0 {
 		t.Errorf("after the last one: %+v", rest)
+	}
+}
+
+// TestTermsAreCountedFromTheirEvents: due times follow from the time of the event that sets them, to the
+// microsecond, however long a request takes and whoever gives the command.
+func TestTermsAreCountedFromTheirEvents(t *testing.T) {
+	w := newWorld(t)
+	w.clock.tick.Store(1001)
+	w.issued("company", "commodity-broker-license", company, "officer")
+	counted := map[string]int{}
+	for _, e := range decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200)) {
+		var data application.Progress
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			t.Fatal(err)
+		}
+		if n := data.Enters; n != nil && n.Due != nil && n.Unit != regulation.WorkingDays {
+			counted[e.Type]++
+			if got := n.Due.Sub(e.Time); got != time.Duration(n.Term)*time.Second {
+				t.Errorf("%s: %v of a term of %d s", e.Type, got, n.Term)
+			}
+		}
+	}
+	if counted["application-opened"] == 0 || counted["application-filed"] == 0 || len(counted) < 3 {
+		t.Errorf("terms were counted by %v only", counted)
 	}
 }
 

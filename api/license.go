@@ -261,7 +261,7 @@ type byNumberSuspend struct {
 
 func (s *Server) suspend(ctx context.Context, in *byNumberSuspend) (*licenseReply, error) {
 	b := in.Body
-	return s.change(ctx, in.ByNumber, license.Suspend{At: s.cfg.Now(), From: b.From, Until: b.Until, Reason: b.Reason, Order: b.Order})
+	return s.change(ctx, in.ByNumber, license.Suspend{At: s.now(ctx), From: b.From, Until: b.Until, Reason: b.Reason, Order: b.Order})
 }
 
 type byNumberResume struct {
@@ -271,7 +271,7 @@ type byNumberResume struct {
 
 func (s *Server) resume(ctx context.Context, in *byNumberResume) (*licenseReply, error) {
 	b := in.Body
-	return s.change(ctx, in.ByNumber, license.Resume{At: s.cfg.Now(), On: s.orToday(b.On), Reason: b.Reason, Order: b.Order})
+	return s.change(ctx, in.ByNumber, license.Resume{At: s.now(ctx), On: s.orToday(b.On), Reason: b.Reason, Order: b.Order})
 }
 
 type byNumberTerminate struct {
@@ -282,7 +282,7 @@ type byNumberTerminate struct {
 func (s *Server) terminate(ctx context.Context, in *byNumberTerminate) (*licenseReply, error) {
 	b := in.Body
 	return s.change(ctx, in.ByNumber, license.Terminate{
-		At: s.cfg.Now(), On: s.orToday(b.On), Ground: license.TerminationGround(b.Ground), Text: b.Text, Order: b.Order,
+		At: s.now(ctx), On: s.orToday(b.On), Ground: license.TerminationGround(b.Ground), Text: b.Text, Order: b.Order,
 	})
 }
 
@@ -302,7 +302,7 @@ type byNumberSite struct {
 // addSite enters a site. Its id derives from the command, so a repetition is the same site.
 func (s *Server) addSite(ctx context.Context, in *byNumberSite) (*licenseReply, error) {
 	id := uuid.NewSHA1(visitOf(ctx).write.command, []byte("site")).String()
-	return s.change(ctx, in.ByNumber, license.AddSite{At: s.cfg.Now(), Site: license.Site{
+	return s.change(ctx, in.ByNumber, license.AddSite{At: s.now(ctx), Site: license.Site{
 		ID: id, Kind: in.Body.Kind, Name: in.Body.Name, Address: in.Body.Address,
 	}})
 }
@@ -314,7 +314,7 @@ type byNumberAndSite struct {
 }
 
 func (s *Server) removeSite(ctx context.Context, in *byNumberAndSite) (*licenseReply, error) {
-	return s.change(ctx, in.ByNumber, license.RemoveSite{At: s.cfg.Now(), ID: in.ID, Reason: in.Reason})
+	return s.change(ctx, in.ByNumber, license.RemoveSite{At: s.now(ctx), ID: in.ID, Reason: in.Reason})
 }
 
 // wireLicense is the license as the caller may see it.

@@ -75,14 +75,15 @@ func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var command application.Command = application.FailPayment{At: s.cfg.Now(), Order: notice.Order, Text: notice.Text}
+	ctx := r.Context()
+	var command application.Command = application.FailPayment{At: s.now(ctx), Order: notice.Order, Text: notice.Text}
 	if notice.Paid {
 		command = application.Pay{
-			At: s.cfg.Now(), Order: notice.Order, Reference: notice.Reference, Amount: notice.Amount, Currency: notice.Currency,
+			At: s.now(ctx), Order: notice.Order, Reference: notice.Reference, Amount: notice.Amount, Currency: notice.Currency,
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	reply, err := s.doAs(r.Context(), s.noticeMeta(notice), notice.Application, command)
+	reply, err := s.doAs(ctx, s.noticeMeta(ctx, notice), notice.Application, command)
 	var rejection *domain.Rejection
 	if errors.As(err, &rejection) {
 		s.log.Warn("a payment notice does not apply", "application", notice.Application, "order", notice.Order,
@@ -97,7 +98,7 @@ func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 }
 
 // noticeMeta makes the same command of the same notice, however often it comes.
-func (s *Server) noticeMeta(n PaymentNotice) domain.Meta {
+func (s *Server) noticeMeta(ctx context.Context, n PaymentNotice) domain.Meta {
 	id := fmt.Sprintf("payment\x00%s\x00%s\x00%t", n.Order, n.Reference, n.Paid)
-	return domain.Meta{Command: uuid.NewSHA1(commandSpace, []byte(id)), Time: s.cfg.Now(), Actor: domain.System}
+	return domain.Meta{Command: uuid.NewSHA1(commandSpace, []byte(id)), Time: s.now(ctx), Actor: domain.System}
 }

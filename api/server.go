@@ -98,7 +98,8 @@ type visit struct {
 	page    bool // answered with pages
 	lang    string
 	caller  caller
-	write   write // of a write
+	write   write     // of a write
+	now     time.Time // see Server.now
 }
 
 type visitKey struct{}

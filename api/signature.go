@@ -59,7 +59,7 @@ func (s *Server) sign(ctx context.Context, in *byIDSigning) (*applicationReply, 
 // decision refuses it.
 func (s *Server) verify(ctx context.Context, state application.State, signature []byte) (application.Command, error) {
 	if state.Form == nil {
-		return application.Sign{At: s.cfg.Now()}, nil
+		return application.Sign{At: s.now(ctx)}, nil
 	}
 	verdict, err := s.cfg.Verifier.Verify(ctx, state.Content(), signature)
 	if errors.Is(err, domain.ErrInvalid) {
@@ -69,10 +69,10 @@ func (s *Server) verify(ctx context.Context, state application.State, signature 
 		return nil, fmt.Errorf("verify signature of %s: %w", state.ID, err)
 	}
 	if !verdict.Valid {
-		return application.RejectSignature{At: s.cfg.Now(), Text: verdict.Reason}, nil
+		return application.RejectSignature{At: s.now(ctx), Text: verdict.Reason}, nil
 	}
 	return application.Sign{
-		At: s.cfg.Now(), Subject: verdict.Subject, Serial: verdict.Serial, Digest: verdict.Digest, Method: verdict.Method,
+		At: s.now(ctx), Subject: verdict.Subject, Serial: verdict.Serial, Digest: verdict.Digest, Method: verdict.Method,
 	}, nil
 }
 

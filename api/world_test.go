@@ -101,9 +101,12 @@ type world struct {
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
 var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
 
-type clock struct{ at atomic.Int64 }
+type clock struct {
+	at   atomic.Int64
+	tick atomic.Int64 // microseconds that pass between two looks at it
+}
 
-func (c *clock) now() time.Time       { return time.UnixMicro(c.at.Load()).UTC() }
+func (c *clock) now() time.Time       { return time.UnixMicro(c.at.Add(c.tick.Load())).UTC() }
 func (c *clock) pass(d time.Duration) { c.at.Add(d.Microseconds()) }
 func (c *clock) set(t time.Time)      { c.at.Store(t.UnixMicro()) }
 

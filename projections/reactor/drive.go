@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
@@ -41,38 +42,41 @@ func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
 	}
 }
 
+// at makes a command as of the time that its events have, because terms are counted from that.
+type at[C any] func(time.Time) C
+
 // next is the command that takes the application out of its wait, and the purpose that names it.
-func (r *Reactor) next(ctx context.Context, s application.State, c cause) (string, application.Command, error) {
+func (r *Reactor) next(ctx context.Context, s application.State, c cause) (string, at[application.Command], error) {
 	if s.Approval != nil {
 		number, err := r.result(ctx, s, c)
-		return "complete", application.Complete{At: r.Now(), License: number}, err
+		return "complete", func(t time.Time) application.Command { return application.Complete{At: t, License: number} }, err
 	}
 	switch s.Action {
 	case regulation.QueryRegisters:
 		p, err := r.Registers.Find(ctx, s.Applicant.ID)
-		return "answer-registers", application.AnswerRegisters{
-			At: r.Now(), Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source,
+		return "answer-registers", func(t time.Time) application.Command {
+			return application.AnswerRegisters{At: t, Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source}
 		}, err
 	case regulation.Pay:
 		order, err := r.Payments.Request(ctx, Order{
 			Application: s.ID, Service: s.Service, Request: string(s.Request), Payer: s.Applicant.ID,
 		})
-		return "request-payment", application.RequestPayment{
-			At: r.Now(), Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL,
+		return "request-payment", func(t time.Time) application.Command {
+			return application.RequestPayment{At: t, Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL}
 		}, err
 	default: // send, register
 		number, err := r.Numbering.Application(ctx, s.ID)
-		return "register", application.Register{At: r.Now(), Number: number}, err
+		return "register", func(t time.Time) application.Command { return application.Register{At: t, Number: number} }, err
 	}
 }
 
 // carryOut gives the command. Where somebody else has moved the application on meanwhile, the
 // refusal is no error: the next look at the state decides.
-func (r *Reactor) carryOut(ctx context.Context, stream domain.Stream, s application.State, purpose string, command application.Command, c cause) error {
+func (r *Reactor) carryOut(ctx context.Context, stream domain.Stream, s application.State, purpose string, command at[application.Command], c cause) error {
 	m := meta(s.ID, purpose, r.Now(), c)
 	m.Regulation = s.Act
 	done, err := domain.Execute(ctx, r.Store, stream, m, application.Fold,
-		func(s application.State) ([]domain.Payload, error) { return r.Rules().Decide(s, command) })
+		func(s application.State) ([]domain.Payload, error) { return r.Rules().Decide(s, command(m.Time)) })
 	var rejection *domain.Rejection
 	if errors.As(err, &rejection) {
 		now, loadErr := domain.Load(ctx, r.Store, stream, application.Fold)
@@ -102,7 +106,7 @@ func (r *Reactor) result(ctx context.Context, s application.State, c cause) (str
 		return "", err
 	}
 	issued := newLicense(service, s, number)
-	issue := license.Issue{At: r.Now(), Issued: issued}
+	issue := license.Issue{Issued: issued}
 	if s.Request == regulation.Reissue {
 		predecessor, err := r.succeed(ctx, s, number, c)
 		if err != nil {
@@ -110,7 +114,10 @@ func (r *Reactor) result(ctx context.Context, s application.State, c cause) (str
 		}
 		issue.Issued, issue.Predecessor = inherit(issued, predecessor, s), &predecessor
 	}
-	return number, r.onLicense(ctx, number, s, "issue", issue, c)
+	return number, r.onLicense(ctx, number, s, "issue", func(t time.Time) license.Command {
+		issue.At = t
+		return issue
+	}, c)
 }
 
 func (r *Reactor) number(ctx context.Context, service *regulation.Service, s application.State) (string, error) {
@@ -134,7 +141,8 @@ func (r *Reactor) duplicate(ctx context.Context, s application.State, c cause) (
 		}
 		number = l.Successor
 	}
-	return number, r.onLicense(ctx, number, s, "duplicate", license.Duplicate{At: r.Now(), Application: s.ID}, c)
+	duplicate := func(t time.Time) license.Command { return license.Duplicate{At: t, Application: s.ID} }
+	return number, r.onLicense(ctx, number, s, "duplicate", duplicate, c)
 }
 
 // succeed ends the license that the application reissues in favor of the new number and returns it
@@ -156,7 +164,9 @@ func (r *Reactor) succeed(ctx context.Context, s application.State, number strin
 			current = l.Successor
 			continue
 		}
-		end := license.EndAsReissued{At: r.Now(), On: decisionDay(s), Successor: number, Reason: string(s.Reason), Application: s.ID}
+		end := func(t time.Time) license.Command {
+			return license.EndAsReissued{At: t, On: decisionDay(s), Successor: number, Reason: string(s.Reason), Application: s.ID}
+		}
 		if err := r.onLicense(ctx, current, s, "end-"+current, end, c); err != nil {
 			return l, err
 		}
@@ -172,7 +182,7 @@ func (r *Reactor) license(ctx context.Context, number string) (license.State, er
 }
 
 // onLicense gives a command to a license in the name of an application.
-func (r *Reactor) onLicense(ctx context.Context, number string, s application.State, purpose string, command license.Command, c cause) error {
+func (r *Reactor) onLicense(ctx context.Context, number string, s application.State, purpose string, command at[license.Command], c cause) error {
 	stream, err := domain.NewStream(domain.LicenseCategory, number)
 	if err != nil {
 		return err
@@ -180,7 +190,7 @@ func (r *Reactor) onLicense(ctx context.Context, number string, s application.St
 	m := meta(s.ID, purpose, r.Now(), c)
 	m.Regulation = s.Act
 	done, err := domain.Execute(ctx, r.Store, stream, m, license.Fold,
-		func(l license.State) ([]domain.Payload, error) { return license.Decide(l, command) })
+		func(l license.State) ([]domain.Payload, error) { return license.Decide(l, command(m.Time)) })
 	r.wrote(done.Position)
 	return err
 }
