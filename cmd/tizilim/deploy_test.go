@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -103,18 +104,10 @@ func readBoard(t *testing.T) (text string, b board) {
 	return text, b
 }
 
-// promtool runs Prometheus' own tool. Where there is none the test is left out, loudly; with
-// TIZILIM_REQUIRE_PROMTOOL=1 it fails.
+// promtool runs Prometheus' own tool.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		const message = "NO PROMTOOL: the rules were not evaluated by Prometheus; install Debian's prometheus"
-		if os.Getenv("TIZILIM_REQUIRE_PROMTOOL") == "1" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
-	}
+	path := tooltest.Program(t, "PROMTOOL", "the rules by Prometheus itself, of Debian's package prometheus", "promtool")
 	if said, err := exec.Command(path, args...).CombinedOutput(); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, said)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -297,20 +298,14 @@ func TestSchema(t *testing.T) {
 }
 
 // tools are the program and TIZILIM_BPMN_MODULES, the folder in which `npm install bpmn-moddle` was
-// run. The test is skipped without them, unless TIZILIM_REQUIRE_BPMN=1.
+// run.
 func tools(t *testing.T, program string) (path, modules string) {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	modules = os.Getenv("TIZILIM_BPMN_MODULES")
-	if err == nil && modules != "" {
-		return path, modules
+	path = tooltest.Program(t, "BPMN", "the BPMN by other programs", program)
+	if modules = os.Getenv("TIZILIM_BPMN_MODULES"); modules == "" {
+		tooltest.Missing(t, "BPMN", "the BPMN by other programs: TIZILIM_BPMN_MODULES is not set")
 	}
-	message := "the BPMN was not validated: " + program + " is missing or TIZILIM_BPMN_MODULES is not set"
-	if os.Getenv("TIZILIM_REQUIRE_BPMN") == "1" {
-		t.Fatal(message)
-	}
-	t.Skip(message)
-	return "", ""
+	return path, modules
 }
 
 // export writes every procedure in every language into a folder.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
@@ -42,16 +43,9 @@ out.textContent = JSON.stringify({texts, found});
 document.body.replaceChildren(out);
 `
 
-// TestTextInBrowser measures the text of every drawing in a real browser: none leaves its box. It
-// needs Chromium, and is skipped without it unless TIZILIM_REQUIRE_BROWSER=1.
+// TestTextInBrowser measures the text of every drawing in a real browser: none leaves its box.
 func TestTextInBrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("TIZILIM_REQUIRE_BROWSER") == "1" {
-			t.Fatal("chromium is missing, no browser measured the drawings")
-		}
-		t.Skip("chromium is missing, no browser measured the drawings")
-	}
+	chromium := tooltest.Program(t, "BROWSER", "how wide texts are in a browser", "chromium")
 	var page bytes.Buffer
 	page.WriteString(`<!doctype html><meta charset="utf-8"><body>`)
 	every(t, func(t *testing.T, p *regulation.Procedure, lang string) {
