@@ -238,6 +238,6 @@ func foldApplication(states map[string]*application.State, rec domain.Record) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	way := payload.(interface{ Way() application.Progress }).Way()
+	way := application.Way(payload)
 	return &way, applicationState(*s), nil
 }

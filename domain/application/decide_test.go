@@ -306,7 +306,7 @@ func checkWay(t *testing.T, p *regulation.Procedure, events []domain.Payload) {
 	open := 0
 	ended := false
 	for i, e := range events {
-		progress := e.(interface{ Way() application.Progress }).Way()
+		progress := application.Way(e)
 		if ended && (len(progress.Completes) > 0 || progress.Enters != nil) {
 			t.Errorf("event %d %T moves a procedure that is over", i, e)
 		}

@@ -23,8 +23,10 @@ type Progress struct {
 	Ends bool `json:"ends,omitempty"`
 }
 
-// Way is what the event does to the application's way.
-func (p Progress) Way() Progress { return p }
+// Way is what the event does to the application's way. It panics for what is no event of an application.
+func Way(event domain.Payload) Progress { return event.(interface{ way() Progress }).way() }
+
+func (p Progress) way() Progress { return p }
 
 // Moves reports whether the open step changes with the event.
 func (p Progress) Moves() bool { return len(p.Completes) > 0 || p.Enters != nil || p.Ends }

@@ -50,7 +50,7 @@ func TestInvariantsInAnyOrder(t *testing.T) {
 func checkMoves(t *rapid.T, l *life) {
 	open, ended := 0, false
 	for _, e := range l.events {
-		way := e.(interface{ Way() application.Progress }).Way()
+		way := application.Way(e)
 		if ended && way.Moves() {
 			t.Fatalf("%T moves a procedure that is over", e)
 		}

@@ -19,7 +19,7 @@ import (
 func (l *life) entered() application.Entered {
 	l.t.Helper()
 	for i := len(l.events) - 1; i >= 0; i-- {
-		if e := l.events[i].(interface{ Way() application.Progress }).Way().Enters; e != nil {
+		if e := application.Way(l.events[i]).Enters; e != nil {
 			return *e
 		}
 	}

@@ -50,7 +50,7 @@ func instants(t *testing.T, commits []domain.Commit, n int) (list []time.Time) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			way := p.(interface{ Way() application.Progress }).Way()
+			way := application.Way(p)
 			if way.Enters == nil || way.Enters.Due == nil || way.Enters.Due.After(last) {
 				continue
 			}

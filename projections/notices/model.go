@@ -79,7 +79,7 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 	if err != nil {
 		return err
 	}
-	way := p.(interface{ Way() application.Progress }).Way()
+	way := application.Way(p)
 	number, registers := p.(application.Registered)
 	if !way.Moves() && !registers {
 		return nil

@@ -90,7 +90,7 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	if err != nil {
 		return err
 	}
-	way := p.(interface{ Way() application.Progress }).Way()
+	way := application.Way(p)
 	_, approved := p.(application.Approved)
 	_, ordered := p.(application.PaymentRequested)
 	switch {
