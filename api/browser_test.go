@@ -3,7 +3,6 @@ package api_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,27 +13,14 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/api/v1"
 )
 
-// browser starts Chromium. Where there is none the test is skipped, loudly; with
-// TIZILIM_REQUIRE_BROWSER=1 it fails.
+// browser starts Chromium.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		const message = "NO BROWSER: the pages were not tried in a real one; install Chromium"
-		if os.Getenv("TIZILIM_REQUIRE_BROWSER") == "1" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
-	}
+	path := tooltest.Program(t, "BROWSER", "the pages in a real browser", "chromium", "chromium-browser", "google-chrome", "chrome")
 	bounded, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(bounded, chromedp.WithAllocatorOptions(

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
@@ -216,18 +216,10 @@ func TestMetrics(t *testing.T) {
 	promtool(t, text)
 }
 
-// promtool has Prometheus' own tool look at the names, types and texts of the figures. Where there is
-// none that is left out, loudly; with TIZILIM_REQUIRE_PROMTOOL=1 it fails.
+// promtool has Prometheus' own tool look at the names, types and texts of the figures.
 func promtool(t *testing.T, metrics string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		const message = "NO PROMTOOL: the figures were not looked at by Prometheus; install Debian's prometheus"
-		if os.Getenv("TIZILIM_REQUIRE_PROMTOOL") == "1" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
-	}
+	path := tooltest.Program(t, "PROMTOOL", "the metrics by Prometheus itself, of Debian's package prometheus", "promtool")
 	cmd := exec.Command(path, "check", "metrics")
 	cmd.Stdin = strings.NewReader(metrics)
 	if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
