@@ -135,6 +135,7 @@ func TestBadInput(t *testing.T) {
 		{"csv with an unknown parameter", "", "GET", "/api/v1/licenses.csv?x=1", nil, 422, "parameter-invalid", nil},
 		{"csv with an unknown status", "", "GET", "/api/v1/licenses.csv?status=x", nil, 422, "parameter-invalid", nil},
 		{"deadlines from no day", "", "GET", "/api/v1/deadlines?from=x", nil, 422, "day-invalid", nil},
+		{"deadlines to a day before the first", "", "GET", "/api/v1/deadlines?from=2026-11-24&to=2026-11-23", nil, 422, "parameter-invalid", nil},
 		{"deadlines of another licensor", "officer", "GET", "/api/v1/deadlines/overdue?licensor=bailiff-committee", nil, 403, "forbidden", nil},
 		{"figures by nothing known", "", "GET", "/api/v1/deadlines?by=year", nil, 422, "parameter-invalid", nil},
 		{"figures by two periods", "", "GET", "/api/v1/deadlines/steps?by=day,month", nil, 422, "parameter-invalid", nil},

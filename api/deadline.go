@@ -49,6 +49,9 @@ func (s *Server) filter(in VisitsInput) (f deadlines.Filter, at time.Time, err e
 			return f, at, err
 		}
 		f.Before = day.End()
+		if in.From != "" && !f.From.Before(f.Before) {
+			return f, at, unfit("parameter-invalid", field{location: "query.to", key: "field.before-from"})
+		}
 	}
 	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
 	f.AsOf, err = asOf(in.AsOf, now)

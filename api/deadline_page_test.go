@@ -176,7 +176,7 @@ func TestVisitsPage(t *testing.T) {
 	w.contains(w.pageAs("head", "/deadlines/visits?outcome=overdue", "en", 200), "without number (", "3. Filling in the request", `class="mark-overdue"`, "by ")
 	for _, path := range []string{
 		"/deadlines/visits?outcome=good", "/deadlines/visits?step=x", "/deadlines/visits?step=-1", "/deadlines/visits?service=none", "/deadlines/visits?licensor=none",
-		"/deadlines/visits?from=x", "/deadlines/visits?as_of=2026-02-30", "/deadlines/visits?as_of=2099-01-01", "/deadlines?licensor=none", "/deadlines?by=year", "/deadlines?as_of=2099-01-01", "/deadlines?to=x",
+		"/deadlines/visits?from=x", "/deadlines/visits?as_of=2026-02-30", "/deadlines/visits?as_of=2099-01-01", "/deadlines?licensor=none", "/deadlines?by=year", "/deadlines?as_of=2099-01-01", "/deadlines?to=x", "/deadlines?from=2026-11-24&to=2026-11-23",
 	} {
 		for _, lang := range []string{"kk", "ru", "en"} {
 			w.contains(w.pageAs("auditor", path, lang, 422), `<a href="/deadlines">`)

@@ -156,6 +156,9 @@ func (s *Site) board(f Frame, in url.Values) (*board, error) {
 	if err != nil {
 		return nil, err
 	}
+	if to != "" && to < from { // days order as text
+		return nil, domain.Reject("days-reversed", "the last day is before the first")
+	}
 	b.filter.From, b.filter.Before = from.Start(), to.End()
 	b.filter.AsOf, err = deadlines.ParseAsOf(in.Get("as_of"), b.at)
 	switch {
