@@ -56,7 +56,10 @@ func (s *Store) append(ctx context.Context, stream domain.Stream, expected uint6
 // predecessor gives the position of the commit that the append follows: ErrConflict where no commit
 // ends at that version, ErrDamaged where one should.
 func (s *Store) predecessor(ctx context.Context, stream domain.Stream, version uint64) (domain.Position, error) {
-	if position, known := s.tips.at(stream, version); known || version == 0 {
+	if version == 0 {
+		return 0, nil
+	}
+	if position, known := s.tips.at(stream, version); known {
 		return position, nil
 	}
 	var found part

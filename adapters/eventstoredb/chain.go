@@ -50,7 +50,7 @@ func (t *tips) at(stream domain.Stream, version uint64) (domain.Position, bool) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	known := t.known[stream]
-	return known.position, known.version == version && version > 0
+	return known.position, known.version == version
 }
 
 func (t *tips) set(stream domain.Stream, version uint64, position domain.Position) {

@@ -77,7 +77,7 @@ func parse(text string) (*settings, error) {
 	if !ok || scheme != "esdb" && scheme != "esdb+discover" {
 		return nil, fmt.Errorf("connection string: neither esdb:// nor esdb+discover://: %w", domain.ErrInvalid)
 	}
-	end := strings.IndexAny(rest, "/?")
+	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		end = len(rest)
 	}

@@ -74,6 +74,7 @@ type follower struct {
 
 	mu      sync.Mutex      // protects what follows: the watch looks at it
 	last    domain.Position // of the last whole commit that came
+	seen    domain.Position // of the last event that came
 	waiting bool            // for the server, not for who follows
 	heard   bool            // something, since the watch looked last
 }
@@ -95,7 +96,7 @@ func (f *follower) subscription(ctx context.Context, c streams.StreamsClient) (m
 		m, err := f.receive(box)
 		switch cause := context.Cause(ctx); {
 		case err == nil:
-		case errors.Is(cause, errDropped):
+		case errors.Is(cause, errDropped), errors.Is(cause, domain.ErrDamaged):
 			return nil, cause
 		case confirmed:
 			return nil, fmt.Errorf("%w: %v", errDropped, err)
@@ -145,6 +146,7 @@ func (f *follower) take(e *streams.ReadResp_ReadEvent_RecordedEvent) error {
 	if err != nil {
 		return err
 	}
+	f.note(func() { f.seen = p.position })
 	commit, after, done, err := f.assembly.add(p)
 	if err != nil || !done {
 		return err
@@ -163,7 +165,8 @@ func (f *follower) take(e *streams.ReadResp_ReadEvent_RecordedEvent) error {
 }
 
 // watch looks after a subscription that says nothing. What was at the end of the log one silence ago
-// has to be here: where it is not, or the leader does not answer, the subscription is dropped.
+// has to be here: where it is not, or the leader does not answer, the subscription is dropped. Where it
+// is, and no commit ends with it, the rest of the commit is missing.
 func (f *follower) watch(ctx context.Context, drop context.CancelCauseFunc) {
 	tick := time.NewTicker(f.store.silence)
 	defer tick.Stop()
@@ -173,14 +176,18 @@ func (f *follower) watch(ctx context.Context, drop context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
-		silent := false
-		f.note(func() { silent, f.heard = f.waiting && !f.heard, false })
-		if !silent {
+		var silent bool
+		var last, seen domain.Position
+		f.note(func() { silent, f.heard, last, seen = f.waiting && !f.heard, false, f.last, f.seen })
+		switch {
+		case !silent:
 			owed = 0
 			continue
-		}
-		if f.position() < owed {
-			drop(fmt.Errorf("%w: silent at position %d while the log ends at %d", errDropped, f.position(), owed))
+		case seen > last && seen == owed:
+			drop(fmt.Errorf("the log ends at position %d, within a commit: %w", seen, domain.ErrDamaged))
+			return
+		case last < owed:
+			drop(fmt.Errorf("%w: silent at position %d while the log ends at %d", errDropped, last, owed))
 			return
 		}
 		var err error

@@ -2,7 +2,9 @@ package esdbtest
 
 import (
 	"bytes"
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -17,7 +19,7 @@ type faults struct {
 	cut           int           // events after which reads are cut
 	cutting       int           // reads that are cut
 	clean         bool          // whether they end as if they were whole
-	mute          bool          // subscriptions bring nothing
+	mute          int           // subscriptions that bring nothing
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
 }
 
@@ -42,8 +44,8 @@ func (s *Server) CutReads(n, events int, clean bool) {
 	s.fault(func(f *faults) { f.cutting, f.cut, f.clean = n, events, clean })
 }
 
-// Mute lets subscriptions bring nothing, as of a node that the others have left behind.
-func (s *Server) Mute(on bool) { s.fault(func(f *faults) { f.mute = on }) }
+// MuteSubscriptions lets the next n subscriptions bring nothing, as of a node that the others have left behind.
+func (s *Server) MuteSubscriptions(n int) { s.fault(func(f *faults) { f.mute = n }) }
 
 // DropSubscriptions ends every subscription.
 func (s *Server) DropSubscriptions() {
@@ -131,4 +133,17 @@ func (s *Server) Scavenge() {
 			s.log.records[i] = &gone
 		}
 	}
+}
+
+// Positions gives where the n events of a stream are of which the last is at a position.
+func (s *Server) Positions(last uint64, n int) (positions []uint64) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	index, _ := slices.BinarySearchFunc(s.log.records, last, func(r *record, p uint64) int { return cmp.Compare(r.position, p) })
+	stream := s.log.streams[s.log.records[index].stream]
+	end := slices.Index(stream, s.log.records[index]) + 1
+	for _, r := range stream[end-n : end] {
+		positions = append(positions, r.position)
+	}
+	return positions
 }

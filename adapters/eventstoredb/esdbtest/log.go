@@ -2,6 +2,7 @@ package esdbtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -177,15 +178,7 @@ func (l *log) after(index int) ([]*record, <-chan struct{}) {
 func (l *log) at(position uint64) (int, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(l.records, position, func(r *record, p uint64) int {
-		switch {
-		case r.position < p:
-			return -1
-		case r.position > p:
-			return 1
-		}
-		return 0
-	})
+	i, _ := slices.BinarySearchFunc(l.records, position, func(r *record, p uint64) int { return cmp.Compare(r.position, p) })
 	return i, position <= l.end
 }
 

@@ -169,9 +169,8 @@ type subscription struct {
 }
 
 func (s *subscription) run() error {
+	muted := s.node.count(func(f *faults) *int { return &f.mute })
 	for caughtUp := false; ; {
-		muted := false
-		s.node.fault(func(f *faults) { muted = f.mute })
 		_, grown := s.node.log.after(math.MaxInt) // before what is looked at
 		if !muted {
 			if err := s.bring(); err != nil {
