@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -43,6 +45,8 @@ type Config struct {
 	Silence time.Duration
 	// OnAppend, where set, is told of each acknowledged append: how long the caller waited.
 	OnAppend func(wait time.Duration, events int)
+
+	dial []grpc.DialOption // of tests alone
 }
 
 var registryForm = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)

@@ -45,7 +45,7 @@ type node struct {
 
 var errClosed = fmt.Errorf("the event store is closed: %w", domain.ErrUnavailable)
 
-func newNodes(s *settings) *nodes {
+func newNodes(s *settings, more []grpc.DialOption) *nodes {
 	transport := insecure.NewCredentials()
 	if s.tls != nil {
 		transport = credentials.NewTLS(s.tls)
@@ -66,7 +66,7 @@ func newNodes(s *settings) *nodes {
 	if s.user != "" && s.tls != nil {
 		options = append(options, grpc.WithPerRPCCredentials(basic(s.user+":"+s.password)))
 	}
-	return &nodes{settings: s, options: options, conns: map[string]*grpc.ClientConn{}, known: slices.Clone(s.hosts)}
+	return &nodes{settings: s, options: append(options, more...), conns: map[string]*grpc.ClientConn{}, known: slices.Clone(s.hosts)}
 }
 
 // basic is a user and a password, with a colon between, as every request shows them.

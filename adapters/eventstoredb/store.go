@@ -42,7 +42,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		nodes: newNodes(settings), registry: cmp.Or(config.Registry, defaultRegistry), deadline: settings.deadline,
+		nodes: newNodes(settings, config.dial), registry: cmp.Or(config.Registry, defaultRegistry), deadline: settings.deadline,
 		patience: cmp.Or(config.Patience, defaultPatience), silence: cmp.Or(config.Silence, defaultSilence),
 		logger: cmp.Or(config.Logger, slog.New(slog.DiscardHandler)), onAppend: config.OnAppend,
 		tips: tips{known: map[domain.Stream]tip{}},

@@ -45,16 +45,6 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestCluster has somebody else write into the log too, and three nodes.
-func TestCluster(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Subject {
-		server := serve(t, esdbtest.Options{Nodes: 3})
-		server.Write("tizilimx_license-1", "foreign", `{}`, ``)
-		server.Write("$stats-127.0.0.1", "$statsCollected", `{}`, ``)
-		return subject(t, server)
-	})
-}
-
 func subject(t *testing.T, server *esdbtest.Server) storetest.Subject {
 	config := once(server)
 	s := open(t, config)
