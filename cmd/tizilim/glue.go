@@ -20,7 +20,7 @@ type stateRegisters struct{ *stateregister.Client }
 
 func (r stateRegisters) Find(ctx context.Context, id string) (reactor.Person, error) {
 	a, err := r.Client.Find(ctx, id)
-	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source}, err
+	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source, Reference: a.Reference, Text: a.Text}, err
 }
 
 // guardedRegisters are the state registers behind a breaker.
