@@ -40,7 +40,7 @@ func newRegisters(t *testing.T) *registers {
 	r := &registers{opened: make(chan struct{})}
 	once := sync.OnceFunc(func() { close(r.opened) })
 	r.breaker = breaker.New(breaker.Config{
-		Name: "registers", Failures: 2, Pause: 10 * time.Millisecond, OnChange: func(string, bool) { once() },
+		Name: "registers", Failures: 5, Pause: 10 * time.Millisecond, OnChange: func(string, bool) { once() },
 	})
 	real := demo.Handler()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -70,6 +70,16 @@ func (r *registers) Find(ctx context.Context, id string) (p reactor.Person, err 
 	return p, err
 }
 
+// askedInVain waits until they were asked several times and the breaker has opened.
+func (r *registers) askedInVain(t *testing.T) {
+	t.Helper()
+	select {
+	case <-r.opened:
+	case <-time.After(10 * time.Second):
+		t.Fatal("an answer that is none did not open the breaker")
+	}
+}
+
 // outage begins or ends one at the service itself.
 func (r *registers) outage(t *testing.T, method string) {
 	req := must(http.NewRequest(method, r.url+"/outage", nil))
@@ -80,14 +90,15 @@ func (r *registers) outage(t *testing.T, method string) {
 	}
 }
 
-// garbage answers with whatever is no answer about the applicant, something else each time.
+// garbage answers with what is no answer about the applicant, something else each time: all of it before
+// the breaker opens.
 func (r *registers) garbage(w http.ResponseWriter, req *http.Request) {
 	id := req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
 	answers := []string{
 		"404 page not found", "<html>Welcome</html>", `{"id":"` + id + `","found":fal`,
 		`{"id":"` + stranger + `","found":false,"source":"x"}`, `{"id":"` + id + `","found":false}`,
 	}
-	n := int(r.asked.Load()) % len(answers)
+	n := int(r.asked.Load()-1) % len(answers)
 	if n == 0 {
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -146,7 +157,7 @@ func TestEveryAnswerOfTheRegisters(t *testing.T) {
 				w := askingWorld(t, r, c.service, applicant)
 				app := w.untilAsked(c.who, c.service, string(c.channel), applicant)
 				if a.after != nil {
-					<-r.opened // it has been asked several times
+					r.askedInVain(t)
 					w.stillWaits(app.ID)
 					a.after(t, r)
 				}
