@@ -27,7 +27,7 @@ func (s *service) call(context.Context) error {
 	return s.err
 }
 
-var down = fmt.Errorf("registers: %w", domain.ErrUnavailable)
+var errDown = fmt.Errorf("registers: %w", domain.ErrUnavailable)
 
 // want calls and compares what came back and how often the service has been asked by now.
 func want(t *testing.T, b *breaker.Breaker, s *service, err error, asked int) {
@@ -47,15 +47,15 @@ func TestOutage(t *testing.T) {
 		})
 		s := &service{}
 		want(t, b, s, nil, 1)
-		s.err = down
-		want(t, b, s, down, 2)
-		want(t, b, s, down, 3)
+		s.err = errDown
+		want(t, b, s, errDown, 2)
+		want(t, b, s, errDown, 3)
 		s.err = nil // not in a row
 		want(t, b, s, nil, 4)
-		s.err = down
-		want(t, b, s, down, 5)
-		want(t, b, s, down, 6)
-		want(t, b, s, down, 7)
+		s.err = errDown
+		want(t, b, s, errDown, 5)
+		want(t, b, s, errDown, 6)
+		want(t, b, s, errDown, 7)
 		if !b.Open() {
 			t.Fatal("closed after three failures in a row")
 		}
@@ -63,7 +63,7 @@ func TestOutage(t *testing.T) {
 			want(t, b, s, domain.ErrUnavailable, 7)
 		}
 		time.Sleep(time.Minute + 1)
-		want(t, b, s, down, 8) // the look fails: open for another pause
+		want(t, b, s, errDown, 8) // the look fails: open for another pause
 		want(t, b, s, domain.ErrUnavailable, 8)
 		time.Sleep(time.Minute + 1)
 		s.err = nil
@@ -86,11 +86,11 @@ func TestWhatIsNoFailure(t *testing.T) {
 		want(t, b, s, domain.ErrNotFound, i+1)
 	}
 	ctx, leave := context.WithCancel(t.Context())
-	err := b.Do(ctx, func(context.Context) error { leave(); return down })
-	if !errors.Is(err, down) || b.Open() {
+	err := b.Do(ctx, func(context.Context) error { leave(); return errDown })
+	if !errors.Is(err, errDown) || b.Open() {
 		t.Errorf("%v, open %t", err, b.Open())
 	}
-	want(t, b, &service{err: down}, down, 1)
+	want(t, b, &service{err: errDown}, errDown, 1)
 	if !b.Open() {
 		t.Error("closed after a failure")
 	}
@@ -100,7 +100,7 @@ func TestWhatIsNoFailure(t *testing.T) {
 func TestOneLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker.New(breaker.Config{Name: "x", Failures: 1, Pause: time.Second})
-		want(t, b, &service{err: down}, down, 1)
+		want(t, b, &service{err: errDown}, errDown, 1)
 		time.Sleep(time.Second + 1)
 		var mu sync.Mutex
 		asked, refused := 0, 0
