@@ -61,6 +61,7 @@ var elsewhere = map[string][]string{
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},
 	"github.com/digitorus":       {"adapters/signature"},
+	"github.com/coder/websocket": {"adapters/signature/demo"},
 	"software.sslmate.com":       {"adapters/signature"},
 }
 
