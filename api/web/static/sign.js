@@ -35,7 +35,10 @@ function offer(form) {
     }
     button.setAttribute("aria-disabled", "true"); // not disabled: it would lose the focus
     try {
-      await sign(form, (text) => { status.textContent = text; });
+      await sign(form, (word, more = "") => {
+        status.dataset.word = word;
+        status.textContent = said[word] + more;
+      });
     } finally {
       button.removeAttribute("aria-disabled");
     }
@@ -45,29 +48,33 @@ function offer(form) {
 async function sign(form, say) {
   const { ncalayerBytes, ncalayerField, ncalayerPurpose } = form.dataset;
   const { how, key } = purposes[ncalayerPurpose];
-  say(said.connecting);
+  say("connecting");
   const client = new NCALayerClient(said.address);
   try {
     try {
       await within(patience, client.connect());
     } catch {
-      say(said.absent);
+      say("absent");
       return;
     }
     if (client.wsConnection.readyState !== WebSocket.OPEN) { // it went away after it had greeted
-      say(said.absent);
+      say("absent");
       return;
     }
-    say(said.waiting);
+    say("waiting");
     const cms = await client.basicsSignCMS(NCALayerClient.basicsStorageAll, ncalayerBytes, how, key, document.documentElement.lang);
     form.elements[ncalayerField].value = cms.replace(/-----(BEGIN|END) CMS-----|\s/g, "");
     for (const file of form.querySelectorAll("input[type=file]")) {
       file.value = ""; // what was signed now is what is sent
     }
-    say(said.sending);
+    say("sending");
     form.requestSubmit();
   } catch (problem) {
-    say(problem.canceledByUser ? said.canceled : `${said.failed} (${problem.message})`);
+    if (problem.canceledByUser) {
+      say("canceled");
+    } else {
+      say("failed", ` (${problem.message})`);
+    }
   } finally {
     client.wsConnection?.close();
   }
