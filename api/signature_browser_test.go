@@ -66,8 +66,11 @@ type signer struct {
 
 func (s *signer) do(steps ...chromedp.Action[chromedp.Void]) {
 	s.Helper()
-	if err := chromedp.Do(s.ctx, steps...); err != nil {
-		s.Fatal(err)
+	ctx, stop := context.WithTimeout(s.ctx, 30*time.Second)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		said, _ := chromedp.Run(s.ctx, chromedp.Evaluate[string](`document.querySelector("main").innerText`))
+		s.Fatalf("%v; the page says %s", err, said)
 	}
 }
 
