@@ -26,8 +26,8 @@ func (c caller) signs(s application.State) bool {
 	return entrants.roles[c.Actor.Role] != nothing && c.mayEnter(s) == nil && s.AwaitsSignature()
 }
 
-// toSign loads an application whose content the caller signs.
-func (s *Server) toSign(ctx context.Context, id string) (application.State, error) {
+// signable loads an application whose content the caller signs.
+func (s *Server) signable(ctx context.Context, id string) (application.State, error) {
 	state, err := s.load(ctx, id)
 	if err == nil {
 		err = visitOf(ctx).caller.mayEnter(state)
@@ -40,7 +40,7 @@ func (s *Server) toSign(ctx context.Context, id string) (application.State, erro
 
 // signaturePage shows what there is to sign.
 func (s *Server) signaturePage(w http.ResponseWriter, r *http.Request) error {
-	state, err := s.toSign(r.Context(), r.PathValue("id"))
+	state, err := s.signable(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Server) signing(r *http.Request, state application.State, key string) w
 
 // contentFile gives the exact bytes as a file, to be signed in another program.
 func (s *Server) contentFile(w http.ResponseWriter, r *http.Request) error {
-	state, err := s.toSign(r.Context(), r.PathValue("id"))
+	state, err := s.signable(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return fmt.Errorf("%w: %w", domain.ErrForbidden, err)
 	}
-	state, err := s.toSign(ctx, r.PathValue("id"))
+	state, err := s.signable(ctx, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -101,40 +101,39 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request) error {
 }
 
 // signSent signs under the form's own key.
-func (s *Server) signSent(ctx context.Context, id string, r *http.Request, signature []byte) error {
+func (s *Server) signSent(ctx context.Context, id string, r *http.Request, signature string) error {
 	key := r.PostForm.Get("key")
 	if key == "" || !visible(key) {
 		return fail("idempotency-key-invalid", domain.ErrInvalid)
 	}
 	v := visitOf(ctx)
-	v.write = newWrite(key, r.Method+" "+r.URL.Path, signature, v.caller)
-	_, err := s.sign(ctx, &byIDSigning{ByID{id}, v1.Signing{Signature: base64.StdEncoding.EncodeToString(signature)}})
+	v.write = newWrite(key, r.Method+" "+r.URL.Path, []byte(signature), v.caller)
+	_, err := s.sign(ctx, &byIDSigning{ByID{id}, v1.Signing{Signature: signature}})
 	return err
 }
 
-// sentSignature reads the form: a file, or text, and not both. Text is base64 of a signature, or what the
-// verifier reads as it is, such as PEM.
-func sentSignature(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// sentSignature reads the form: a file, or text, and not both. It is given in base64, as programs send it.
+func sentSignature(w http.ResponseWriter, r *http.Request) (string, error) {
 	defer hurry(w, bodyTime)()
 	r.Body = http.MaxBytesReader(w, r.Body, maxSignature)
 	if err := r.ParseMultipartForm(maxSignature); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return nil, bodyError(err, maxSignature)
+		return "", bodyError(err, maxSignature)
 	}
 	text := strings.TrimSpace(r.PostForm.Get("signature"))
 	file, err := sentFile(r)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if (text == "") == (len(file) == 0) {
-		return nil, fail("signature-required", errUnprocessable)
+		return "", fail("signature-required", errUnprocessable)
+	}
+	if strings.HasPrefix(text, "-----BEGIN ") { // PEM is a signature as it is, like a file
+		text, file = "", []byte(text)
 	}
 	if text == "" {
-		return file, nil
+		text = base64.StdEncoding.EncodeToString(file)
 	}
-	if decoded, err := decodeBase64(text); err == nil {
-		return decoded, nil
-	}
-	return []byte(text), nil
+	return text, nil
 }
 
 // sentFile is the file of the form, nil where none was chosen.
