@@ -29,6 +29,7 @@ type ApplicationPage struct {
 	Facts     []Fact
 	Drawing   template.HTML
 	Procedure string // address of the procedure that it follows
+	Sign      string // where the viewer signs it; empty where that is not to be done now, or not by the viewer
 	Visits    []Visit
 	Events    []Event // the newest last
 }
@@ -54,6 +55,9 @@ func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
 	page.Title = f.T("application.title", "number", number(f, state.ID, state.Number))
 	if page.Drawing, err = wayDrawing(f, procedure, page.Procedure, visits); err != nil {
 		return err
+	}
+	if f.Viewer.Signs != nil && f.Viewer.Signs(state) {
+		page.Sign = SignatureURL(state.ID)
 	}
 	for _, v := range visits {
 		line := s.visit(f, v)
