@@ -95,12 +95,15 @@ func (s *Store) head(ctx context.Context, c streams.StreamsClient) (domain.Posit
 	return head, trailer, err
 }
 
+// healthTime is how long the leader may take to say that it is there.
+const healthTime = 2 * time.Second
+
 // Healthy says whether the leader answers now.
 func (s *Store) Healthy(ctx context.Context) error {
 	if s.closed.Load() {
 		return errClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.deadline)
+	ctx, cancel := context.WithTimeout(ctx, min(s.deadline, healthTime))
 	defer cancel()
 	f := s.once(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
 		_, trailer, err := s.head(ctx, c)
