@@ -86,7 +86,7 @@ func (s *Store) try(ctx context.Context, request func(context.Context, streams.S
 
 // once is one try. Where it fails for want of a leader the leader is another one from now on.
 func (s *Store) once(ctx context.Context, request func(context.Context, streams.StreamsClient) (metadata.MD, error)) *fault {
-	leader, err := s.nodes.lead(ctx)
+	leader, err := s.lead(ctx)
 	if err != nil {
 		return &fault{err: err, again: errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errClosed)}
 	}
@@ -106,6 +106,13 @@ func (s *Store) once(ctx context.Context, request func(context.Context, streams.
 		s.nodes.lost(leader.address)
 	}
 	return &f
+}
+
+// lead is the leader, found within one deadline.
+func (s *Store) lead(ctx context.Context) (node, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.deadline)
+	defer cancel()
+	return s.nodes.lead(ctx)
 }
 
 // inbox receives what the server sends on one request.

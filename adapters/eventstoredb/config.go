@@ -172,7 +172,7 @@ func (s *settings) secure(verify bool, ca, cert, key string) error {
 	if ca != "" {
 		pem, err := os.ReadFile(ca)
 		if err != nil {
-			return fmt.Errorf("connection string: tlsCAFile: %w", err)
+			return fmt.Errorf("connection string: tlsCAFile: %w: %w", domain.ErrInvalid, err)
 		}
 		s.tls.RootCAs = x509.NewCertPool()
 		if !s.tls.RootCAs.AppendCertsFromPEM(pem) {
@@ -185,7 +185,7 @@ func (s *settings) secure(verify bool, ca, cert, key string) error {
 	if cert != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return fmt.Errorf("connection string: userCertFile: %w", err)
+			return fmt.Errorf("connection string: userCertFile: %w: %w", domain.ErrInvalid, err)
 		}
 		s.tls.Certificates = []tls.Certificate{pair}
 	}

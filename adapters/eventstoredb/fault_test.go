@@ -127,7 +127,12 @@ func TestServerAway(t *testing.T) {
 
 // Nobody waits longer than the deadline for a server that takes connections and says nothing.
 func TestServerHangs(t *testing.T) {
-	server := serve(t, esdbtest.Options{})
+	for _, nodes := range []int{1, 3} {
+		hangs(t, serve(t, esdbtest.Options{Nodes: nodes}))
+	}
+}
+
+func hangs(t *testing.T, server *esdbtest.Server) {
 	config := once(server)
 	config.URL += "&defaultDeadline=50&gossipTimeout=1"
 	s := open(t, config)
