@@ -66,7 +66,10 @@ func (r Reason) Against() bool {
 	return false
 }
 
-// Reject is the refusal of a signature for the reason, after which another one may be given.
+// Reject is the refusal of a signature for the reason, after which another one may be given. Each reason has
+// a code of its own; their text is one, with the reason's in it.
 func (r Reason) Reject() error {
-	return domain.Reject("signature-"+string(r), "the signature is not accepted", "signature", string(r))
+	refused := domain.Reject("signature-refused", "the signature is not accepted", "signature", string(r))
+	refused.Code = "signature-" + string(r)
+	return refused
 }
