@@ -20,6 +20,8 @@ import (
 type verifyCmd struct {
 	Signature verifySignature `cmd:"" help:"Judge a file's signature as the registry would."`
 	Evidence  verifyEvidence  `cmd:"" help:"Make a judgment again from its evidence, with no network."`
+	// Application is for what the registry itself keeps.
+	Application verifyApplication `cmd:"" help:"Make the judgments on all signatures of an application again, with no network."`
 }
 
 type verifySignature struct {
