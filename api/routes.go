@@ -56,7 +56,13 @@ func (s *Server) applicationRoutes() {
 		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("id"))
 	operation(s, "POST "+at+"/signature", "sign-application", "Sign the application", s.sign)
 	operation(s, "POST "+at+"/registration", "register-application", "Register the request, where an officer does", s.register)
-	operation(s, "POST "+at+"/decision", "decide-application", "Approve or refuse", s.decide)
+	operation(s, "POST "+at+"/decision", "decide-application", "Draft the decision: approve or refuse", s.decide)
+	s.described("GET "+at+"/decision/signature", "get-decision-content", "The exact bytes of the drafted decision to sign", s.draftContent,
+		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("id"))
+	operation(s, "POST "+at+"/decision/signature", "sign-decision", "Decide, by signing the draft", s.signDecision)
+	operation(s, "GET "+at+"/evidence", "get-evidence", "What the verdicts on its signatures rest on, to be checked by anybody", s.evidence)
+	s.described("GET "+at+"/evidence/{sha256}", "get-evidence-list", "A list of revoked certificates that a verdict rests on", s.evidenceList,
+		"200", answerOf("The list, in DER", mediaCRL, &huma.Schema{Type: "string", Format: "binary"}), pathParams("id", "sha256"))
 	operation(s, "POST "+at+"/withdrawal", "withdraw-application", "Take the application back", s.withdraw)
 	operation(s, "POST "+at+"/delivery", "deliver-result", "Record that the applicant has the result", s.deliver)
 	operation(s, "POST "+at+"/rating", "rate-service", "Answer the questionnaire", s.rate)

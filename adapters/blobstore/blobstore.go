@@ -39,6 +39,9 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
+// View is the folder for those who only get, while another process may put: nothing in it is touched.
+func View(dir string) *Store { return &Store{dir: dir} }
+
 func (s *Store) tmp() string { return filepath.Join(s.dir, "tmp") }
 
 // path is where the content of the digest is: two digits of it name a folder.

@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/regulation/diagram"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
 )
@@ -136,10 +137,23 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 	if a.Due != nil {
 		list = append(list, fact(f, "csv.due", s.due(f, *a.Due)))
 	}
+	list = append(list, signatureFact(f, a))
 	if a.Result != "" {
 		list = append(list, link(f, "application.result", a.Result))
 	}
 	return given(list...)
+}
+
+// signatureFact is where a signature stands that had to wait, empty where there is none. That of a decision
+// is for nobody to see before the decision.
+func signatureFact(f Frame, a application.State) Fact {
+	switch p, d := a.Pending, a.Discarded; {
+	case p != nil && p.Purpose != signing.Decision:
+		return fact(f, "application.signature-waits", f.T("signature-reason."+string(p.Reason)))
+	case d != nil && d.Purpose != signing.Decision:
+		return fact(f, "application.signature-discarded", f.T("signature-reason."+string(d.Reason)))
+	}
+	return Fact{}
 }
 
 // stepOf is a step of the procedure with its number and action.
@@ -227,13 +241,17 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 // told is what an event says besides, but for what is personal.
 func told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
+	case application.SignatureReceived:
+		return []Fact{signatureReason(f, e.Reason)}
+	case application.SignatureDiscarded:
+		return []Fact{signatureReason(f, e.Reason)}
 	case application.Registered:
 		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
 	case application.Approved:
 		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)))
 	case application.Refused:
 		return given(fact(f, "application.stage", f.T("stage."+string(e.Stage))), fact(f, "license.ended-ground", f.T("ground."+string(e.Ground))),
-			fact(f, "license.suspension-reason", e.Text))
+			signatureReason(f, e.Reason), fact(f, "license.suspension-reason", e.Text))
 	case application.Completed:
 		return []Fact{{Name: f.T("application.result"), Value: Wording{Text: e.License}, URL: "/licenses/" + url.PathEscape(e.License)}}
 	case application.Withdrawn:
@@ -242,6 +260,13 @@ func told(f Frame, p domain.Payload) []Fact {
 		return []Fact{fact(f, "application.delivery", f.T("delivery."+e.To))}
 	}
 	return nil
+}
+
+func signatureReason(f Frame, r signing.Reason) Fact {
+	if r == "" {
+		return Fact{}
+	}
+	return fact(f, "application.signature-reason", f.T("signature-reason."+string(r)))
 }
 
 // moved says which steps an event completed and which one it entered.

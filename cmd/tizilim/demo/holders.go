@@ -6,6 +6,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/signature"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
 )
 
 // Holders are those who get keys of the demo's certificate authority: every person by their IIN, the
@@ -41,9 +42,23 @@ func (p Person) holder(folder string, rsa bool) authority.Holder {
 	return authority.Holder{ID: folder, IIN: p.ID, Surname: names[0], GivenName: names[1], Patronymic: names[2], RSA: rsa}
 }
 
-// holder is the employee, in the name of whom they act for. An auditor and an administrator act for
-// nobody but themselves.
+// Signing is what holds for the signatures of the organizations' people.
+func (w World) Signing() map[string]application.Signing {
+	all := map[string]application.Signing{}
+	for _, a := range w.Accounts {
+		if a.Organization != "" {
+			all[a.Organization] = application.Signing{BIN: a.BIN}
+		}
+	}
+	return all
+}
+
+// holder is the account's own key: an applicant's by IIN or BIN, an employee's by account, in the name of whom
+// they act for. An auditor and an administrator act for nobody but themselves.
 func (a Account) holder() authority.Holder {
+	if a.Role == domain.RoleApplicant {
+		return authority.Holder{ID: a.Subject}
+	}
 	h := Person{ID: a.Subject, Name: a.Name}.holder(a.ID, false)
 	if a.Organization == "" {
 		return h
