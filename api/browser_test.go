@@ -33,6 +33,10 @@ func browser(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Cont
 		}
 		end()
 	})
+	// The browser lives as long as the context that it was first used with.
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
 }
 
