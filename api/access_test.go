@@ -76,6 +76,10 @@ var actions = map[string]access.Action{
 	"POST /applications/{id}/signature":        access.SignApplication,
 	"GET /applications/{id}/signature/content": access.SignApplication,
 
+	"GET /applications/{id}/decision/signature":         access.SignDecision,
+	"POST /applications/{id}/decision/signature":        access.SignDecision,
+	"GET /applications/{id}/decision/signature/content": access.SignDecision,
+
 	"GET /calendar":      access.ReadPages,
 	"GET /login":         access.LogIn,
 	"POST /login":        access.LogIn,

@@ -123,6 +123,10 @@ var rules = map[string]rule{
 	"POST /applications/{id}/signature":        entrants,
 	"GET /applications/{id}/signature/content": entrants,
 
+	"GET /applications/{id}/decision/signature":         heads,
+	"POST /applications/{id}/decision/signature":        heads,
+	"GET /applications/{id}/decision/signature/content": heads,
+
 	"GET /calendar":      public,
 	"GET /login":         public,
 	"POST /login":        public,

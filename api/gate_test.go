@@ -87,6 +87,10 @@ var walks = map[string]struct {
 	"POST /applications/{id}/signature":        {"L + N F N F F N N F F", nil},
 	"GET /applications/{id}/signature/content": {"L + N F N F F N N F F", nil},
 
+	"GET /applications/{id}/decision/signature":         {"L F F F F + N F F F F", nil},
+	"POST /applications/{id}/decision/signature":        {"L F F F F + N F F F F", nil},
+	"GET /applications/{id}/decision/signature/content": {"L F F F F + N F F F F", nil},
+
 	"GET /calendar":      {"+ + + + + + + + + + +", nil},
 	"GET /login":         {"+ + + + + + + + + + +", nil},
 	"POST /login":        {"+ + + + + + + + + + +", nil},

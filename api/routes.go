@@ -18,13 +18,15 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
-	for pattern, h := range map[string]handler{
-		"POST /login": s.login, "POST /logout": s.logout,
-		"GET /applications/{id}/signature": s.signaturePage, "POST /applications/{id}/signature": s.takeSignature,
-		"GET /applications/{id}/signature/content": s.contentFile,
+	for _, pages := range []map[string]handler{
+		{"POST /login": s.login, "POST /logout": s.logout},
+		s.signaturePages("/applications/{id}/signature", s.requestToSign),
+		s.signaturePages("/applications/{id}/decision/signature", s.decisionToSign),
 	} {
-		s.pages[pattern] = true
-		s.plain(pattern, h)
+		for pattern, h := range pages {
+			s.pages[pattern] = true
+			s.plain(pattern, h)
+		}
 	}
 }
 

@@ -30,9 +30,11 @@ type ApplicationPage struct {
 	Facts     []Fact
 	Drawing   template.HTML
 	Procedure string // address of the procedure that it follows
-	Sign      string // where the viewer signs it; empty where that is not to be done now, or not by the viewer
-	Visits    []Visit
-	Events    []Event // the newest last
+	// Sign and Decide are where the viewer signs it, and the decision on it; empty where that is not to be
+	// done now, or not by the viewer.
+	Sign, Decide string
+	Visits       []Visit
+	Events       []Event // the newest last
 }
 
 func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
@@ -59,6 +61,9 @@ func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
 	}
 	if f.Viewer.Signs != nil && f.Viewer.Signs(state) {
 		page.Sign = SignatureURL(state.ID)
+	}
+	if f.Viewer.Decides != nil && f.Viewer.Decides(state) {
+		page.Decide = DecisionURL(state.ID)
 	}
 	for _, v := range visits {
 		line := s.visit(f, v)

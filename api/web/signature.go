@@ -15,6 +15,7 @@ type SignaturePage struct {
 	Passages []Passage // what is signed, in its order
 	Bytes    []Fact    // the exact bytes: how many, and their digest
 	Open     bool      // it waits for a signature
+	Waits    bool      // a signature is there, and waits to be verified
 	Final    bool      // a signature that is not valid ends the matter
 	Form     SigningForm
 	// Problem and Detail say what was wrong with the signature that was sent.
@@ -43,6 +44,7 @@ type Signing struct {
 	Action  string // where the page is, and where its form is sent
 	Content []byte // the exact bytes
 	Open    bool
+	Waits   bool
 	Final   bool
 	Hidden  []Hidden
 	// Problem, Title and Detail of a signature that was refused, by its code.
@@ -52,6 +54,11 @@ type Signing struct {
 // SignatureURL is where an application is signed.
 func SignatureURL(id string) string {
 	return "/applications/" + url.PathEscape(id) + "/signature"
+}
+
+// DecisionURL is where the decision on an application is signed.
+func DecisionURL(id string) string {
+	return "/applications/" + url.PathEscape(id) + "/decision/signature"
 }
 
 // AskSignature shows what there is to sign, and asks for the signature where it is to be signed now.
@@ -68,7 +75,7 @@ func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	download := what.Action + "/content"
 	page := SignaturePage{
-		Frame: f, Back: what.Back, Passages: passages, Open: what.Open, Final: what.Final,
+		Frame: f, Back: what.Back, Passages: passages, Open: what.Open, Waits: what.Waits, Final: what.Final,
 		Bytes: []Fact{
 			{Name: f.T("signing.size"), Value: Wording{Text: f.Count("count.bytes", len(what.Content))}, URL: download},
 			fact(f, "signed.documents.sha256", hex.EncodeToString(digest[:])),
@@ -84,8 +91,8 @@ func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, 
 	return s.render(w, r, "signature", status, page)
 }
 
-// ApplicationTitle is the title of a page where an application is signed.
-func (s *Site) ApplicationTitle(r *http.Request, id, registered string) string {
+// ApplicationTitle is the title of a page about an application, by the key of the text that has its number.
+func (s *Site) ApplicationTitle(r *http.Request, key, id, registered string) string {
 	f := s.frame(r, "")
-	return f.T("signing.title", "number", number(f, id, registered))
+	return f.T(key, "number", number(f, id, registered))
 }

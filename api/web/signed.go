@@ -140,7 +140,10 @@ func (r *reading) words(path string, token json.Token) Wording {
 }
 
 // said are the fields whose values are tokens that have words, by the beginning of the words' keys.
-var said = map[string]string{"request": "request.", "reason": "reason.", "form.sites.kind": "site-kind."}
+var said = map[string]string{
+	"request": "request.", "reason": "reason.", "form.sites.kind": "site-kind.",
+	"decision": "signed.decision.", "ground": "ground.", "license.kind": "license.kind.", "license.sites.kind": "site-kind.",
+}
 
 func (r *reading) text(path, value string) Wording {
 	f := r.frame
@@ -154,6 +157,16 @@ func (r *reading) text(path, value string) Wording {
 			title.Text += " (" + value + ")"
 			return title
 		}
+	case "licensor":
+		for _, licensor := range r.site.Catalog().Licensors() {
+			if licensor.Slug == value {
+				title := f.wording(licensor.Title)
+				title.Text += " (" + value + ")"
+				return title
+			}
+		}
+	case "registered_on", "valid_until", "license.first_issued_on", "license.valid_until":
+		return Wording{Text: f.Day(value)}
 	case "act":
 		for _, act := range r.site.Catalog().Acts {
 			if act.ID == value {
