@@ -84,7 +84,7 @@ var statuses = map[int][]string{
 		"conflict", "account-exists", "draft-required", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
 		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
 		"number-taken", "paid-already", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-short",
-		"rated-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
+		"rated-already", "license-signed-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
 	},
 }
 

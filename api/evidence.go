@@ -28,18 +28,22 @@ func (s *Server) evidence(ctx context.Context, in *ByID) (*evidenceReply, error)
 	if err != nil {
 		return nil, err
 	}
+	return s.replyEvidence(found), nil
+}
+
+func (s *Server) replyEvidence(found []signing.Evidence) *evidenceReply {
 	out := &evidenceReply{Position: positionText(s.cfg.Follower.Head()), Body: v1.Evidence{Items: []v1.Judged{}}}
 	for _, e := range found {
 		out.Body.Items = append(out.Body.Items, v1.Judged{
 			Event: e.Event.String(), Type: e.Type, Time: e.Time, Purpose: string(e.Purpose), Signed: e.Signed, Evidence: e.Document,
 		})
 	}
-	return out, nil
+	return out
 }
 
 // kept is the evidence that the caller sees: that of a decision is kept only once it was made, so it is as
 // public to the applicant as that.
-func (s *Server) kept(ctx context.Context, id string) ([]application.Evidence, error) {
+func (s *Server) kept(ctx context.Context, id string) ([]signing.Evidence, error) {
 	state, err := s.load(ctx, id)
 	if err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func (s *Server) kept(ctx context.Context, id string) ([]application.Evidence, e
 		return found, nil
 	}
 	discarded, _ := application.SignatureDiscarded{}.EventType()
-	var shown []application.Evidence
+	var shown []signing.Evidence
 	for _, e := range found {
 		if e.Purpose != signing.Decision || e.Type != discarded {
 			shown = append(shown, e)

@@ -48,6 +48,11 @@ var (
 		domain.RoleOfficer: licensor, domain.RoleHead: licensor, domain.RoleAuditor: all, domain.RoleAdmin: all,
 	}}
 	auditors = rule{roles: map[domain.Role]scope{domain.RoleAuditor: all, domain.RoleAdmin: all}}
+	// holders see their own licenses whole.
+	holders = rule{roles: map[domain.Role]scope{
+		domain.RoleApplicant: own, domain.RoleOfficer: licensor, domain.RoleHead: licensor,
+		domain.RoleAuditor: all, domain.RoleAdmin: all,
+	}}
 	// register is open to everybody; these see what the public does not.
 	register = rule{public: true, roles: map[domain.Role]scope{
 		domain.RoleApplicant: own, domain.RoleOfficer: licensor, domain.RoleHead: licensor,
@@ -90,6 +95,9 @@ var rules = map[string]rule{
 	"GET /api/v1/licenses.csv":                          register,
 	"GET /api/v1/licenses/{number}":                     register,
 	"GET /api/v1/licenses/{number}/history":             register,
+	"GET /api/v1/licenses/{number}/signature":           heads,
+	"POST /api/v1/licenses/{number}/signature":          heads,
+	"GET /api/v1/licenses/{number}/evidence":            holders,
 	"POST /api/v1/licenses/{number}/suspension":         deciders,
 	"POST /api/v1/licenses/{number}/resumption":         deciders,
 	"POST /api/v1/licenses/{number}/termination":        deciders,

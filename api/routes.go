@@ -99,6 +99,10 @@ func (s *Server) licenseRoutes() {
 		answers(answerOf("The table", "text/csv", &huma.Schema{Type: "string"})))
 	operation(s, "GET "+at, "get-license", "One license, also as of another day", s.getLicense)
 	operation(s, "GET "+at+"/history", "get-license-history", "What befell a license", s.licenseHistory)
+	s.described("GET "+at+"/signature", "get-license-content", "The exact bytes of the license to sign", s.licenseContent,
+		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("number"))
+	operation(s, "POST "+at+"/signature", "sign-license", "Sign a license", s.signLicense)
+	operation(s, "GET "+at+"/evidence", "get-license-evidence", "What the verdict on its signature rests on, to be checked by anybody", s.licenseEvidence)
 	operation(s, "POST "+at+"/suspension", "suspend-license", "Suspend a license", s.suspend)
 	operation(s, "POST "+at+"/resumption", "resume-license", "End a suspension", s.resume)
 	operation(s, "POST "+at+"/termination", "terminate-license", "End a license", s.terminate)

@@ -260,3 +260,30 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("the history has it too: %s", h)
 	}
 }
+
+// The head signs the license itself; who did is the licensor's, the licensee's and supervision's to know.
+func TestLicenseIsSigned(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	path := "/api/v1/licenses/" + number
+	if l := decode[v1.License](w.call("", "GET", path, nil)); l.Signature != nil {
+		t.Fatalf("signed by whom? %+v", l.Signature)
+	}
+	w.call("other-head", "GET", path+"/signature", nil).want(404, "not-found")
+	w.signAt("head", path+"/signature", boss, func(m *mark) { m.Over = "x" }).want(422, "signature-digest-mismatch")
+	w.blind.Store(true)
+	w.signAt("head", path+"/signature", boss).want(503, "unavailable")
+	w.blind.Store(false)
+	if l := decode[v1.License](w.signAt("head", path+"/signature", boss).want(200)); l.Signature == nil || l.Signature.Signatory != "Сынақ С." || l.Signature.On != "2026-11-24" {
+		t.Errorf("signed: %+v", l.Signature)
+	}
+	if l := decode[v1.License](w.call("", "GET", path, nil)); l.Signature == nil || l.Signature.Signatory != "" {
+		t.Errorf("the public sees %+v", l.Signature)
+	}
+	w.contains(w.pageAs("company", "/licenses/"+number, "kk", 200), "ЭЦҚ қойылған", "уәкілетті тұлға")
+	e := decode[v1.Evidence](w.call("company", "GET", path+"/evidence", nil).want(200))
+	if len(e.Items) != 1 || e.Items[0].Type != "license-signed" || !strings.Contains(string(e.Items[0].Signed), number) {
+		t.Errorf("evidence %+v", e)
+	}
+	w.call("stranger", "GET", path+"/evidence", nil).want(404, "not-found")
+}

@@ -1,4 +1,5 @@
-// Package blobstore keeps the files attached to applications, each under the SHA-256 of its content.
+// Package blobstore keeps the files attached to applications, and lists of revoked certificates that verdicts
+// on signatures rest on, each under the SHA-256 of its content.
 //
 // A file is written under tmp/, flushed, renamed to its digest and the folder flushed: a crash leaves
 // either the whole file or a leftover in tmp/, which the next Open removes. The same content is the

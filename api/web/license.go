@@ -142,6 +142,9 @@ func facts(f Frame, l licenses.License) []Fact {
 	} else {
 		list = append(list, fact(f, "license.term", f.T("license.no-end")))
 	}
+	if g := l.Signed; g != nil { // the person who signed is not public
+		list = append(list, fact(f, "license.signed", f.T("role.signatory")+", "+f.Day(g.On)))
+	}
 	if l.Copies > 0 {
 		list = append(list, fact(f, "license.copies", f.Count("count.copies", l.Copies)))
 	}

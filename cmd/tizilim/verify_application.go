@@ -12,11 +12,13 @@ import (
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
-// verifyApplication judges every signature of an application again, from what is kept.
+// verifyApplication judges every signature of an application, or of a license, again, from what is kept.
 type verifyApplication struct {
-	Application string `arg:"" help:"Id or registration number of the application."`
+	Application string `arg:"" help:"Id or registration number of the application; or the number of a license, for the signature under that."`
 	dataFlag
 	trustFlag
 	formatFlag
@@ -55,10 +57,11 @@ func (c verifyApplication) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if stream.Category != domain.ApplicationCategory {
-		return fmt.Errorf("%s is no application: %w", c.Application, domain.ErrInvalid)
+	find := application.EvidenceOf
+	if stream.Category == domain.LicenseCategory {
+		find = license.EvidenceOf
 	}
-	found, err := application.EvidenceOf(src.read(ctx, stream, 1))
+	found, err := find(src.read(ctx, stream, 1))
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func (c verifyApplication) Run(ctx context.Context, out io.Writer) error {
 }
 
 // recheckAll judges all of them, and says how many did not come out as they were.
-func recheckAll(ctx context.Context, trust *signature.Trust, lists *blobstore.Store, found []application.Evidence) (checked []held, failed error) {
+func recheckAll(ctx context.Context, trust *signature.Trust, lists *blobstore.Store, found []signing.Evidence) (checked []held, failed error) {
 	faults := 0
 	for _, e := range found {
 		one := held{Event: e.Event.String(), Type: e.Type, Time: e.Time, Purpose: string(e.Purpose)}
@@ -89,7 +92,7 @@ func recheckAll(ctx context.Context, trust *signature.Trust, lists *blobstore.St
 	return checked, failed
 }
 
-func recheck(ctx context.Context, trust *signature.Trust, lists *blobstore.Store, e application.Evidence) (signature.Verdict, error) {
+func recheck(ctx context.Context, trust *signature.Trust, lists *blobstore.Store, e signing.Evidence) (signature.Verdict, error) {
 	evidence, err := signature.DecodeEvidence(e.Document)
 	if err != nil {
 		return signature.Verdict{}, err

@@ -29,7 +29,7 @@ type oldData struct {
 	dir   string
 	trust string
 	id    string
-	found []application.Evidence
+	found []signing.Evidence
 }
 
 // signedLongAgo has an application signed, as of then, by a certificate whose term has ended since.

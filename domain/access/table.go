@@ -35,6 +35,8 @@ const (
 	ResumeLicense    Action = "resume-license"
 	TerminateLicense Action = "terminate-license"
 	ChangeSites      Action = "change-sites"
+	SignLicense      Action = "sign-license"
+	ReadEvidence     Action = "read-license-evidence"
 )
 
 // The actions of supervision and administration.
@@ -110,6 +112,8 @@ var table = []row{
 	{action: SuspendLicense, about: "suspend a license", writes: true, roles: deciders},
 	{action: ResumeLicense, about: "end a suspension", writes: true, roles: deciders},
 	{action: TerminateLicense, about: "end a license", writes: true, roles: deciders},
+	{action: SignLicense, about: "read what is to be signed of a license, and sign it", writes: true, roles: heads},
+	{action: ReadEvidence, about: "read what the verdict on a license's signature rests on", roles: holders},
 	{action: ChangeSites, about: "enter a site of the activity and take one off", writes: true, roles: deciders},
 
 	{action: ReadVisits, about: "list the applications behind the figures, those past their deadline among them", roles: watchers},

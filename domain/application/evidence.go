@@ -5,27 +5,15 @@ import (
 	"iter"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/signing"
 )
 
-// Evidence is a signature that was judged, with everything that is needed to judge it again.
-type Evidence struct {
-	Event    uuid.UUID
-	Type     string // of the event that keeps it
-	Time     time.Time
-	Purpose  signing.Purpose
-	Signed   []byte // the exact bytes that had to be signed
-	Document json.RawMessage
-}
-
 // EvidenceOf are the signatures of an application's records that evidence is kept of, in order. What was
 // signed follows from the events before.
-func EvidenceOf(records iter.Seq2[domain.Record, error]) ([]Evidence, error) {
-	var all []Evidence
+func EvidenceOf(records iter.Seq2[domain.Record, error]) ([]signing.Evidence, error) {
+	var all []signing.Evidence
 	var s State
 	for rec, err := range records {
 		if err != nil {
@@ -36,7 +24,7 @@ func EvidenceOf(records iter.Seq2[domain.Record, error]) ([]Evidence, error) {
 			return nil, err
 		}
 		if purpose, document := evidence(p, s); len(document) > 0 {
-			all = append(all, Evidence{
+			all = append(all, signing.Evidence{
 				Event: rec.ID, Type: rec.Type, Time: rec.Time, Purpose: purpose, Signed: s.signedFor(purpose), Document: document,
 			})
 		}

@@ -13,6 +13,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Purpose is what a signature is for. It decides what the certificate has to be.
@@ -72,6 +74,16 @@ type Verifier interface {
 	// the registry's own and says nothing of the signature. What the evidence needs beside itself is kept
 	// durably when it returns.
 	Verify(ctx context.Context, c Claim) (Verdict, error)
+}
+
+// Evidence is a signature that was judged, with everything that is needed to judge it again.
+type Evidence struct {
+	Event    uuid.UUID
+	Type     string // of the event that keeps it
+	Time     time.Time
+	Purpose  Purpose
+	Signed   []byte // the exact bytes that had to be signed
+	Document json.RawMessage
 }
 
 // Digest is the SHA-256 of bytes, hex.

@@ -124,9 +124,12 @@ func (s *Seeder) move(ctx context.Context, m Move) error {
 	}
 	if done {
 		if state.AwaitsRegistry() { // what was cut off behind the move
-			return s.Settle(ctx, id, at)
+			err = s.Settle(ctx, id, at)
 		}
-		return nil
+		if err != nil || m.Kind != Approve {
+			return err
+		}
+		return s.signLicense(ctx, m)
 	}
 	if m.Kind == Approve || m.Kind == Refuse {
 		if state, err = s.draft(ctx, m, stream, state); err != nil {
@@ -138,10 +141,13 @@ func (s *Seeder) move(ctx context.Context, m Move) error {
 		return err
 	}
 	result, err := s.execute(ctx, stream, s.meta(m, actor), command)
-	if err != nil {
+	if err == nil {
+		err = s.Settle(ctx, id, result.Position)
+	}
+	if err != nil || m.Kind != Approve {
 		return err
 	}
-	return s.Settle(ctx, id, result.Position)
+	return s.signLicense(ctx, m)
 }
 
 func (s *Seeder) execute(ctx context.Context, stream domain.Stream, meta domain.Meta, command application.Command) (domain.Result, error) {
@@ -341,6 +347,38 @@ func (s *Seeder) decide(ctx context.Context, m Move, state application.State, he
 		Signed: state.Draft.Content, Purpose: signing.Decision,
 		Signer: signing.Signer{IIN: head.Subject, BIN: s.Rules.Signing[state.Licensor].BIN},
 	})
+}
+
+// signLicense has the head sign the license that came of the approval, unless that has been done.
+func (s *Seeder) signLicense(ctx context.Context, m Move) error {
+	number, err := s.result(ctx, m.Sample)
+	if err != nil {
+		return err
+	}
+	l, err := s.license(ctx, number)
+	if err != nil || l.Signed != nil {
+		return err
+	}
+	head := s.World.account(domain.RoleHead, l.Licensor)
+	at := s.Clock.Now()
+	v, err := s.Sign(ctx, head.ID, signing.Claim{
+		Signed: l.Content(), Purpose: signing.Decision, Received: at,
+		Signer: signing.Signer{IIN: head.Subject, BIN: s.Rules.Signing[l.Licensor].BIN},
+	})
+	if err == nil && v.Outcome != signing.Valid {
+		err = fmt.Errorf("signature of license %s: %s: %w", number, v.Reason, domain.ErrInvalid)
+	}
+	if err != nil {
+		return err
+	}
+	meta := s.meta(m, head)
+	meta.Command, meta.Time = uuid.NewSHA1(m.id(), []byte("license")), at
+	command := license.Sign{At: at, Signed: license.Signed{
+		Subject: v.IIN, Signatory: v.Name, Serial: v.Serial, Digest: v.Digest, Method: v.Method, Evidence: v.Evidence,
+	}}
+	_, err = domain.Execute(ctx, s.Store, domain.Stream{Category: domain.LicenseCategory, ID: number}, meta, license.Fold,
+		func(now license.State) ([]domain.Payload, error) { return license.Decide(now, command) })
+	return err
 }
 
 // result is the number of the license that came of the sample.
