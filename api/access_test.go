@@ -83,6 +83,10 @@ var actions = map[string]access.Action{
 	"POST /applications/{id}/decision/signature":        access.SignDecision,
 	"GET /applications/{id}/decision/signature/content": access.SignDecision,
 
+	"GET /licenses/{number}/signature":         access.SignLicense,
+	"POST /licenses/{number}/signature":        access.SignLicense,
+	"GET /licenses/{number}/signature/content": access.SignLicense,
+
 	"GET /calendar":      access.ReadPages,
 	"GET /login":         access.LogIn,
 	"POST /login":        access.LogIn,

@@ -135,6 +135,10 @@ var rules = map[string]rule{
 	"POST /applications/{id}/decision/signature":        heads,
 	"GET /applications/{id}/decision/signature/content": heads,
 
+	"GET /licenses/{number}/signature":         heads,
+	"POST /licenses/{number}/signature":        heads,
+	"GET /licenses/{number}/signature/content": heads,
+
 	"GET /calendar":      public,
 	"GET /login":         public,
 	"POST /login":        public,

@@ -94,6 +94,10 @@ var walks = map[string]struct {
 	"POST /applications/{id}/decision/signature":        {"L F F F F + N F F F F", nil},
 	"GET /applications/{id}/decision/signature/content": {"L F F F F + N F F F F", nil},
 
+	"GET /licenses/{number}/signature":         {"L F F F F + N F F F F", nil},
+	"POST /licenses/{number}/signature":        {"L F F F F + N F F F F", nil},
+	"GET /licenses/{number}/signature/content": {"L F F F F + N F F F F", nil},
+
 	"GET /calendar":      {"+ + + + + + + + + + +", nil},
 	"GET /login":         {"+ + + + + + + + + + +", nil},
 	"POST /login":        {"+ + + + + + + + + + +", nil},

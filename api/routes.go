@@ -22,6 +22,7 @@ func (s *Server) routes() {
 		{"POST /login": s.login, "POST /logout": s.logout},
 		s.signaturePages("/applications/{id}/signature", s.requestToSign),
 		s.signaturePages("/applications/{id}/decision/signature", s.decisionToSign),
+		s.signaturePages("/licenses/{number}/signature", s.licenseToSign),
 	} {
 		for pattern, h := range pages {
 			s.pages[pattern] = true

@@ -22,12 +22,13 @@ import (
 // maxSignature bounds the form that brings a signature.
 const maxSignature = 1 << 20
 
-// matter is what a page has signed: the request, or the decision on it.
+// matter is what a page has signed: a request, the decision on it, or a license.
 type matter struct {
-	state application.State
-	page  web.Signing
-	sign  func(context.Context, *byIDSigning) (*applicationReply, error) // as the API does
-	over  bool                                                           // it was signed, and there is nothing left to show but what came of it
+	back string // address of what it belongs to
+	name string // of its file, without the extension
+	page web.Signing
+	sign func(context.Context, v1.Signing) error // as the API does
+	over bool                                    // it was signed, and there is nothing left to show but what came of it
 }
 
 // signaturePages are the routes of a page at the path where what find finds is signed: the page, the exact
@@ -52,11 +53,17 @@ func (s *Server) requestToSign(r *http.Request) (matter, error) {
 	if state.Form == nil {
 		return matter{}, domain.Reject("form-required", "there is nothing to sign before the form is filed")
 	}
-	page := web.Signing{
+	m := ofApplication(state)
+	m.sign = func(ctx context.Context, b v1.Signing) error {
+		_, err := s.sign(ctx, &byIDSigning{ByID{state.ID}, b})
+		return err
+	}
+	m.page = web.Signing{
+		Title:  s.site.ApplicationTitle(r, "signing.title", state.ID, state.Number),
 		Action: web.SignatureURL(state.ID), Content: state.Content(), Open: state.AwaitsSignature(), Final: state.Action == regulation.ChooseCertificate,
 		Waits: state.Pending != nil && state.Pending.Purpose != signing.Decision,
 	}
-	return s.matter(r, state, page, "signing.title", s.sign), nil
+	return m, nil
 }
 
 // decisionToSign is the draft of the decision on an application, which the authorized person signs.
@@ -68,33 +75,58 @@ func (s *Server) decisionToSign(r *http.Request) (matter, error) {
 	if err != nil {
 		return matter{}, err
 	}
-	if state.Draft == nil && decided(state) {
-		return matter{state: state, over: true}, nil
+	m := ofApplication(state)
+	if m.over = state.Draft == nil && decided(state); m.over {
+		return m, nil
 	}
 	if state.Draft == nil {
 		return matter{}, domain.Reject("draft-required", "there is no draft of a decision to sign")
 	}
-	page := web.Signing{
+	m.sign = func(ctx context.Context, b v1.Signing) error {
+		_, err := s.signDecision(ctx, &byIDSigning{ByID{state.ID}, b})
+		return err
+	}
+	m.page = web.Signing{
+		Title:  s.site.ApplicationTitle(r, "signing.decision-title", state.ID, state.Number),
 		Action: web.DecisionURL(state.ID), Content: state.Draft.Content, Open: !decided(state),
 		Waits: state.Pending != nil && state.Pending.Purpose == signing.Decision,
 	}
-	return s.matter(r, state, page, "signing.decision-title", s.signDecision), nil
+	return m, nil
+}
+
+func ofApplication(state application.State) matter {
+	return matter{back: "/applications/" + state.ID, name: state.ID}
 }
 
 // decided reports whether the draft is a decision by now, or can be none any more.
 func decided(s application.State) bool { return s.Approval != nil || s.Over() }
 
-// matter completes a page. Its form carries a key of its own, so that sending it twice does nothing twice, and
-// the digest of what it shows.
-func (s *Server) matter(r *http.Request, state application.State, page web.Signing, title string, sign func(context.Context, *byIDSigning) (*applicationReply, error)) matter {
-	page.Title = s.site.ApplicationTitle(r, title, state.ID, state.Number)
-	page.Back = back(state)
-	page.Hidden = []web.Hidden{{Name: "key", Value: uuid.NewString()}, {Name: "shown", Value: signing.Digest(page.Content)}}
-	return matter{state: state, page: page, sign: sign}
+// licenseToSign is a license as it was issued, which the authorized person signs.
+func (s *Server) licenseToSign(r *http.Request) (matter, error) {
+	by := ByNumber{r.PathValue("number")}
+	number, err := by.number()
+	if err != nil {
+		return matter{}, err
+	}
+	l, err := s.loadLicense(r.Context(), number)
+	if err == nil {
+		err = visitOf(r.Context()).caller.mayChange(l)
+	}
+	if err != nil {
+		return matter{}, err
+	}
+	return matter{
+		back: "/licenses/" + number, name: number, over: l.Signed != nil,
+		sign: func(ctx context.Context, b v1.Signing) error {
+			_, err := s.signLicense(ctx, &byNumberSigning{by, b})
+			return err
+		},
+		page: web.Signing{
+			Title:  s.site.LicenseTitle(r, number),
+			Action: web.LicenseSignatureURL(number), Content: l.Content(), Within: "license", Open: l.Successor == "" && l.End == nil,
+		},
+	}, nil
 }
-
-// back is the page of the application.
-func back(state application.State) string { return "/applications/" + state.ID }
 
 // signs reports whether the caller is the one to sign the application now.
 func (c caller) signs(s application.State) bool {
@@ -106,6 +138,11 @@ func (c caller) decides(s application.State) bool {
 	return heads.roles[c.Actor.Role] != nothing && c.mayDecide(s) == nil && s.Draft != nil && s.Pending == nil && !decided(s)
 }
 
+// seals reports whether the caller is the one to sign the licensor's licenses, but for their own.
+func (c caller) seals(licensorSlug, licensee string) bool {
+	return heads.roles[c.Actor.Role] != nothing && c.Actor.Organization == licensorSlug && (c.Identifier == "" || c.Identifier != licensee)
+}
+
 // signaturePage shows what there is to sign.
 func (s *Server) signaturePage(w http.ResponseWriter, r *http.Request, find func(*http.Request) (matter, error)) error {
 	m, err := find(r)
@@ -113,23 +150,31 @@ func (s *Server) signaturePage(w http.ResponseWriter, r *http.Request, find func
 		return err
 	}
 	if m.over {
-		http.Redirect(w, r, back(m.state), http.StatusSeeOther)
+		http.Redirect(w, r, m.back, http.StatusSeeOther)
 		return nil
 	}
-	return s.site.AskSignature(w, r, http.StatusOK, m.page)
+	return s.ask(w, r, http.StatusOK, m)
+}
+
+// ask shows the page. Its form carries a key of its own, so that sending it twice does nothing twice, and the
+// digest of what it shows.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, status int, m matter) error {
+	m.page.Back = m.back
+	m.page.Hidden = []web.Hidden{{Name: "key", Value: uuid.NewString()}, {Name: "shown", Value: signing.Digest(m.page.Content)}}
+	return s.site.AskSignature(w, r, status, m.page)
 }
 
 // contentFile gives the exact bytes as a file, to be signed in another program.
 func contentFile(w http.ResponseWriter, r *http.Request, find func(*http.Request) (matter, error)) error {
 	m, err := find(r)
 	if err == nil && m.over {
-		err = fmt.Errorf("content of %s: %w", m.state.ID, domain.ErrNotFound)
+		err = fmt.Errorf("content of %s: %w", m.name, domain.ErrNotFound)
 	}
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+m.state.ID+`.json"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+m.name+`.json"`)
 	_, err = w.Write(m.page.Content)
 	return err
 }
@@ -146,7 +191,7 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request, find func
 		return err
 	}
 	if m.over { // sent twice
-		http.Redirect(w, r, back(m.state), http.StatusSeeOther)
+		http.Redirect(w, r, m.back, http.StatusSeeOther)
 		return nil
 	}
 	signature, err := sentSignature(w, r)
@@ -157,7 +202,7 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request, find func
 		err = s.signSent(r, m, signature)
 	}
 	if err == nil {
-		http.Redirect(w, r, back(m.state), http.StatusSeeOther)
+		http.Redirect(w, r, m.back, http.StatusSeeOther)
 		return nil
 	}
 	p := s.problem(ctx, err)
@@ -168,7 +213,7 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request, find func
 	if rejection := (*domain.Rejection)(nil); errors.As(err, &rejection) && rejection.Params["signature"] != "" {
 		m.page.Code = "signature-refused" // one text for all reasons
 	}
-	return s.site.AskSignature(w, r, p.Status, m.page)
+	return s.ask(w, r, p.Status, m)
 }
 
 // signSent signs under the form's own key.
@@ -179,8 +224,7 @@ func (s *Server) signSent(r *http.Request, m matter, signature string) error {
 	}
 	v := visitOf(r.Context())
 	v.write = newWrite(key, r.Method+" "+r.URL.Path, []byte(signature), v.caller)
-	_, err := m.sign(r.Context(), &byIDSigning{ByID{m.state.ID}, v1.Signing{Signature: signature}})
-	return err
+	return m.sign(r.Context(), v1.Signing{Signature: signature})
 }
 
 // sentSignature reads the form: a file, or text, and not both. It is given in base64, as programs send it.

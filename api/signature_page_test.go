@@ -362,6 +362,41 @@ func TestDecisionSignedOnPage(t *testing.T) {
 	w.call("head", "GET", path+"/content", nil).want(404)
 }
 
+// TestLicenseSignedOnPage: the authorized person signs the license as it was issued.
+func TestLicenseSignedOnPage(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	path := "/licenses/" + number + "/signature"
+	for _, lang := range []string{"kk", "ru", "en"} {
+		page := w.pageAs("head", path, lang, 200)
+		if bare := regexp.MustCompile(`<dt>[a-z_.0-9]+</dt>|<h3>[a-z_.0-9 ]+</h3>`).FindString(page); bare != "" {
+			t.Errorf("in %s: %s", lang, bare)
+		}
+	}
+	link := `<a href="` + path + `">`
+	w.contains(w.pageAs("head", "/licenses/"+number, "en", 200), "not signed yet", link)
+	for _, who := range []string{"", "officer", "other-head", "company"} {
+		if strings.Contains(w.pageAs(who, "/licenses/"+number, "en", 200), link) {
+			t.Errorf("%q is sent to sign", who)
+		}
+	}
+	page := w.pageAs("head", path, "en", 200)
+	w.contains(page, "Signing license "+number, "Kind", "License", "(commodity-broker-license)", "24 November 2026", "Licensee", company)
+	content := w.call("head", "GET", path+"/content", nil).want(200).body
+	m := markOf(content, boss)
+	m.Over = strings.Repeat("0", 64)
+	w.refused(w.send("head", page, path, sent{file: must(json.Marshal(m))}), 422, "is not accepted")
+	for range 2 {
+		w.send("head", page, path, sent{file: must(json.Marshal(markOf(content, boss)))}).want(303)
+	}
+	if body := w.pageAs("head", "/licenses/"+number, "en", 200); strings.Contains(body, link) {
+		t.Error("signed, and the head is asked to sign")
+	}
+	if at := w.call("head", "GET", path, nil).want(303).header.Get("Location"); at != "/licenses/"+number {
+		t.Errorf("goes on to %s", at)
+	}
+}
+
 // TestSignatureWaitsOnPage: one that cannot be verified yet is taken, and the pages say that it waits.
 func TestSignatureWaitsOnPage(t *testing.T) {
 	w := newWorld(t)

@@ -22,6 +22,8 @@ type Viewer struct {
 	Signs func(application.State) bool
 	// Decides says so of the decision on an application.
 	Decides func(application.State) bool
+	// Seals says so of a license, by its licensor and licensee.
+	Seals func(licensor, licensee string) bool
 }
 
 // opens reports whether the viewer may see what stands behind figures of the licensor, of all where that

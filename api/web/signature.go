@@ -43,6 +43,7 @@ type Signing struct {
 	Back    string
 	Action  string // where the page is, and where its form is sent
 	Content []byte // the exact bytes
+	Within  string // where the words for its fields are found
 	Open    bool
 	Waits   bool
 	Final   bool
@@ -61,10 +62,15 @@ func DecisionURL(id string) string {
 	return "/applications/" + url.PathEscape(id) + "/decision/signature"
 }
 
+// LicenseSignatureURL is where a license is signed.
+func LicenseSignatureURL(number string) string {
+	return "/licenses/" + url.PathEscape(number) + "/signature"
+}
+
 // AskSignature shows what there is to sign, and asks for the signature where it is to be signed now.
 func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, what Signing) error {
 	f := s.frame(r, "deadline")
-	passages, err := s.signed(f, what.Content)
+	passages, err := s.signed(f, what.Within, what.Content)
 	if err != nil {
 		return err
 	}
@@ -95,4 +101,9 @@ func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, 
 func (s *Site) ApplicationTitle(r *http.Request, key, id, registered string) string {
 	f := s.frame(r, "")
 	return f.T(key, "number", number(f, id, registered))
+}
+
+// LicenseTitle is the title of the page where a license is signed.
+func (s *Site) LicenseTitle(r *http.Request, number string) string {
+	return s.frame(r, "").T("signing.license-title", "number", number)
 }
