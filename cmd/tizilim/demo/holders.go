@@ -7,11 +7,12 @@ import (
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/ident"
 )
 
 // Holders are those who get keys of the demo's certificate authority: every person by their IIN, the
-// first head of every organization by its BIN, every employee by their account. Two more have the first
-// person's name, and certificates with which nothing can be signed any more.
+// first head of every organization by its BIN, every employee by their account. More have the name of the first
+// person, or of the first organization's head, and certificates with which nothing can be signed any more.
 func (w World) Holders() []authority.Holder {
 	var all []authority.Holder
 	for i, p := range w.People {
@@ -28,11 +29,21 @@ func (w World) Holders() []authority.Holder {
 		}
 	}
 	for _, fate := range []authority.Fate{authority.Revoked, authority.Expired} {
-		h := w.People[0].holder(string(fate), false)
-		h.Fate = fate
-		all = append(all, h)
+		person, company := w.People[0].holder(string(fate), false), w.People[0].holder(ended(fate, w.Organizations[0].ID), false)
+		company.BIN, company.Organization, company.Role = w.Organizations[0].ID, w.Organizations[0].Name, signature.Head
+		person.Fate, company.Fate = fate, fate
+		all = append(all, person, company)
 	}
 	return all
+}
+
+// ended is the folder of the keys, with which nothing can be signed any more, of the first person or
+// organization.
+func ended(fate authority.Fate, id string) string {
+	if kind(id) == ident.BIN {
+		return string(fate) + "-company"
+	}
+	return string(fate)
 }
 
 // holder is the person under the name of a folder. Their names are written as in the state registers:

@@ -216,7 +216,7 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 		}
 		return application.FailPayment{At: m.At, Order: state.Order.Order, Text: "Төлем жасалмады. Оплата не поступила."}, registryItself, s.Failed(ctx, state.Order.Order)
 	case BadSignature:
-		return s.sign(ctx, m, state, who, string(authority.Revoked))
+		return s.sign(ctx, m, state, who, ended(authority.Revoked, who.Subject))
 	case Approve, Refuse:
 		command, err := s.decide(ctx, m, state, head)
 		return command, head, err

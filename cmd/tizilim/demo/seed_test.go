@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,7 +109,7 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 		},
 		Sign: func(_ context.Context, holder string, c signing.Claim) (signing.Verdict, error) {
 			v := signing.Verdict{Outcome: signing.Valid, IIN: c.Signer.IIN, BIN: c.Signer.BIN, Name: "n", Serial: "1", Digest: signing.Digest(c.Signed), Method: "test"}
-			if holder == "revoked" {
+			if strings.HasPrefix(holder, "revoked") {
 				v.Outcome, v.Reason = signing.Invalid, signing.Revoked
 			}
 			return v, nil
