@@ -275,6 +275,8 @@ func TestRefusedOnPage(t *testing.T) {
 	w.refused(w.send("person", page, path, sent{text: "MIIB", file: der}), 422, "There is no signature", "one of the two")
 	w.refused(w.send("person", page, path, sent{text: "not a signature"}), 422, "cannot be read", "download")
 	w.refused(w.send("person", page, path, sent{file: []byte("{}")}), 422, "cannot be read")
+	w.refused(w.send("person", page, path, sent{file: keys.sign("person", "other bytes")}), 422, "other bytes were signed", "Sign what is shown again")
+	w.refused(w.send("person", page, path, sent{file: must(keys.key("person", demo.Auth).Sign(t.Context(), []byte(content), pki.Signing{}))}), 422, "one for logging in is not enough")
 	w.refused(w.send("person", page, path, sent{file: der, other: map[string]string{"shown": strings.Repeat("0", 64)}}), 422, "The content has changed")
 	w.send("person", page, path, sent{file: der, other: map[string]string{"key": ""}}).want(400)
 	w.send("person", page, path, sent{file: bytes.Repeat([]byte{'x'}, 2<<20)}).want(413)

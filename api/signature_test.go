@@ -1,12 +1,10 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -40,7 +38,7 @@ func TestSignatureThatMayBeGivenAgain(t *testing.T) {
 	} {
 		w.sign("company", id, company, change).want(422, code)
 	}
-	p := decode[v1.Problem](w.call("company", "POST", at(id, "/signature"), signature(mark{}), "Accept-Language", "kk").want(422))
+	p := decode[v1.Problem](w.call("company", "POST", at(id, "/signature"), sent64(mark{}), "Accept-Language", "kk").want(422))
 	if p.Title != "Қолтаңба қабылданбады: басқа байттарға қол қойылған" || p.Type != "urn:tizilim:problem:signature-digest-mismatch" {
 		t.Errorf("problem %+v", p)
 	}
@@ -84,7 +82,7 @@ func TestSignatureThatWaits(t *testing.T) {
 	id := w.paid()
 	w.blind.Store(true)
 	key := uuid.NewString()
-	body := signature(markOf(w.call("company", "GET", at(id, "/signature"), nil).body, company))
+	body := sent64(markOf(w.call("company", "GET", at(id, "/signature"), nil).body, company))
 	a := app(w.call("company", "POST", at(id, "/signature"), body, "Idempotency-Key", key).want(202))
 	if a.Status != "in-progress" || a.Step.Action != "choose-certificate" || a.Signature == nil || a.Signature.Status != "pending" || a.Signature.Reason != "ocsp-unreachable" {
 		t.Fatalf("while it waits: %+v %+v", a, a.Signature)
@@ -104,26 +102,10 @@ func TestSignatureThatWaits(t *testing.T) {
 		t.Errorf("history %s", h)
 	}
 	w.blind.Store(false)
-	w.until(id, func(a v1.Application) bool { return a.Number != "" })
+	w.until(id, "application-registered")
 	if a := app(w.call("company", "GET", at(id, ""), nil)); a.Signature != nil || a.SignedBy != company {
 		t.Errorf("after it was judged: %+v", a)
 	}
-}
-
-// until waits for what the application must come to be.
-func (w *world) until(id string, holds func(v1.Application) bool) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for _, err := range w.store.Follow(ctx, 0) {
-		if err != nil {
-			break
-		}
-		if holds(app(w.call("auditor", "GET", at(id, ""), nil).want(200))) {
-			return
-		}
-	}
-	w.t.Fatal("it never came to be")
 }
 
 // While one waits, another may take its place.
@@ -163,7 +145,7 @@ func TestDecisionIsSigned(t *testing.T) {
 	w := newWorld(t)
 	a := w.examined("company", "commodity-broker-license", company)
 	w.call("head", "GET", at(a.ID, "/decision/signature"), nil).want(409, "draft-required")
-	w.call("head", "POST", at(a.ID, "/decision/signature"), signature(mark{})).want(409, "draft-required")
+	w.call("head", "POST", at(a.ID, "/decision/signature"), sent64(mark{})).want(409, "draft-required")
 	a = app(w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "жоқ"}).want(200))
 	if a.Status != "examined" || a.Draft == nil || a.Draft.Decision.Decision != "refuse" || a.Draft.By != "officer" {
 		t.Fatalf("drafted: %+v", a)
@@ -182,8 +164,8 @@ func TestDecisionIsSigned(t *testing.T) {
 			t.Errorf("what is signed does not say %s: %s", said, content)
 		}
 	}
-	w.call("head", "POST", at(a.ID, "/decision/signature"), signature(markOf(earlier, boss))).want(422, "signature-digest-mismatch")
-	w.call("officer", "POST", at(a.ID, "/decision/signature"), signature(markOf(content, boss))).want(403, "forbidden")
+	w.call("head", "POST", at(a.ID, "/decision/signature"), sent64(markOf(earlier, boss))).want(422, "signature-digest-mismatch")
+	w.call("officer", "POST", at(a.ID, "/decision/signature"), sent64(markOf(content, boss))).want(403, "forbidden")
 	w.signAt("head", at(a.ID, "/decision/signature"), person).want(422, "signature-iin-mismatch")
 	w.signAt("head", at(a.ID, "/decision/signature"), boss, func(m *mark) { m.Reason = signing.Expired }).want(422, "signature-expired")
 	a = app(w.signAt("head", at(a.ID, "/decision/signature"), boss).want(200))
@@ -206,7 +188,7 @@ func TestDecisionThatWaits(t *testing.T) {
 		t.Errorf("the applicant sees that a decision waits: %+v", mine.Signature)
 	}
 	w.blind.Store(false)
-	w.until(a.ID, func(a v1.Application) bool { return a.Result != "" })
+	w.until(a.ID, "application-completed")
 }
 
 // Where the licensor wants four eyes, the head does not sign their own draft; and where its BIN is known,

@@ -96,7 +96,8 @@ type world struct {
 	blind   atomic.Bool           // the verifier does not answer
 	blobs   *blobstore.Store
 	logged  *logged
-	cancel  func() // stops the reactor
+	level   slog.LevelVar // from which on it is logged
+	cancel  func()        // stops the reactor
 	follow  *projections.Follower
 }
 
@@ -113,9 +114,15 @@ func (c *clock) pass(d time.Duration) { c.at.Add(d.Microseconds()) }
 func (c *clock) set(t time.Time)      { c.at.Store(t.UnixMicro()) }
 
 // outside is the state registers and the payment gateway.
-type outside struct{ down atomic.Bool }
+type outside struct {
+	down      atomic.Bool
+	registers reactor.StateRegisters // asked instead, where set
+}
 
-func (o *outside) Find(_ context.Context, id string) (reactor.Person, error) {
+func (o *outside) Find(ctx context.Context, id string) (reactor.Person, error) {
+	if o.registers != nil {
+		return o.registers.Find(ctx, id)
+	}
 	if o.down.Load() {
 		return reactor.Person{}, fmt.Errorf("registers: %w", domain.ErrUnavailable)
 	}
@@ -159,7 +166,8 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memstore.New(), outside: &outside{}, clock: &clock{}, logged: &logged{}}
 	w.clock.set(noon)
-	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	w.level.Set(slog.LevelWarn)
+	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: &w.level}))
 	dir := t.TempDir()
 	w.blobs = must(blobstore.Open(t.TempDir()))
 	cfg := api.Config{
@@ -172,7 +180,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
-		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, Retry: time.Millisecond, Now: w.clock.now, Logger: log,
+		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },
@@ -403,10 +411,10 @@ func (w *world) signAt(who, path, identifier string, change ...func(*mark)) *rep
 	for _, c := range change {
 		c(&m)
 	}
-	return w.call(who, "POST", path, signature(m))
+	return w.call(who, "POST", path, sent64(m))
 }
 
-func signature(m mark) v1.Signing {
+func sent64(m mark) v1.Signing {
 	return v1.Signing{Signature: base64.StdEncoding.EncodeToString(must(json.Marshal(m)))}
 }
 

@@ -39,13 +39,14 @@ func TestStoredApplicationEvents(t *testing.T) {
 	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
 	evidence := json.RawMessage(`"e"`)
 	certified := &application.Certified{Subject: "850312300121", Serial: "1", Digest: "d", Method: "m", Evidence: evidence}
+	answer := &application.RegisterAnswer{At: due, Reference: "r-1", Text: "{\"found\": true,\r\n \"name\":\"<n>\"}\n"}
 	payloads := []domain.Payload{
 		application.Opened{
 			Progress: way, Service: "casino-license", Channel: regulation.Portal, Act: "act", Wording: "0123456789ab", Request: regulation.Reissue, Licensor: "l",
 			Applicant: application.Applicant{ID: "120540001238", Name: "n", Address: "a"}, License: "25000001", Reason: application.NameChanged, Holder: "940140000385",
 		},
-		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul"},
-		application.ApplicantNotFound{Progress: first, Source: "gbd-ul"},
+		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul", Answer: answer},
+		application.ApplicantNotFound{Progress: first, Source: "gbd-ul", Answer: answer},
 		application.Filed{Progress: way, Form: form, Documents: []application.Document{document}},
 		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u"},
 		application.Paid{Progress: way, Order: "o", Reference: "r", Amount: 100, Currency: "KZT"},
@@ -88,7 +89,14 @@ func earlier(t *testing.T, p domain.Payload, first application.Progress) domain.
 		e.Progress, e.Wording = first, ""
 		return e
 	case application.ApplicantConfirmed:
+		if e.Answer != nil {
+			e.Answer = nil
+			return e
+		}
 		e.Progress = first
+		return e
+	case application.ApplicantNotFound:
+		e.Answer = nil
 		return e
 	case application.Filed:
 		e.Progress = first

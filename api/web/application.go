@@ -123,8 +123,9 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 		{Name: f.T("license.licensor"), Value: f.wording(p.Service.Licensor.Title)},
 		fact(f, "application.applicant", a.Applicant.Name),
 		fact(f, "license."+string(kind), id),
-		fact(f, "application.opened", s.Texts.Moment(f.Lang, a.OpenedAt, calendar.Zone)),
 	}
+	list = append(list, identified(f, a.Applicant.ID)...)
+	list = append(list, fact(f, "application.opened", s.Texts.Moment(f.Lang, a.OpenedAt, calendar.Zone)))
 	if a.License != "" {
 		list = append(list, link(f, "application.license", a.License))
 	}
@@ -159,6 +160,23 @@ func signatureFact(f Frame, a application.State) Fact {
 		return fact(f, "application.signature-discarded", f.T("signature-reason."+string(d.Reason)))
 	}
 	return Fact{}
+}
+
+// identified is what an identifier tells of whom it belongs to, and what is odd about it.
+func identified(f Frame, identifier string) (list []Fact) {
+	id, err := ident.Parse(identifier)
+	if err != nil {
+		return nil
+	}
+	if kind, unit := id.Organization(); unit != "" {
+		list = append(list, fact(f, "application.organization", f.T("organization."+kind)+", "+f.T("unit."+unit)))
+	} else if kind != "" {
+		list = append(list, fact(f, "application.organization", f.T("organization."+kind)))
+	}
+	for _, warning := range id.Warnings() {
+		list = append(list, fact(f, "application.warning", f.T("warning."+warning)))
+	}
+	return list
 }
 
 // stepOf is a step of the procedure with its number and action.
@@ -237,19 +255,23 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 		}
 		list = append(list, Event{
 			At: e.Time.Format(time.RFC3339Nano), When: s.Texts.Second(f.Lang, e.Time, calendar.Zone), What: f.T("event." + e.Type),
-			Who: s.who(f, e.Actor), More: append(told(f, payload), moved(f, p, e.Progress)...),
+			Who: s.who(f, e.Actor), More: append(s.told(f, payload), moved(f, p, e.Progress)...),
 		})
 	}
 	return list, nil
 }
 
 // told is what an event says besides, but for what is personal.
-func told(f Frame, p domain.Payload) []Fact {
+func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
 	case application.SignatureReceived:
 		return []Fact{signatureReason(f, e.Reason)}
 	case application.SignatureDiscarded:
 		return []Fact{signatureReason(f, e.Reason)}
+	case application.ApplicantConfirmed:
+		return s.answered(f, e.Source, e.Answer)
+	case application.ApplicantNotFound:
+		return s.answered(f, e.Source, e.Answer)
 	case application.Registered:
 		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
 	case application.Approved:
@@ -272,6 +294,15 @@ func signatureReason(f Frame, r signing.Reason) Fact {
 		return Fact{}
 	}
 	return fact(f, "application.signature-reason", f.T("signature-reason."+string(r)))
+}
+
+// answered says which register answered and when. Events of before the answer was kept name the register.
+func (s *Site) answered(f Frame, source string, a *application.RegisterAnswer) []Fact {
+	if a == nil {
+		return given(fact(f, "application.register", source))
+	}
+	return given(fact(f, "application.register", source), fact(f, "application.answered", s.Texts.Second(f.Lang, a.At, calendar.Zone)),
+		fact(f, "application.answer-reference", a.Reference))
 }
 
 // moved says which steps an event completed and which one it entered.
