@@ -36,6 +36,7 @@ func TestStoredApplicationEvents(t *testing.T) {
 		Sites: []application.Site{{Kind: "branch", Name: "Филиал", Address: "Астана"}}, Phone: "+77010000000", Email: "a@example.kz", Note: "n",
 	}
 	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
+	fee := application.Fee{Rate: 1000, MCI: 432_500, MCIFrom: "2026-01-01", On: "2026-11-24", Source: "s", Unverified: true, Version: "v"}
 	payloads := []domain.Payload{
 		application.Opened{
 			Progress: way, Service: "casino-license", Channel: regulation.Portal, Act: "act", Wording: "0123456789ab", Request: regulation.Reissue, Licensor: "l",
@@ -44,12 +45,14 @@ func TestStoredApplicationEvents(t *testing.T) {
 		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul"},
 		application.ApplicantNotFound{Progress: first, Source: "gbd-ul"},
 		application.Filed{Progress: way, Form: form, Documents: []application.Document{document}},
-		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u"},
+		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u", Fee: &fee, Expires: &due},
+		application.PaymentNotRequired{Progress: way, Fee: fee},
+		application.PaymentUnmatched{Order: "o", Reference: "r2", Amount: 100, Currency: "KZT", Reason: application.PaidTwice},
 		application.Paid{Progress: way, Order: "o", Reference: "r", Amount: 100, Currency: "KZT"},
 		application.CertificateAccepted{Progress: way, Subject: "120540001238", Serial: "1", Method: "m"},
 		application.Signed{Progress: way, Subject: "120540001238", Digest: "d", Method: "m"},
 		application.Registered{Progress: way, Number: "KZ45LIC00000001", RegisteredOn: "2026-11-24"},
-		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s"},
+		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s", PaymentProof: "shown"},
 		application.Refused{Progress: application.Progress{Completes: []int{11, 10}, Ends: true}, Stage: application.AtDecision, Ground: application.NotQualified, Text: "t", Signatory: "s"},
 		application.Completed{Progress: application.Progress{Ends: true}, License: "26000001"},
 		application.Withdrawn{Progress: application.Progress{Ends: true}, Reason: "r"},
@@ -74,8 +77,14 @@ func TestStoredApplicationEvents(t *testing.T) {
 		case application.Filed:
 			e.Progress = first
 			p = e
+		case application.PaymentRequested:
+			e.Fee, e.Expires = nil, nil
+			p = e
 		case application.Paid:
 			e.Progress = first
+			p = e
+		case application.Approved:
+			e.PaymentProof = ""
 			p = e
 		case application.CertificateAccepted:
 			e.Progress = first

@@ -41,31 +41,6 @@ type AnswerRegisters struct {
 	Source  string
 }
 
-// RequestPayment records the order given to the payment gateway.
-type RequestPayment struct {
-	At       time.Time
-	Order    string
-	Amount   int64
-	Currency string
-	URL      string
-}
-
-// Pay brings the gateway's confirmation.
-type Pay struct {
-	At        time.Time
-	Order     string
-	Reference string
-	Amount    int64
-	Currency  string
-}
-
-// FailPayment tells that the order was not paid: it failed or expired.
-type FailPayment struct {
-	At    time.Time
-	Order string
-	Text  string
-}
-
 // Sign brings a verified signature over State.Content: the applicant's own, or in a service center
 // the operator's.
 type Sign struct {
@@ -97,6 +72,9 @@ type Approve struct {
 	ValidUntil string // YYYY-MM-DD, empty for no end; for a new license only
 	Signatory  string
 	Holder     string // where another than the applicant holds the license concerned: that holder, confirmed
+	// PaymentProof says by what the officer saw that the fee was paid, where the procedure has no step of
+	// paying: the SHA-256 of one of the application's documents, ProofShown or FeeNotDue.
+	PaymentProof string
 }
 
 // Refuse is the licensor's negative decision.
@@ -135,9 +113,6 @@ type Rate struct {
 func (Open) command()            {}
 func (File) command()            {}
 func (AnswerRegisters) command() {}
-func (RequestPayment) command()  {}
-func (Pay) command()             {}
-func (FailPayment) command()     {}
 func (Sign) command()            {}
 func (RejectSignature) command() {}
 func (Register) command()        {}

@@ -125,7 +125,7 @@ func TestRefusals(t *testing.T) {
 			if again, err := r.Decide(l.state, last); err != nil || len(again) != 0 {
 				t.Errorf("the same command again: %v, %v", again, err)
 			}
-			for _, c := range []application.Command{file, paid, approve, application.Register{At: noon, Number: "x"}} {
+			for _, c := range []application.Command{file, order, approve, application.Register{At: noon, Number: "x"}} {
 				if events, err := r.Decide(l.state, c); len(events) > 0 || err != nil && code(err) == "" {
 					t.Errorf("%T after the end: %v, %v", c, events, err)
 				}
@@ -182,7 +182,7 @@ func TestNoStepIsSkippedOrFiresTwice(t *testing.T) {
 func all(s application.State) []application.Command {
 	return []application.Command{
 		file, application.AnswerRegisters{At: noon, Found: true}, order, paid,
-		application.FailPayment{At: noon, Order: "o-1"},
+		application.FailPayment{At: noon, Order: "o-1"}, application.ExpirePayment{At: noon, Order: "o-1"}, application.WaivePayment{At: noon},
 		application.Sign{At: noon, Subject: s.Applicant.ID, Digest: s.ContentDigest()},
 		application.RejectSignature{At: noon}, application.Register{At: noon, Number: "n"}, approve,
 		application.Refuse{At: noon, Ground: application.NotQualified, Text: "t", Signatory: "s"},
@@ -195,7 +195,7 @@ func all(s application.State) []application.Command {
 func sameKind(c, due application.Command) bool {
 	group := func(c application.Command) string {
 		switch c.(type) {
-		case application.Pay, application.FailPayment, application.RequestPayment:
+		case application.Pay, application.FailPayment, application.RequestPayment, application.ExpirePayment, application.WaivePayment:
 			return "pay"
 		case application.Sign, application.RejectSignature:
 			return "sign"
@@ -219,6 +219,8 @@ func allowedAnyTime(c application.Command, s application.State) bool {
 	switch c.(type) {
 	case application.Withdraw:
 		return s.Approval == nil
+	case application.Pay: // money that comes is recorded, wherever the application stands
+		return true
 	case application.File: // the operator may correct the form until it is signed
 		return s.Action == regulation.AttachAndSign
 	}

@@ -12,7 +12,7 @@ import (
 func (w way) approve(s State, c Approve) ([]domain.Payload, error) {
 	c.Order, c.Signatory = strings.TrimSpace(c.Order), strings.TrimSpace(c.Signatory)
 	if a := s.Approval; a != nil {
-		if a.Order == c.Order && a.ValidUntil == c.ValidUntil && a.Signatory == c.Signatory {
+		if a.Order == c.Order && a.ValidUntil == c.ValidUntil && a.Signatory == c.Signatory && a.PaymentProof == c.PaymentProof {
 			return nil, nil
 		}
 		return nil, domain.Reject("decided-already", "the application was approved")
@@ -26,8 +26,13 @@ func (w way) approve(s State, c Approve) ([]domain.Payload, error) {
 	if err := c.check(s); err != nil {
 		return nil, err
 	}
+	if err := w.checkProof(s, c.PaymentProof); err != nil {
+		return nil, err
+	}
 	progress := Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved}
-	return []domain.Payload{Approved{Progress: progress, Order: c.Order, ValidUntil: c.ValidUntil, Signatory: c.Signatory}}, nil
+	return []domain.Payload{Approved{
+		Progress: progress, Order: c.Order, ValidUntil: c.ValidUntil, Signatory: c.Signatory, PaymentProof: c.PaymentProof,
+	}}, nil
 }
 
 // check refuses a decision that does not go with the request, or with the license it concerns.

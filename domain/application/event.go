@@ -104,24 +104,6 @@ type Filed struct {
 	Documents []Document `json:"documents,omitempty"`
 }
 
-// PaymentRequested: the payment gateway was given an order.
-type PaymentRequested struct {
-	Progress
-	Order    string `json:"order"`
-	Amount   int64  `json:"amount"`   // in hundredths of the currency
-	Currency string `json:"currency"` // ISO 4217
-	URL      string `json:"url,omitempty"`
-}
-
-// Paid: the gateway confirmed the payment.
-type Paid struct {
-	Progress
-	Order     string `json:"order"`
-	Reference string `json:"reference"` // the gateway's own
-	Amount    int64  `json:"amount"`
-	Currency  string `json:"currency"`
-}
-
 // CertificateAccepted: the certificate chosen to sign with is valid and belongs to the applicant.
 type CertificateAccepted struct {
 	Progress
@@ -155,6 +137,9 @@ type Approved struct {
 	// ValidUntil is the last day of the license, empty for no end.
 	ValidUntil string `json:"valid_until,omitempty"`
 	Signatory  string `json:"signatory"` // the authorized person
+	// PaymentProof is by what the officer saw that the fee was paid, where the procedure has no step of
+	// paying: the SHA-256 of a document of the application, ProofShown or FeeNotDue. Since schema 2.
+	PaymentProof string `json:"payment_proof,omitempty"`
 }
 
 // Stage is where an application was refused.
@@ -207,12 +192,10 @@ func (Opened) EventType() (string, int)              { return "application-opene
 func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 2 }
 func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 1 }
 func (Filed) EventType() (string, int)               { return "application-filed", 2 }
-func (PaymentRequested) EventType() (string, int)    { return "payment-requested", 1 }
-func (Paid) EventType() (string, int)                { return "application-paid", 2 }
 func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 2 }
 func (Signed) EventType() (string, int)              { return "application-signed", 2 }
 func (Registered) EventType() (string, int)          { return "application-registered", 2 }
-func (Approved) EventType() (string, int)            { return "application-approved", 1 }
+func (Approved) EventType() (string, int)            { return "application-approved", 2 }
 func (Refused) EventType() (string, int)             { return "application-refused", 1 }
 func (Completed) EventType() (string, int)           { return "application-completed", 1 }
 func (Withdrawn) EventType() (string, int)           { return "application-withdrawn", 1 }
@@ -241,7 +224,11 @@ func Decode(e domain.Event) (domain.Payload, error) {
 	case "application-filed":
 		return extended[Filed](e)
 	case "payment-requested":
-		return domain.Decode[PaymentRequested](e)
+		return extended[PaymentRequested](e)
+	case "payment-not-required":
+		return domain.Decode[PaymentNotRequired](e)
+	case "payment-unmatched":
+		return domain.Decode[PaymentUnmatched](e)
 	case "application-paid":
 		return extended[Paid](e)
 	case "certificate-accepted":
@@ -251,7 +238,7 @@ func Decode(e domain.Event) (domain.Payload, error) {
 	case "application-registered":
 		return extended[Registered](e)
 	case "application-approved":
-		return domain.Decode[Approved](e)
+		return extended[Approved](e)
 	case "application-refused":
 		return domain.Decode[Refused](e)
 	case "application-completed":

@@ -18,9 +18,11 @@ func Fold(s *State, rec domain.Record) error {
 		s.open(e)
 	}
 	s.evolve(p)
-	switch p.(type) {
+	switch e := p.(type) {
 	case Approved, Refused:
 		s.DecidedAt = rec.Time
+	case PaymentUnmatched:
+		s.Unmatched = append(s.Unmatched, Unmatched{PaymentUnmatched: e, At: rec.Time})
 	}
 	s.Version = rec.Version
 	return nil
@@ -53,6 +55,9 @@ func (s *State) evolve(p domain.Payload) {
 		s.move(e.Progress)
 	case Paid:
 		s.Payment = &e
+		s.move(e.Progress)
+	case PaymentNotRequired:
+		s.NothingDue = true
 		s.move(e.Progress)
 	case CertificateAccepted:
 		s.move(e.Progress)

@@ -115,6 +115,8 @@ type State struct {
 	Documents    []Document
 	Order        *PaymentRequested
 	Payment      *Paid
+	NothingDue   bool        // the request costs nothing
+	Unmatched    []Unmatched // payments that came and are to be returned
 	Signature    *Signed
 	Number       string // registration number
 	RegisteredOn string // day of registration, YYYY-MM-DD
