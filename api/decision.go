@@ -67,6 +67,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 	}
 	return s.do(ctx, state.ID, state.Act, application.Approve{
 		At: s.now(ctx), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory, Holder: b.Holder,
+		PaymentProof: b.PaymentProof,
 	})
 }
 
@@ -75,7 +76,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 func coherent(b v1.Decision) error {
 	foreign := []struct{ name, value string }{{"ground", b.Ground}, {"text", b.Text}}
 	if b.Decision == "refuse" {
-		foreign = []struct{ name, value string }{{"order", b.Order}, {"valid_until", b.ValidUntil}, {"holder", b.Holder}}
+		foreign = []struct{ name, value string }{{"order", b.Order}, {"valid_until", b.ValidUntil}, {"holder", b.Holder}, {"payment_proof", b.PaymentProof}}
 		if b.Ground == "" {
 			return unfit("ground-unknown", field{"body.ground", "field.one-of", []string{"value", strings.Join(tokens(application.Grounds), ", ")}})
 		}

@@ -114,6 +114,7 @@ var prefixes = map[string]string{
 	"application.Stage":         "stage.",
 	"application.Ground":        "ground.",
 	"application.ReissueReason": "reason.",
+	"application.Mismatch":      "mismatch.",
 	"license.Status":            "license-status.",
 	"license.TerminationGround": "termination-ground.",
 	"regulation.Action":         "action.",

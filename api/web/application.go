@@ -132,6 +132,7 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 	if a.Due != nil {
 		list = append(list, fact(f, "csv.due", s.due(f, *a.Due)))
 	}
+	list = append(list, s.paymentFacts(f, a)...)
 	if a.Result != "" {
 		list = append(list, link(f, "application.result", a.Result))
 	}
@@ -214,22 +215,25 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 		}
 		list = append(list, Event{
 			At: e.Time.Format(time.RFC3339Nano), When: s.Texts.Second(f.Lang, e.Time, calendar.Zone), What: f.T("event." + e.Type),
-			Who: s.who(f, e.Actor), More: append(told(f, payload), moved(f, p, e.Progress)...),
+			Who: s.who(f, e.Actor), More: append(s.told(f, payload), moved(f, p, e.Progress)...),
 		})
 	}
 	return list, nil
 }
 
 // told is what an event says besides, but for what is personal.
-func told(f Frame, p domain.Payload) []Fact {
+func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
 	case application.Registered:
 		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
 	case application.Approved:
-		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)))
+		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)),
+			fact(f, "payment.proof", proof(f, e.PaymentProof)))
 	case application.Refused:
 		return given(fact(f, "application.stage", f.T("stage."+string(e.Stage))), fact(f, "license.ended-ground", f.T("ground."+string(e.Ground))),
-			fact(f, "license.suspension-reason", e.Text))
+			fact(f, "license.suspension-reason", refusalText(f, e.Text)))
+	case application.PaymentRequested, application.PaymentNotRequired, application.Paid, application.PaymentUnmatched:
+		return s.toldOfPayment(f, p)
 	case application.Completed:
 		return []Fact{{Name: f.T("application.result"), Value: Wording{Text: e.License}, URL: "/licenses/" + url.PathEscape(e.License)}}
 	case application.Withdrawn:

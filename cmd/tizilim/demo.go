@@ -17,6 +17,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
@@ -45,7 +46,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
+	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog), fees: rules.fees}
 	if err := (launch{listenFlag: c.listenFlag, data: c.Data, kind: demoKind, rules: rules, noticesFlags: demoNotices, logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
@@ -60,6 +61,7 @@ type demonstration struct {
 	out    io.Writer
 	logger *slog.Logger
 	world  demo.World
+	fees   func() *payment.Fees
 }
 
 func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (_ *surroundings, err error) {
@@ -86,15 +88,12 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 			return nil, err
 		}
 	}
-	gateway, err := newPayments(services.Payments, url, services.Secret)
-	if err != nil {
-		return nil, err
-	}
+	gateway := newPayments(services.Payments, url, services.Secret, d.fees)
 	if err := seeding.goOn(ctx, f); err != nil {
 		return nil, err
 	}
 	return &surroundings{
-		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, now: seeding.now},
+		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, orders: gateway, now: seeding.now},
 		gateway: gateway, keys: verifier{services.Keys}, accounts: forServer(accounts), close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {
 			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"net/http"
 
-	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/api"
@@ -20,22 +18,6 @@ type stateRegisters struct{ *stateregister.Client }
 func (r stateRegisters) Find(ctx context.Context, id string) (reactor.Person, error) {
 	a, err := r.Client.Find(ctx, id)
 	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source}, err
-}
-
-// payments is a client of the payment gateway as the reactor and the server want it.
-type payments struct{ *payment.Client }
-
-func (p payments) Request(ctx context.Context, o reactor.Order) (reactor.Receipt, error) {
-	r, err := p.Client.Request(ctx, payment.Order{Application: o.Application, Service: o.Service, Request: o.Request, Payer: o.Payer})
-	return reactor.Receipt{Order: r.Order, Amount: r.Amount, Currency: r.Currency, URL: r.URL}, err
-}
-
-func (p payments) notice(_ context.Context, header http.Header, body []byte) (api.PaymentNotice, error) {
-	n, err := p.Verify(header, body)
-	return api.PaymentNotice{
-		Application: n.Application, Order: n.Order, Reference: n.Reference, Amount: n.Amount, Currency: n.Currency,
-		Paid: n.Status == payment.Paid, Text: n.Reason,
-	}, err
 }
 
 // verifier is the demonstration's signatures as the server wants them.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/notices"
 	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
 )
@@ -36,12 +38,14 @@ type registry struct {
 	history      *history.Model
 	waiting      *reactor.Waiting
 	notices      *notices.Model
+	payments     *payments.Model
 
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
-	telling   *telling // nil where nobody is told of deadlines
-	door      string   // where those are let in who subscribe to it, empty for nowhere
+	poller    *payments.Poller // started by launch
+	telling   *telling         // nil where nobody is told of deadlines
+	door      string           // where those are let in who subscribe to it, empty for nowhere
 	rules     func() application.Rules
 
 	metrics *api.Metrics
@@ -54,10 +58,12 @@ type registry struct {
 type outside struct {
 	registers reactor.StateRegisters
 	payments  reactor.Payments
+	orders    payments.Gateway
 	now       func() time.Time
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
 	noticesFlags
+	paymentFlags
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
@@ -86,6 +92,13 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
 		Registers: world.registers, Payments: world.payments, Now: world.now, Logger: world.logger,
+		PaymentTerm: cmp.Or(world.PaymentTerm, payments.Term),
+	})
+	if err != nil {
+		return r, err
+	}
+	r.poller, err = payments.NewPoller(ctx, payments.Config{
+		Store: r.store, Rules: rules, Model: r.payments, Gateway: world.orders, Now: world.now, Logger: world.logger,
 	})
 	if err != nil {
 		return r, err
@@ -94,7 +107,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
 	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices)
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -177,6 +190,9 @@ func (r *registry) openModels(dir string) (err error) {
 		return err
 	}
 	if r.notices, err = notices.Open(dir); open(err, func() error { return r.notices.Close() }) != nil {
+		return err
+	}
+	if r.payments, err = payments.Open(dir); open(err, func() error { return r.payments.Close() }) != nil {
 		return err
 	}
 	r.waiting, err = reactor.OpenWaiting(dir)

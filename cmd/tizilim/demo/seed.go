@@ -196,7 +196,7 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 	case Approve:
 		concerns, err := s.license(ctx, state.License)
 		return application.Approve{At: m.At, Order: m.order("Д"), ValidUntil: sample.ValidUntil,
-			Signatory: head.Name, Concerns: concerns}, head, err
+			Signatory: head.Name, Concerns: concerns, PaymentProof: proof(sample.Procedure, state)}, head, err
 	case Refuse:
 		return application.Refuse{At: m.At, Ground: sample.Ground, Signatory: head.Name,
 			Text: "Біліктілік талаптарына сәйкестік расталмады. Соответствие квалификационным требованиям не подтверждено."}, head, nil
@@ -209,6 +209,17 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 		return application.Rate{At: m.At, Quality: 2 + m.Number%2, Availability: 3}, who, nil
 	}
 	return nil, who, fmt.Errorf("move %q: %w", m.Kind, domain.ErrInvalid)
+}
+
+// proof is by what the head saw that the fee was paid, empty where that is paid through the gateway.
+func proof(p *regulation.Procedure, state application.State) string {
+	switch {
+	case !p.Service.Paid || p.Has(regulation.Pay):
+		return ""
+	case len(state.Documents) > 0:
+		return state.Documents[0].SHA256
+	}
+	return application.ProofShown
 }
 
 // applicantSide is the account that enters the application through its channel.
