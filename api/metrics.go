@@ -26,6 +26,7 @@ type Metrics struct {
 	requests *prometheus.HistogramVec
 	refused  prometheus.Gauge
 	notices  *prometheus.CounterVec
+	breakers *prometheus.GaugeVec
 }
 
 // NewMetrics makes the figures, empty.
@@ -46,6 +47,9 @@ func NewMetrics() *Metrics {
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tizilim_rules_refused", Help: "1 while acts, calendars, policies or terms that were brought last were not sound, and what was in use before holds.",
 		}),
+		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tizilim_breaker_open", Help: "1 while a service around this process does not answer and is asked only now and then, 0 while it answers.",
+		}, []string{"to"}),
 	}
 	m.notices = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tizilim_payment_notices_total", Help: "Notices of the payment gateway that this process was sent, by what became of them; unknown-order may be money for nobody.",
@@ -53,7 +57,7 @@ func NewMetrics() *Metrics {
 	for _, status := range []string{"recorded", "not-applied", "unknown-order", "refused"} {
 		m.notices.WithLabelValues(status)
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices,
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -66,6 +70,11 @@ func (m *Metrics) ObserveAppend(took time.Duration, events int) {
 
 // ObserveRules notes how reading the rules anew went.
 func (m *Metrics) ObserveRules(err error) { m.refused.Set(truth(err != nil)) }
+
+// ObserveBreaker notes whether the breaker before a service is open. Tell it once at the start, closed.
+func (m *Metrics) ObserveBreaker(service string, open bool) {
+	m.breakers.WithLabelValues(service).Set(truth(open))
+}
 
 // request notes an answered request. A request without a route is counted as such, whatever its
 // address, so that a scanner cannot make series; the same goes for methods of its invention.

@@ -37,13 +37,14 @@ func TestStoredApplicationEvents(t *testing.T) {
 	}
 	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
 	fee := application.Fee{Rate: 1000, MCI: 432_500, MCIFrom: "2026-01-01", On: "2026-11-24", Source: "s", Unverified: true, Version: "v"}
+	answer := &application.RegisterAnswer{At: due, Reference: "r-1", Text: "{\"found\": true,\r\n \"name\":\"<n>\"}\n"}
 	payloads := []domain.Payload{
 		application.Opened{
 			Progress: way, Service: "casino-license", Channel: regulation.Portal, Act: "act", Wording: "0123456789ab", Request: regulation.Reissue, Licensor: "l",
 			Applicant: application.Applicant{ID: "120540001238", Name: "n", Address: "a"}, License: "25000001", Reason: application.NameChanged, Holder: "940140000385",
 		},
-		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul"},
-		application.ApplicantNotFound{Progress: first, Source: "gbd-ul"},
+		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul", Answer: answer},
+		application.ApplicantNotFound{Progress: first, Source: "gbd-ul", Answer: answer},
 		application.Filed{Progress: way, Form: form, Documents: []application.Document{document}},
 		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u", Fee: &fee, Expires: &due},
 		application.PaymentNotRequired{Progress: way, Fee: fee},
@@ -72,7 +73,13 @@ func TestStoredApplicationEvents(t *testing.T) {
 			e.Progress, e.Wording = first, ""
 			p = e
 		case application.ApplicantConfirmed:
-			e.Progress = first
+			e.Progress, e.Answer = first, nil
+			p = e
+			second := e
+			second.Progress = way
+			checkRead(t, token, 2, second, application.Decode)
+		case application.ApplicantNotFound:
+			e.Answer = nil
 			p = e
 		case application.Filed:
 			e.Progress = first

@@ -93,7 +93,7 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 		return nil, err
 	}
 	return &surroundings{
-		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, orders: gateway, now: seeding.now},
+		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, now: seeding.now},
 		gateway: gateway, keys: verifier{services.Keys}, accounts: forServer(accounts), close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {
 			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/api"
@@ -17,7 +18,21 @@ type stateRegisters struct{ *stateregister.Client }
 
 func (r stateRegisters) Find(ctx context.Context, id string) (reactor.Person, error) {
 	a, err := r.Client.Find(ctx, id)
-	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source}, err
+	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source, Reference: a.Reference, Text: a.Text}, err
+}
+
+// guardedRegisters are the state registers behind a breaker.
+type guardedRegisters struct {
+	reactor.StateRegisters
+	breaker *breaker.Breaker
+}
+
+func (g guardedRegisters) Find(ctx context.Context, id string) (p reactor.Person, err error) {
+	err = g.breaker.Do(ctx, func(ctx context.Context) error {
+		p, err = g.StateRegisters.Find(ctx, id)
+		return err
+	})
+	return p, err
 }
 
 // verifier is the demonstration's signatures as the server wants them.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
@@ -25,6 +26,34 @@ func newPayments(gateway, registry string, secret []byte, fees func() *payment.F
 		URL: strings.TrimSuffix(gateway, "/"), Callback: strings.TrimSuffix(registry, "/") + "/api/v1/payments/callback",
 		Secret: secret, Fees: fees, Now: time.Now, Zone: calendar.Zone,
 	}}
+}
+
+// paymentGateway is the payment gateway as the reactor and the poller want it.
+type paymentGateway interface {
+	reactor.Payments
+	payments.Gateway
+}
+
+// guardedPayments is the payment gateway behind a breaker.
+type guardedPayments struct {
+	paymentGateway
+	breaker *breaker.Breaker
+}
+
+func (g guardedPayments) Request(ctx context.Context, o reactor.Order) (r reactor.Receipt, err error) {
+	err = g.breaker.Do(ctx, func(ctx context.Context) error {
+		r, err = g.paymentGateway.Request(ctx, o)
+		return err
+	})
+	return r, err
+}
+
+func (g guardedPayments) Order(ctx context.Context, order string) (s payments.Standing, err error) {
+	err = g.breaker.Do(ctx, func(ctx context.Context) error {
+		s, err = g.paymentGateway.Order(ctx, order)
+		return err
+	})
+	return s, err
 }
 
 // gatewayClient is a client of the payment gateway as the reactor, the poller and the server want it.

@@ -74,7 +74,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 		return &surroundings{
 			outside: outside{
 				registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
-				payments:  gateway, orders: gateway, now: time.Now, paymentFlags: c.paymentFlags,
+				payments:  gateway, now: time.Now, paymentFlags: c.paymentFlags,
 			},
 			gateway: gateway, keys: verifier{keys}, accounts: forServer(accounts),
 			greet: func(context.Context, *registry) error {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
@@ -57,8 +58,7 @@ type registry struct {
 // outside is what the registry needs from the world around it.
 type outside struct {
 	registers reactor.StateRegisters
-	payments  reactor.Payments
-	orders    payments.Gateway
+	payments  paymentGateway
 	now       func() time.Time
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
@@ -89,18 +89,18 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		Store: r.store, Assigned: r.numbers, Now: world.now,
 		CatchUp: func(ctx context.Context) error { return r.follower.CaughtUp(ctx, r.numbers.Name()) },
 	}
+	gateway := guardedPayments{world.payments, r.breaker("payments")}
 	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
-		Registers: world.registers, Payments: world.payments, Now: world.now, Logger: world.logger,
+		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: gateway, Now: world.now, Logger: world.logger,
 		PaymentTerm: cmp.Or(world.PaymentTerm, payments.Term),
 	})
 	if err != nil {
 		return r, err
 	}
-	r.poller, err = payments.NewPoller(ctx, payments.Config{
-		Store: r.store, Rules: rules, Model: r.payments, Gateway: world.orders, Now: world.now, Logger: world.logger,
-	})
-	if err != nil {
+	if r.poller, err = payments.NewPoller(ctx, payments.Config{
+		Store: r.store, Rules: rules, Model: r.payments, Gateway: gateway, Now: world.now, Logger: world.logger,
+	}); err != nil {
 		return r, err
 	}
 	if err := r.openNotices(ctx, f, world); err != nil {
@@ -118,6 +118,12 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	r.store.UseIndex(r.streams)
 	r.start(ctx, r.reactor.Run)
 	return r, nil
+}
+
+// breaker makes the breaker before a service around the registry. It is told of in the log and /metrics.
+func (r *registry) breaker(service string) *breaker.Breaker {
+	r.metrics.ObserveBreaker(service, false)
+	return breaker.New(breaker.Config{Name: service, Logger: r.logger, OnChange: r.metrics.ObserveBreaker})
 }
 
 // progress is how often a long start says how far it is.

@@ -39,6 +39,7 @@ type AnswerRegisters struct {
 	Name    string
 	Address string
 	Source  string
+	Answer  *RegisterAnswer // as it came
 }
 
 // Sign brings a verified signature over State.Content: the applicant's own, or in a service center
