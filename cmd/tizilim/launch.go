@@ -77,7 +77,7 @@ func (l launch) run(ctx context.Context) (err error) {
 		}
 	}
 	r.tell(ctx)
-	r.start(ctx, r.poller.Run) // after what fills the registry: that pays by itself, at times of its own
+	r.start(ctx, r.poll) // after what fills the registry: that pays by itself, at times of its own
 	return r.serve(ctx, e, f, s)
 }
 

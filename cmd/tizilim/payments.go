@@ -93,3 +93,10 @@ func (p gatewayClient) feeKnown(service, request string) bool {
 	_, err := p.Fee(service, request)
 	return err == nil
 }
+
+// poll asks about open orders, once it is known which those are.
+func (r *registry) poll(ctx context.Context) {
+	if r.follower.CaughtUp(ctx, r.payments.Name()) == nil {
+		r.poller.Run(ctx)
+	}
+}
