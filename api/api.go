@@ -26,6 +26,7 @@ import (
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 )
 
@@ -49,6 +50,11 @@ type Config struct {
 	// the gateway sent it: domain.ErrForbidden where it did not, domain.ErrInvalid where it says
 	// nothing that can be understood. Without it there is no such route.
 	PaymentNotice func(ctx context.Context, header http.Header, body []byte) (PaymentNotice, error)
+	// Payments tells how much money waits to be returned. Without it there is no such figure.
+	Payments *payments.Model
+	// FeeKnown reports whether the table of fees of the moment has a fee, or says that there is none, for
+	// the kind of request. Without it nobody is told of a fee that is missing.
+	FeeKnown func(service, request string) bool
 
 	Accounts []Account
 	// Healthy is nil while the store can be written to.

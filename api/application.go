@@ -301,14 +301,19 @@ func wireApplication(s application.State, c caller) v1.Application {
 	for _, d := range s.Documents {
 		a.Documents = append(a.Documents, v1.Document(d))
 	}
-	if s.Order != nil {
+	if s.Order != nil || s.NothingDue {
 		a.Payment = wirePayment(s)
+	}
+	for _, u := range s.Unmatched {
+		a.Unmatched = append(a.Unmatched, v1.Returned{
+			Order: u.Order, Reference: u.Reference, Amount: u.Amount, Currency: u.Currency, Reason: string(u.Reason), At: u.At,
+		})
 	}
 	if s.Signature != nil {
 		a.SignedBy = s.Signature.Subject
 	}
 	if p := s.Approval; p != nil {
-		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory}
+		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory, PaymentProof: p.PaymentProof}
 	}
 	if f := s.Refusal; f != nil {
 		a.Refusal = &v1.Refusal{Stage: string(f.Stage), Ground: string(f.Ground), Text: f.Text, Signatory: f.Signatory}

@@ -109,7 +109,7 @@ func (w *world) lead(t *testing.T, who, service, channel, applicant string) v1.A
 		case regulation.Send, regulation.Register:
 			a = app(w.call("officer", "POST", at(a.ID, "/registration"), nil).want(200))
 		case regulation.IssueResult, regulation.IssueOrRefuse:
-			a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "5"}).want(200))
+			a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "5", PaymentProof: proofOf(a)}).want(200))
 		default:
 			t.Fatalf("waits for %s: %+v", action, a)
 		}
@@ -137,16 +137,6 @@ func TestRefusals(t *testing.T) {
 	w.call("", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: c.ID, Order: c.Payment.Order, Text: "declined"}, "Seal", "genuine").want(200)
 	if c = app(w.call("company", "GET", at(c.ID, ""), nil)); c.Status != "refused" || c.Refusal.Stage != "payment" {
 		t.Errorf("unpaid: %+v", c)
-	}
-	late := api.PaymentNotice{Application: c.ID, Order: c.Payment.Order, Reference: "late", Amount: c.Payment.Amount, Currency: "KZT", Paid: true}
-	for range 2 { // the gateway is not to repeat it for ever
-		n := decode[v1.Noticed](w.call("", "POST", "/api/v1/payments/callback", late, "Seal", "genuine").want(200))
-		if n.Status != "not-applied" || n.Code != "application-closed" {
-			t.Errorf("late notice: %+v", n)
-		}
-	}
-	if !strings.Contains(w.logged.String(), "payment notice does not apply") {
-		t.Errorf("nobody learns of the late payment: %s", w.logged)
 	}
 	d := w.open("company", "commodity-broker-license", "portal", company)
 	if d = app(w.call("company", "POST", at(d.ID, "/withdrawal"), v1.Withdrawal{Reason: "ойландым"}).want(200)); d.Status != "withdrawn" {

@@ -34,6 +34,7 @@ import (
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 )
 
@@ -116,6 +117,7 @@ func (c *clock) set(t time.Time)      { c.at.Store(t.UnixMicro()) }
 // outside is the state registers and the payment gateway.
 type outside struct {
 	down      atomic.Bool
+	feeless   atomic.Bool            // the table of fees lacks every fee
 	registers reactor.StateRegisters // asked instead, where set
 }
 
@@ -130,10 +132,14 @@ func (o *outside) Find(ctx context.Context, id string) (reactor.Person, error) {
 }
 
 func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
+	if o.feeless.Load() {
+		return reactor.Receipt{}, fmt.Errorf("fee: %w", domain.ErrNotFound)
+	}
 	if o.down.Load() {
 		return reactor.Receipt{}, fmt.Errorf("gateway: %w", domain.ErrUnavailable)
 	}
-	return reactor.Receipt{Order: "order-" + order.Application, Amount: 4_325_000, Currency: "KZT", URL: "http://pay.test/" + order.Application}, nil
+	fee := &application.Fee{Rate: 1000, MCI: 432_500, MCIFrom: "2026-01-01", On: "2026-11-24", Source: "law", Unverified: true, Version: "test"}
+	return reactor.Receipt{Order: "order-" + order.Application, Amount: 4_325_000, Currency: "KZT", URL: "http://pay.test/" + order.Application, Fee: fee}, nil
 }
 
 // logged keeps what the server logs.
@@ -174,20 +180,20 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: w.blobs, Verifier: verifier{w},
-		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
+		PaymentNotice: notice, Payments: must(payments.Open(dir)), Healthy: w.healthy, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
-		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
+		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, PaymentTerm: payments.Term, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },
 		},
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
-	follower = projections.Start(ctx, w.store, log, assigned, waiting, cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History)
+	follower = projections.Start(ctx, w.store, log, assigned, waiting, cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, cfg.Payments)
 	cfg.Follower, w.follow = follower, follower
 	running, stopReactor := context.WithCancel(ctx)
 	var worker sync.WaitGroup
@@ -205,7 +211,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		w.cancel()
 		cancel()
 		follower.Stop()
-		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, assigned, waiting} {
+		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, cfg.Payments, assigned, waiting} {
 			if err := c.Close(); err != nil {
 				t.Error(err)
 			}
@@ -447,9 +453,17 @@ func (w *world) examined(who, service, applicant string) v1.Application {
 func (w *world) issued(who, service, applicant, officer string) v1.Application {
 	w.t.Helper()
 	a := w.examined(who, service, applicant)
-	a = app(w.decide(officer, a.ID, v1.Decision{Decision: "approve", Order: "17-л"}).want(200))
+	a = app(w.decide(officer, a.ID, v1.Decision{Decision: "approve", Order: "17-л", PaymentProof: proofOf(a)}).want(200))
 	if a.Status != "completed" || a.Result == "" {
 		w.t.Fatalf("after the approval: %+v", a)
 	}
 	return a
+}
+
+// proofOf is what an officer says of the payment: that it was shown, where there was no step for it.
+func proofOf(a v1.Application) string {
+	if a.Payment == nil && a.Service != "import-permit" {
+		return "shown"
+	}
+	return ""
 }

@@ -143,6 +143,7 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 	if a.Due != nil {
 		list = append(list, fact(f, "csv.due", s.due(f, *a.Due)))
 	}
+	list = append(list, s.paymentFacts(f, a)...)
 	list = append(list, signatureFact(f, a))
 	if a.Result != "" {
 		list = append(list, link(f, "application.result", a.Result))
@@ -275,10 +276,13 @@ func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	case application.Registered:
 		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
 	case application.Approved:
-		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)))
+		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)),
+			fact(f, "payment.proof", proof(f, e.PaymentProof)))
 	case application.Refused:
 		return given(fact(f, "application.stage", f.T("stage."+string(e.Stage))), fact(f, "license.ended-ground", f.T("ground."+string(e.Ground))),
-			signatureReason(f, e.Reason), fact(f, "license.suspension-reason", e.Text))
+			signatureReason(f, e.Reason), fact(f, "license.suspension-reason", refusalText(f, e.Text)))
+	case application.PaymentRequested, application.PaymentNotRequired, application.Paid, application.PaymentUnmatched:
+		return s.toldOfPayment(f, p)
 	case application.Completed:
 		return []Fact{{Name: f.T("application.result"), Value: Wording{Text: e.License}, URL: "/licenses/" + url.PathEscape(e.License)}}
 	case application.Withdrawn:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/adapters/stateregister"
@@ -48,7 +49,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
+	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog), fees: rules.fees}
 	rules.signing = d.world.Signing()
 	if err := rules.read(logger); err != nil {
 		return err
@@ -67,6 +68,7 @@ type demonstration struct {
 	out    io.Writer
 	logger *slog.Logger
 	world  demo.World
+	fees   func() *payment.Fees
 }
 
 func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (_ *surroundings, err error) {
@@ -97,10 +99,7 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := newPayments(services.Payments, url, services.Secret)
-	if err != nil {
-		return nil, err
-	}
+	gateway := newPayments(services.Payments, url, services.Secret, d.fees)
 	if err := seeding.goOn(ctx, f); err != nil {
 		return nil, err
 	}

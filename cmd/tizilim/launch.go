@@ -28,7 +28,7 @@ type launch struct {
 // surroundings are what serve and demo differ in.
 type surroundings struct {
 	outside
-	gateway  payments
+	gateway  gatewayClient
 	accounts []api.Account
 	fill     func(context.Context, *registry) error // before the first request; nil for nothing
 	greet    func(context.Context, *registry) error // once requests are answered; nil for nothing
@@ -79,6 +79,7 @@ func (l launch) run(ctx context.Context) (err error) {
 		}
 	}
 	r.tell(ctx)
+	r.start(ctx, r.poll) // after what fills the registry: that pays by itself, at times of its own
 	return r.serve(ctx, e, f, s)
 }
 
@@ -125,7 +126,7 @@ func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
 		Store: r.store, Log: r.store, Rules: r.rules,
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
-		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice,
+		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice, FeeKnown: s.gateway.feeKnown, Payments: r.payments,
 		Accounts: s.accounts, Healthy: r.store.Healthy, Metrics: r.metrics,
 		Now: time.Now, Logger: r.logger, Version: version(),
 	})

@@ -13,10 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 )
 
 // serveCmd runs the registry.
@@ -31,8 +29,9 @@ type serveCmd struct {
 	RegistersURL   string `required:"" placeholder:"URL" help:"State registers of persons and organizations."`
 	PaymentsURL    string `required:"" placeholder:"URL" help:"Payment gateway."`
 	PaymentsSecret string `required:"" type:"existingfile" placeholder:"FILE" help:"File with the secret shared with the payment gateway."`
-	Trust          string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of trust: whose certificates are believed (roots/, intermediates/), and whom to ask about them (trust.yaml)."`
-	NCANode        string `name:"ncanode" placeholder:"URL" help:"NCANode server that is asked about GOST signatures; none are accepted without it."`
+	paymentFlags
+	Trust   string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of trust: whose certificates are believed (roots/, intermediates/), and whom to ask about them (trust.yaml)."`
+	NCANode string `name:"ncanode" placeholder:"URL" help:"NCANode server that is asked about GOST signatures; none are accepted without it."`
 }
 
 // listenFlag is where the server is reached.
@@ -71,18 +70,18 @@ func (c serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	around := func(_ context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
-		gateway, err := newPayments(c.PaymentsURL, cmp.Or(c.PublicURL, "http://"+at.String()), bytes.TrimSpace(secret))
+		gateway := newPayments(c.PaymentsURL, cmp.Or(c.PublicURL, "http://"+at.String()), bytes.TrimSpace(secret), rules.fees)
 		return &surroundings{
 			outside: outside{
 				registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
-				payments:  gateway, verifier: &signatures{trust: trusted, lists: f.blobs}, now: time.Now,
+				payments:  gateway, verifier: &signatures{trust: trusted, lists: f.blobs}, now: time.Now, paymentFlags: c.paymentFlags,
 			},
 			gateway: gateway, accounts: forServer(accounts),
 			greet: func(context.Context, *registry) error {
 				logger.Info("serving", "address", at.String(), "data", c.Data, "version", version())
 				return nil
 			},
-		}, err
+		}, nil
 	}
 	return launch{listenFlag: c.listenFlag, data: c.Data, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
 }
@@ -97,16 +96,4 @@ func (c listenFlag) listen() (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
 	return l, nil
-}
-
-// newPayments makes a client of the payment gateway.
-func newPayments(gateway, registry string, secret []byte) (payments, error) {
-	fees, err := payment.LoadFees()
-	if err != nil {
-		return payments{}, err
-	}
-	return payments{&payment.Client{
-		URL: strings.TrimSuffix(gateway, "/"), Callback: strings.TrimSuffix(registry, "/") + "/api/v1/payments/callback",
-		Secret: secret, Fees: fees, Now: time.Now, Zone: calendar.Zone,
-	}}, nil
 }

@@ -42,6 +42,10 @@ func (r Rules) Decide(s State, c Command) ([]domain.Payload, error) {
 		return w.pay(s, c)
 	case FailPayment:
 		return w.failPayment(s, c)
+	case ExpirePayment:
+		return w.expirePayment(s, c)
+	case WaivePayment:
+		return w.waivePayment(s, c)
 	case Sign:
 		return w.sign(s, c)
 	case RejectSignature:

@@ -20,8 +20,11 @@ type Decision struct {
 	Order      string `json:"order,omitempty"`
 	ValidUntil string `json:"valid_until,omitempty"`
 	Holder     string `json:"holder,omitempty"`
-	Ground     Ground `json:"ground,omitempty"`
-	Text       string `json:"text,omitempty"` // the reasons of a refusal
+	// PaymentProof says by what the officer saw that the fee was paid, where the procedure has no step of
+	// paying: the SHA-256 of one of the application's documents, ProofShown or FeeNotDue.
+	PaymentProof string `json:"payment_proof,omitempty"`
+	Ground       Ground `json:"ground,omitempty"`
+	Text         string `json:"text,omitempty"` // the reasons of a refusal
 }
 
 // What a decision may be.
@@ -44,6 +47,9 @@ func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
 		return nil, err
 	}
 	if err := d.check(s, c.Concerns, c.At); err != nil {
+		return nil, err
+	}
+	if err := w.checkProof(s, d); err != nil {
 		return nil, err
 	}
 	content, err := w.decisionContent(s, d, c.Concerns)
@@ -119,6 +125,7 @@ func (w way) signDecision(s State, c SignDecision) ([]domain.Payload, error) {
 	return []domain.Payload{Approved{
 		Progress: Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved},
 		Order:    d.Order, ValidUntil: d.ValidUntil, Signatory: c.Signatory, Signature: signature,
+		PaymentProof: d.PaymentProof,
 	}}, nil
 }
 

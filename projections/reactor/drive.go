@@ -61,12 +61,7 @@ func (r *Reactor) next(ctx context.Context, s application.State, c cause) (strin
 			return application.AnswerRegisters{At: t, Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source, Answer: answer}
 		}, err
 	case regulation.Pay:
-		order, err := r.Payments.Request(ctx, Order{
-			Application: s.ID, Service: s.Service, Request: string(s.Request), Payer: s.Applicant.ID,
-		})
-		return "request-payment", func(t time.Time) application.Command {
-			return application.RequestPayment{At: t, Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL}
-		}, err
+		return r.payment(ctx, s)
 	default: // send, register
 		number, err := r.Numbering.Application(ctx, s.ID)
 		return "register", func(t time.Time) application.Command { return application.Register{At: t, Number: number} }, err

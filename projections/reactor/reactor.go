@@ -36,6 +36,8 @@ type Config struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 
+	// PaymentTerm is how long an order can be paid; an order has no term of its own where it is 0.
+	PaymentTerm time.Duration
 	// Workers is how many applications each lane drives at a time, 8 unless set.
 	Workers int
 	// Retry is the pause before something that failed is tried again, doubled each time up to a

@@ -54,6 +54,7 @@ type outside struct {
 	hang   atomic.Pointer[chan struct{}] // until it is closed, nobody answers
 	asked  atomic.Pointer[chan struct{}] // told of each question
 	judged atomic.Pointer[signing.Verdict]
+	bill   atomic.Pointer[bill] // what is answered instead, where set
 }
 
 // Verify says what the test wants, and until then that nobody answers.
@@ -83,7 +84,16 @@ func (o *outside) Find(ctx context.Context, _ string) (reactor.Person, error) {
 	return reactor.Person{Found: !o.absent.Load(), Name: registered, Address: "Алматы", Source: "test"}, nil
 }
 
+// bill is what the gateway answers to a request for an order.
+type bill struct {
+	receipt reactor.Receipt
+	err     error
+}
+
 func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
+	if b := o.bill.Load(); b != nil {
+		return b.receipt, b.err
+	}
 	if o.down.Load() {
 		return reactor.Receipt{}, fmt.Errorf("gateway: %w", domain.ErrUnavailable)
 	}
@@ -123,7 +133,7 @@ func start(t testing.TB, store *memstore.Store) *node {
 			}
 			return n.follower.Wait(ctx, head, assigned.Name())
 		}},
-		Now: now, Logger: slog.New(slog.DiscardHandler), Retry: time.Millisecond,
+		Now: now, Logger: slog.New(slog.DiscardHandler), Retry: time.Millisecond, PaymentTerm: 72 * time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
