@@ -23,21 +23,6 @@ const (
 	CodeNoRole        = "openid-no-role"             // the provider names no role in this registry
 )
 
-// From is where somebody comes from.
-type From struct {
-	Address string // as the connection has it, with or without a port; "" for none
-	// Previous is the id of the session in which they come, "" for none: a login ends it.
-	Previous string
-	// As is the role to begin in; the account's first where zero.
-	As Assignment
-}
-
-// Password is a login by password.
-type Password struct {
-	Login, Password string
-	From
-}
-
 // longestTyped bounds what is hashed at all, in bytes.
 const longestTyped = 4 * longestPassword
 
