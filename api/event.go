@@ -77,6 +77,9 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	if after.position > head {
 		return nil, fail("sequence-invalid", fmt.Errorf("after %s, the log ends at %d: %w", after, head, domain.ErrInvalid))
 	}
+	if err := s.accessed(ctx, subject{kind: "events", id: "after " + after.String()}); err != nil {
+		return nil, err
+	}
 	if stream {
 		return s.stream(func(w http.ResponseWriter, r *http.Request) error { return s.feed(w, r, after) }), nil
 	}

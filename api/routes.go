@@ -18,7 +18,14 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
-	for pattern, h := range map[string]handler{"POST /login": s.login, "POST /logout": s.logout} {
+	s.accountRoutes()
+	pages := map[string]handler{
+		"GET /login": s.loginPage, "POST /login": s.login, "POST /login/certificate": s.loginCertificate,
+		"GET /login/openid/begin": s.beginOpenID, "GET /login/openid": s.finishOpenID, "POST /logout": s.logout,
+		"GET /account": s.accountPage, "POST /account/role": s.chooseRole,
+		"POST /account/password": s.changeOwnPassword, "POST /account/sessions": s.endSessionsPage,
+	}
+	for pattern, h := range pages {
 		s.pages[pattern] = true
 		s.plain(pattern, h)
 	}

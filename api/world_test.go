@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,12 +22,15 @@ import (
 
 	"github.com/google/uuid"
 
+	book "github.com/tizilim/tizilim/adapters/accounts"
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/memstore"
 	"github.com/tizilim/tizilim/adapters/signature/standin"
+	"github.com/tizilim/tizilim/adapters/sqlitedb"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
@@ -46,27 +53,57 @@ const (
 	unknown  = "130550000998" // BIN that the state registers do not have
 )
 
-// accounts are one account of each kind, and a foreign one where it matters. The token is the id with
-// "-token" behind it.
-var accounts = []api.Account{
-	account("company", domain.RoleApplicant, "", company),
-	account("person", domain.RoleApplicant, "", person),
-	account("stranger", domain.RoleApplicant, "", stranger),
-	account("unknown", domain.RoleApplicant, "", unknown),
-	account("officer", domain.RoleOfficer, "trade-committee", clerk),
-	account("head", domain.RoleHead, "trade-committee", ""),
-	account("other-officer", domain.RoleOfficer, "bailiff-committee", ""),
-	account("other-head", domain.RoleHead, "bailiff-committee", ""),
-	account("operator", domain.RoleOperator, "center-1", operator),
-	account("other-operator", domain.RoleOperator, "center-2", ""),
-	account("auditor", domain.RoleAuditor, "", ""),
-	account("admin", domain.RoleAdmin, "", ""),
+// someone is an account of the tests. Its login is its id, its password the same for all.
+type someone struct {
+	id           string
+	role         domain.Role
+	organization string
+	identifier   string
 }
 
-func account(id string, role domain.Role, organization, identifier string) api.Account {
-	return api.Account{
-		Token: id + "-token", Identifier: identifier,
-		Actor: domain.Actor{ID: id, Name: "Name of " + id, Role: role, Organization: organization},
+const password = "Темір тұлпар 2026"
+
+// accounts are one account of each kind, and a foreign one where it matters.
+var accounts = []someone{
+	{"company", domain.RoleApplicant, "", company},
+	{"person", domain.RoleApplicant, "", person},
+	{"stranger", domain.RoleApplicant, "", stranger},
+	{"unknown", domain.RoleApplicant, "", unknown},
+	{"clerk-at-home", domain.RoleApplicant, "", clerk},
+	{"officer", domain.RoleOfficer, "trade-committee", clerk},
+	{"head", domain.RoleHead, "trade-committee", ""},
+	{"other-officer", domain.RoleOfficer, "bailiff-committee", ""},
+	{"other-head", domain.RoleHead, "bailiff-committee", ""},
+	{"operator", domain.RoleOperator, "center-1", operator},
+	{"other-operator", domain.RoleOperator, "center-2", ""},
+	{"auditor", domain.RoleAuditor, "", ""},
+	{"admin", domain.RoleAdmin, "", ""},
+}
+
+// cheap makes hashes cost nearly nothing.
+var cheap = book.HashCost{Memory: 64, Time: 1, Threads: 1}
+
+// filled is the file of the accounts, with everybody in it.
+var filled = sync.OnceValue(func() []byte {
+	dir := must(os.MkdirTemp("", "tizilim-api-"))
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "accounts.sqlite")
+	ctx := context.Background()
+	db := must(sqlitedb.Open(ctx, file))
+	a := must(book.New(book.Config{Store: db, Journal: db, Now: func() time.Time { return noon }, Hash: cheap}))
+	for _, who := range accounts {
+		must(a.Add(ctx, "test", who.account(), password))
+	}
+	if err := errors.Join(a.Close(), db.Close()); err != nil {
+		panic(err)
+	}
+	return must(os.ReadFile(file))
+})
+
+func (s someone) account() access.NewAccount {
+	return access.NewAccount{
+		ID: s.id, Login: s.id, Name: "Name of " + s.id, Identifier: s.identifier,
+		Roles: []access.Assignment{{Role: s.role, Organization: s.organization}},
 	}
 }
 
@@ -95,7 +132,14 @@ type world struct {
 	blind   atomic.Bool           // the verifier does not answer
 	logged  *logged
 	cancel  func() // stops the reactor
-	follow  *projections.Follower
+
+	cfg      api.Config
+	book     string // file of the accounts
+	accounts *book.Accounts
+	db       *sqlitedb.DB
+	journal  *journal
+	sessions map[string]string // the last token of each account
+	follow   *projections.Follower
 }
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
@@ -157,16 +201,23 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memstore.New(), outside: &outside{}, clock: &clock{}, logged: &logged{}}
 	w.clock.set(noon)
+	w.sessions = map[string]string{}
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dir := t.TempDir()
 	w.keys = must(standin.Open(t.TempDir(), w.clock.now))
 	cfg := api.Config{
-		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
+		Store: w.store, Log: w.store, Rules: rules, PublicURL: "http://127.0.0.1", Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: must(blobstore.Open(t.TempDir())), Verifier: verifier{w},
 		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
+	w.book = filepath.Join(t.TempDir(), "accounts.sqlite")
+	if err := os.WriteFile(w.book, filled(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.openAccounts()
+	cfg.Accounts = w.accounts
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
@@ -187,13 +238,17 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		option(&cfg)
 	}
 	w.server = must(api.New(cfg))
-	front := httptest.NewServer(w.server)
+	w.cfg = cfg
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) }))
 	w.url = front.URL
 	t.Cleanup(func() {
 		w.server.Close()
 		front.Close()
 		w.cancel()
 		cancel()
+		if err := errors.Join(w.accounts.Close(), w.db.Close()); err != nil {
+			t.Error(err)
+		}
 		follower.Stop()
 		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, assigned, waiting} {
 			if err := c.Close(); err != nil {
@@ -202,6 +257,83 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		}
 	})
 	return w
+}
+
+// journal is the access log, which may fail.
+type journal struct {
+	book.Journal
+	full atomic.Bool // no entry is taken
+}
+
+func (j *journal) Append(ctx context.Context, entries []access.Entry) error {
+	if j.full.Load() {
+		return fmt.Errorf("journal: %w", domain.ErrUnavailable)
+	}
+	return j.Journal.Append(ctx, entries)
+}
+
+// openAccounts opens the file of the accounts.
+func (w *world) openAccounts(options ...func(*book.Config)) {
+	w.t.Helper()
+	w.db = must(sqlitedb.Open(context.Background(), w.book))
+	w.journal = &journal{Journal: w.db}
+	cfg := book.Config{
+		Store: w.db, Journal: w.journal, Now: w.clock.now, Logger: slog.New(slog.NewTextHandler(w.logged, nil)), Hash: cheap,
+		Idle: 30 * 24 * time.Hour, Absolute: 365 * 24 * time.Hour, Audience: "https://licenses.test",
+	}
+	for _, option := range options {
+		option(&cfg)
+	}
+	w.accounts = must(book.New(cfg))
+}
+
+// reopen ends the server with its accounts, and starts another one on their file.
+func (w *world) reopen(options ...func(*book.Config)) {
+	w.t.Helper()
+	w.server.Close()
+	if err := errors.Join(w.accounts.Close(), w.db.Close()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.openAccounts(options...)
+	w.cfg.Accounts, w.cfg.Metrics = w.accounts, nil
+	w.server = must(api.New(w.cfg))
+}
+
+func (w *world) restart() { w.t.Helper(); w.reopen() }
+
+// proxies are the networks.
+func proxies(networks ...string) (list []netip.Prefix) {
+	for _, n := range networks {
+		list = append(list, netip.MustParsePrefix(n))
+	}
+	return list
+}
+
+// token is one of a session of the account, in which it has logged in before where that still goes on.
+func (w *world) token(who string) string {
+	w.t.Helper()
+	ctx := context.Background()
+	if _, err := w.accounts.Session(ctx, w.sessions[who]); err != nil {
+		w.sessions[who] = must(w.accounts.Login(ctx, access.Password{Login: who, Password: password})).Token
+	}
+	return w.sessions[who]
+}
+
+// enroll makes further accounts, or gives those that there are another role.
+func (w *world) enroll(people ...someone) {
+	w.t.Helper()
+	ctx := context.Background()
+	for _, who := range people {
+		a, err := w.accounts.Account(ctx, who.id)
+		if errors.Is(err, domain.ErrNotFound) {
+			must(w.accounts.Add(ctx, "test", who.account(), password))
+			continue
+		}
+		for _, role := range a.Roles {
+			must(w.accounts.RemoveRole(ctx, "test", who.id, role))
+		}
+		must(w.accounts.AddRole(ctx, "test", who.id, access.Assignment{Role: who.role, Organization: who.organization}))
+	}
 }
 
 func (w *world) healthy(context.Context) error {
@@ -262,7 +394,7 @@ func (w *world) call(who, method, path string, body any, header ...string) *repl
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if who != "" {
-		r.Header.Set("Authorization", "Bearer "+who+"-token")
+		r.Header.Set("Authorization", "Bearer "+w.token(who))
 	}
 	if method != http.MethodGet {
 		r.Header.Set("Idempotency-Key", uuid.NewString())

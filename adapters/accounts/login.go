@@ -18,6 +18,8 @@ const (
 	CodePasswordEasy  = "password-easy"              // contains the login, or repeats
 	CodeChallenge     = "challenge-refused"          // not ours, too old, or used: ask for another
 	CodeRepresents    = "certificate-represents-not" // its role does not act for its organization
+	CodeCertificate   = "certificate-refused"        // the signature, or the certificate, for the reason {reason}
+	CodeAlgorithm     = "certificate-unsupported"    // an algorithm that is not known here
 	CodeNoPerson      = "certificate-names-nobody"   // neither IIN nor BIN
 	CodeOpenID        = "openid-refused"             // the provider, or what came from it
 	CodeNoRole        = "openid-no-role"             // the provider names no role in this registry

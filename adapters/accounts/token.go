@@ -11,9 +11,6 @@ import (
 	"github.com/tizilim/tizilim/domain/access"
 )
 
-// TokenPrefix begins every API token, so that one is recognized where it should not be.
-const TokenPrefix = "tzl_"
-
 // usedEvery is how often it is written down that a token is used.
 const usedEvery = 5 * time.Minute
 
@@ -26,7 +23,7 @@ func (a *Accounts) AddToken(ctx context.Context, by string, n NewToken) (string,
 		Grant: access.Grant{Role: n.As.Role, ReadOnly: n.ReadOnly, Actions: n.Actions},
 	}
 	err := a.checkToken(&t, n.Identifier)
-	token := TokenPrefix + secret()
+	token := access.TokenPrefix + secret()
 	if err == nil {
 		err = retry(ctx, func() error { return a.createToken(ctx, digest(token), t) })
 	}
@@ -72,7 +69,7 @@ func (a *Accounts) createToken(ctx context.Context, key string, t Token) error {
 // Token is who the API token lets in; domain.ErrNotFound where there is no such token, or it was revoked
 // or has expired.
 func (a *Accounts) Token(ctx context.Context, token string) (Visitor, error) {
-	if !strings.HasPrefix(token, TokenPrefix) {
+	if !strings.HasPrefix(token, access.TokenPrefix) {
 		return Visitor{}, fmt.Errorf("token: %w", domain.ErrNotFound)
 	}
 	key := digest(token)

@@ -25,6 +25,7 @@ var pages = map[string]any{
 	"application": web.ApplicationPage{},
 	"calendar":    web.CalendarPage{},
 	"login":       web.LoginPage{},
+	"account":     web.AccountPage{},
 	"error":       web.ErrorPage{},
 }
 

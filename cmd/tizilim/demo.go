@@ -17,6 +17,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
@@ -53,6 +54,11 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
+// demoLogins are a demo's: whoever tries it out is not to log in all the time.
+var demoLogins = loginFlags{
+	SessionIdle: 4 * time.Hour, SessionLimit: 24 * time.Hour, CertificateRoles: []signature.Role{signature.Head, signature.MaySign},
+}
+
 // demonstration is what a demo has around its registry.
 type demonstration struct {
 	data   string
@@ -63,10 +69,6 @@ type demonstration struct {
 }
 
 func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (_ *surroundings, err error) {
-	accounts, err := demoAccounts(filepath.Join(f.demo(), "accounts.json"), d.world)
-	if err != nil {
-		return nil, err
-	}
 	seeding, err := openSeeding(f.seed())
 	if err != nil {
 		return nil, err
@@ -86,6 +88,23 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 			return nil, err
 		}
 	}
+	believe, err := openTrust(services.Authority.TrustDir(), "", time.Now)
+	if err != nil {
+		return nil, err
+	}
+	door, err := demoLogins.openDoorway(ctx, f, url, &believe, nil, d.logger)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, door.close())
+		}
+	}()
+	accounts, err := demoAccounts(ctx, door.book, filepath.Join(f.demo(), "accounts.json"), d.world)
+	if err != nil {
+		return nil, err
+	}
 	gateway, err := newPayments(services.Payments, url, services.Secret)
 	if err != nil {
 		return nil, err
@@ -95,7 +114,7 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 	}
 	return &surroundings{
 		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, now: seeding.now},
-		gateway: gateway, keys: verifier{services.Keys}, accounts: forServer(accounts), close: services.Close,
+		gateway: gateway, keys: verifier{services.Keys}, door: door, close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {
 			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {
 				return fmt.Errorf("put the sample applications into the registry (start again to go on): %w", err)

@@ -26,7 +26,8 @@ type process struct {
 	t      *testing.T
 	url    string
 	signer string
-	tokens map[string]string
+	passwords map[string]string
+	tokens    map[string]string // of the sessions begun
 	// services are the addresses of the stand-ins, as printed.
 	services []string
 	lines    chan string // of its output; closed at its end
@@ -76,7 +77,7 @@ func (p *process) greeted(data string) *process {
 				p.signer = strings.TrimSuffix(words[2], "/")
 			}
 		case strings.Contains(line, "Start again with the same command"):
-			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
+			p.readPasswords(filepath.Join(data, "demo", "accounts.json"))
 			return p
 		}
 	}
@@ -100,16 +101,38 @@ func (p *process) line() string {
 	return ""
 }
 
-func (p *process) readTokens(file string) {
+func (p *process) readPasswords(file string) {
 	p.t.Helper()
-	accounts, err := readAccounts(file)
+	accounts, err := readDemoAccounts(file)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.tokens = map[string]string{}
+	p.passwords, p.tokens = map[string]string{}, map[string]string{}
 	for _, a := range accounts {
-		p.tokens[a.ID] = a.Token
+		p.passwords[a.ID] = a.Password
 	}
+}
+
+// token is that of a session of the account, which begins where there is none yet.
+func (p *process) token(account string) string {
+	p.t.Helper()
+	if p.tokens[account] == "" {
+		body, err := json.Marshal(v1.Login{Login: account, Password: p.passwords[account]})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+"/api/v1/sessions", bytes.NewReader(body))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		var in v1.Session
+		if err := json.Unmarshal(send(p.t, req, 201), &in); err != nil {
+			p.t.Fatal(err)
+		}
+		p.tokens[account] = in.Token
+	}
+	return p.tokens[account]
 }
 
 // end sends the signal and waits for the end.
@@ -139,7 +162,7 @@ func call[T any](p *process, status int, account, method, path string, body any)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if account != "" {
-		req.Header.Set("Authorization", "Bearer "+p.tokens[account])
+		req.Header.Set("Authorization", "Bearer "+p.token(account))
 	}
 	if method != http.MethodGet {
 		p.writes++
@@ -240,7 +263,7 @@ func (p *process) issue(bin string) (number string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	content.Header.Set("Authorization", "Bearer "+p.tokens[company])
+	content.Header.Set("Authorization", "Bearer "+p.token(company))
 	sign, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.signer+"/sign?as="+bin, bytes.NewReader(send(p.t, content, 200)))
 	if err != nil {
 		p.t.Fatal(err)

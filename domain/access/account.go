@@ -158,6 +158,9 @@ type SessionInfo struct {
 	Ends    time.Time  `json:"ends"` // unless it is used
 }
 
+// TokenPrefix begins every API token, so that one is recognized where it should not be.
+const TokenPrefix = "tzl_"
+
 // Token is an API token: a system that acts by itself, in one role, for as long as it is good.
 type Token struct {
 	// Name is unique, and with "token:" before it the account in the events of what the system does.
