@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,24 +260,47 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	return w
 }
 
-// journal is the access log, which may fail.
+// journal is the access log, with what came into it.
 type journal struct {
 	book.Journal
-	full atomic.Bool // no entry is taken
+	came chan []access.Entry // as they are written; more than there is room for are only written
 }
 
 func (j *journal) Append(ctx context.Context, entries []access.Entry) error {
-	if j.full.Load() {
-		return fmt.Errorf("journal: %w", domain.ErrUnavailable)
+	err := j.Journal.Append(ctx, entries)
+	select {
+	case j.came <- entries:
+	default:
 	}
-	return j.Journal.Append(ctx, entries)
+	return err
+}
+
+// wait waits for an entry, and is the zero Entry where none comes.
+func (j *journal) wait(is func(access.Entry) bool) access.Entry {
+	for {
+		select {
+		case entries := <-j.came:
+			if i := slices.IndexFunc(entries, is); i >= 0 {
+				return entries[i]
+			}
+		case <-time.After(5 * time.Second):
+			return access.Entry{}
+		}
+	}
+}
+
+// forget forgets what has come.
+func (j *journal) forget() {
+	for len(j.came) > 0 {
+		<-j.came
+	}
 }
 
 // openAccounts opens the file of the accounts.
 func (w *world) openAccounts(options ...func(*book.Config)) {
 	w.t.Helper()
 	w.db = must(sqlitedb.Open(context.Background(), w.book))
-	w.journal = &journal{Journal: w.db}
+	w.journal = &journal{w.db, make(chan []access.Entry, 1000)}
 	cfg := book.Config{
 		Store: w.db, Journal: w.journal, Now: w.clock.now, Logger: slog.New(slog.NewTextHandler(w.logged, nil)), Hash: cheap,
 		Idle: 30 * 24 * time.Hour, Absolute: 365 * 24 * time.Hour, Audience: "https://licenses.test",
