@@ -101,11 +101,14 @@ func (s *Server) addAccount(ctx context.Context, in *struct{ Body v1.NewAccount 
 	}
 	_, err := s.cfg.Accounts.Add(ctx, by(ctx), n, b.Password)
 	if err != nil {
-		made, found := s.cfg.Accounts.Account(ctx, n.ID)
-		if found == nil && slices.Equal(made.Roles, n.Roles) && made.Name == n.Name { // the same again
-			return &accountReply{http.StatusCreated, wireAccount(made)}, nil
+		made, missing := s.cfg.Accounts.Account(ctx, n.ID)
+		switch {
+		case missing != nil:
+			return nil, err
+		case !slices.Equal(made.Roles, n.Roles) || made.Name != n.Name:
+			return nil, domain.ErrKeyReused
 		}
-		return nil, err
+		return &accountReply{http.StatusCreated, wireAccount(made)}, nil // the same again
 	}
 	made, err := s.cfg.Accounts.Account(ctx, n.ID)
 	return &accountReply{http.StatusCreated, wireAccount(made)}, err

@@ -23,9 +23,9 @@ import (
 // process is a demo in a process of its own.
 type process struct {
 	*exec.Cmd
-	t      *testing.T
-	url    string
-	signer string
+	t         *testing.T
+	url       string
+	signer    string
 	passwords map[string]string
 	tokens    map[string]string // of the sessions begun
 	// services are the addresses of the stand-ins, as printed.
@@ -207,6 +207,7 @@ func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 			t.Errorf("%s says %s", service, text)
 		}
 	}
+	p.certificates(data)
 	number := p.issue("120540001238")
 	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
 	if before.Status != "active" || before.Licensee.ID != "120540001238" {

@@ -25,8 +25,8 @@ type loginFlags struct {
 	SessionIdle      time.Duration    `default:"30m" placeholder:"TIME" help:"A session that is not used for so long ends."`
 	SessionLimit     time.Duration    `default:"12h" placeholder:"TIME" help:"Every session ends after so long."`
 	OpenID           string           `name:"openid" type:"existingfile" placeholder:"FILE" help:"The OpenID provider that employees log in through, and what its claims mean."`
-	CertificateRoles []signature.Role `default:"head,may-sign" placeholder:"ROLE,..." help:"Roles in a certificate that act for its organization: head, may-sign, may-sign-money, personnel, employee."`
-	TrustedProxies   []netip.Prefix   `placeholder:"NET,..." help:"Networks of the proxies before the server, such as 10.0.0.0/8: what they say of where a request comes from (X-Forwarded-For) is believed."`
+	CertificateRoles []signature.Role `default:"head,may-sign" placeholder:"ROLE" help:"Roles in a certificate that act for its organization: head, may-sign, may-sign-money, personnel, employee."`
+	TrustedProxies   []netip.Prefix   `placeholder:"NET" help:"Networks of the proxies before the server, such as 10.0.0.0/8: what they say of where a request comes from (X-Forwarded-For) is believed."`
 }
 
 // check is domain.ErrInvalid for what cannot be meant.
