@@ -3,6 +3,7 @@ package api
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/tizilim/tizilim/domain/access"
 )
@@ -22,6 +23,13 @@ func WithoutAction(pattern string, work func()) {
 	delete(actions, pattern)
 	defer func() { actions[pattern] = kept }()
 	work()
+}
+
+// Hurry makes feeds look up who reads them so often.
+func Hurry(every time.Duration) (undo func()) {
+	before := heartbeat
+	heartbeat = every
+	return func() { heartbeat = before }
 }
 
 // SafeCell is the guard of CSV cells.

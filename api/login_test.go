@@ -363,3 +363,26 @@ func TestOnward(t *testing.T) {
 		}
 	}
 }
+
+// TestFeedEndsWithItsSession: who may read no more does not read on because they began before.
+func TestFeedEndsWithItsSession(t *testing.T) {
+	defer api.Hurry(10 * time.Millisecond)()
+	w := newWorld(t)
+	w.open("company", "commodity-broker-license", "portal", company)
+	next, body := w.feed(t, "")
+	defer body.Close()
+	if first := next(); first.Type != "application-opened" {
+		t.Fatalf("the feed begins with %+v", first)
+	}
+	w.call("admin", "DELETE", "/api/v1/accounts/auditor/sessions", nil).want(204)
+	for {
+		select {
+		case <-time.After(10 * time.Second):
+			t.Fatal("the feed goes on")
+		default:
+		}
+		if e := next(); e.Type == "" { // the end
+			return
+		}
+	}
+}
