@@ -112,17 +112,22 @@ var actions = map[string]access.Action{
 	"GET /deadlines/visits":          access.ReadVisits,
 	"GET /applications/{id}":         access.ReadApplications,
 	"GET /calendar":                  access.ReadPages,
-	"GET /login":                     access.LogIn,
-	"POST /login":                    access.LogIn,
-	"POST /login/certificate":        access.LogIn,
-	"GET /login/openid/begin":        access.LogIn,
-	"GET /login/openid":              access.LogIn,
-	"POST /logout":                   access.LogIn,
-	"GET /account":                   access.ManageOwn,
-	"POST /account/role":             access.ManageOwn,
-	"POST /account/password":         access.ManageOwn,
-	"POST /account/sessions":         access.ManageOwn,
-	"GET /static/{file}":             access.ReadServer,
+
+	"GET /applications/{id}/signature":         access.SignApplication,
+	"POST /applications/{id}/signature":        access.SignApplication,
+	"GET /applications/{id}/signature/content": access.SignApplication,
+
+	"GET /login":              access.LogIn,
+	"POST /login":             access.LogIn,
+	"POST /login/certificate": access.LogIn,
+	"GET /login/openid/begin": access.LogIn,
+	"GET /login/openid":       access.LogIn,
+	"POST /logout":            access.LogIn,
+	"GET /account":            access.ManageOwn,
+	"POST /account/role":      access.ManageOwn,
+	"POST /account/password":  access.ManageOwn,
+	"POST /account/sessions":  access.ManageOwn,
+	"GET /static/{file}":      access.ReadServer,
 }
 
 // gate lets in whom the accounts know, as far as the table of actions says.

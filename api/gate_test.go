@@ -63,7 +63,7 @@ var channelOf = map[domain.Role]regulation.Channel{
 // fixed are the routes whose answer depends on nobody's role: a notice without the gateway's seal, and ways
 // to log in that are not configured here.
 var fixed = map[string]string{
-	"POST /api/v1/payments/callback": "F", "GET /login/openid/begin": "N", "GET /login/openid": "N", "POST /login/certificate": "N",
+	"POST /api/v1/payments/callback": "F", "GET /login/openid/begin": "N", "GET /login/openid": "N",
 }
 
 // wanted is the answer by the table of package access, and by the two rules that come after it: + let

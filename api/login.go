@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,11 +17,8 @@ import (
 	"github.com/tizilim/tizilim/domain/application"
 )
 
-// The bounds of a form that is filled in, and of one with a signature.
-const (
-	maxLogin  = 8 << 10
-	maxSigned = 512 << 10
-)
+// maxLogin bounds a form that is filled in.
+const maxLogin = 8 << 10
 
 // cookieName is what a cookie of ours is called. With the prefix __Host- browsers take it over encrypted
 // connections alone and from nobody but this host; over plain HTTP, which is for a server on the browser's
@@ -52,20 +47,12 @@ func (s *Server) cookie(name, value string, seconds int) *http.Cookie {
 
 // ownForm reads a form that one of our own pages sent.
 func (s *Server) ownForm(w http.ResponseWriter, r *http.Request) error {
-	return s.ownFormOf(w, r, maxLogin)
-}
-
-func (s *Server) ownFormOf(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return fmt.Errorf("%w: %w", domain.ErrForbidden, err)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, limit)
-	err := r.ParseForm()
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && media == "multipart/form-data" {
-		err = r.ParseMultipartForm(limit)
-	}
-	if err != nil {
-		return bodyError(err, limit)
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogin)
+	if err := r.ParseForm(); err != nil {
+		return bodyError(err, maxLogin)
 	}
 	return nil
 }
@@ -107,35 +94,15 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 
 // loginCertificate logs in by a challenge that was signed, as a text in the form or as a file.
 func (s *Server) loginCertificate(w http.ResponseWriter, r *http.Request) error {
-	if err := s.ownFormOf(w, r, maxSigned); err != nil {
-		return err
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return fmt.Errorf("%w: %w", domain.ErrForbidden, err)
 	}
-	signature, err := formSignature(r)
-	if err != nil {
-		return err
+	signature, err := sentSignature(w, r)
+	var opened access.Opened
+	if err == nil {
+		opened, err = s.loginSigned(r.Context(), r.PostForm.Get("challenge"), signature, s.cameFrom(r))
 	}
-	opened, err := s.loginSigned(r.Context(), r.PostForm.Get("challenge"), signature, s.cameFrom(r))
 	return s.enterAs(w, r, opened, err, web.LoginForm{Next: r.PostForm.Get("next")})
-}
-
-// formSignature is the signature of a form: of its file, or else of its text.
-func formSignature(r *http.Request) (string, error) {
-	file, _, err := r.FormFile("file")
-	if err != nil {
-		return r.PostForm.Get("signature"), nil // no file is no error
-	}
-	defer file.Close()
-	content, err := io.ReadAll(file)
-	if err != nil {
-		return "", bodyError(err, maxSigned)
-	}
-	if text := string(content); len(content) > 0 && !strings.Contains(text, "-----BEGIN") && content[0] == 0x30 { // DER
-		return base64.StdEncoding.EncodeToString(content), nil
-	}
-	if len(content) == 0 {
-		return r.PostForm.Get("signature"), nil
-	}
-	return string(content), nil
 }
 
 // beginOpenID sends the browser to the provider.
@@ -221,7 +188,7 @@ func (s *Server) viewer(r *http.Request) web.Viewer {
 			return false, nil
 		}
 		return true, s.accessed(r.Context(), subject{"application", a.ID, a.Applicant.ID})
-	}, Note: func(list string) error { return s.accessed(r.Context(), subject{kind: list}) }}
+	}, Signs: c.signs, Note: func(list string) error { return s.accessed(r.Context(), subject{kind: list}) }}
 	switch c.Grant.Allowed(access.ReadVisits) {
 	case licensor:
 		v.Watches, v.Licensor = c.Actor.Organization != "", c.Actor.Organization

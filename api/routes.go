@@ -23,7 +23,9 @@ func (s *Server) routes() {
 		"GET /login": s.loginPage, "POST /login": s.login, "POST /login/certificate": s.loginCertificate,
 		"GET /login/openid/begin": s.beginOpenID, "GET /login/openid": s.finishOpenID, "POST /logout": s.logout,
 		"GET /account": s.accountPage, "POST /account/role": s.chooseRole,
-		"POST /account/password": s.changeOwnPassword, "POST /account/sessions": s.endSessionsPage,
+		"GET /applications/{id}/signature": s.signaturePage, "POST /applications/{id}/signature": s.takeSignature,
+		"GET /applications/{id}/signature/content": s.contentFile,
+		"POST /account/password":                   s.changeOwnPassword, "POST /account/sessions": s.endSessionsPage,
 	}
 	for pattern, h := range pages {
 		s.pages[pattern] = true

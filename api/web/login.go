@@ -21,6 +21,8 @@ type Viewer struct {
 	// Sees says whether the viewer may see an application, which stands in the access log then; its
 	// error means that nothing may be shown. nil where nobody may see one on the page.
 	Sees func(application.State) (bool, error)
+	// Signs says whether the viewer is the one to sign an application now; nil where nobody is.
+	Signs func(application.State) bool
 	// Note writes into the access log that the viewer is about to be shown a list; its error means that
 	// nothing may be shown.
 	Note func(list string) error
@@ -50,18 +52,25 @@ type Refused struct{ Title, Detail string }
 type LoginPage struct {
 	Frame
 	LoginForm
-	Bytes string       // the challenge in base64
-	File  template.URL // the challenge as a file to save
-	Begin string       // address that leads to the OpenID provider
+	Sign  SigningForm
+	Begin string // address that leads to the OpenID provider
 }
 
 // Login asks who somebody is.
 func (s *Site) Login(w http.ResponseWriter, r *http.Request, status int, form LoginForm) error {
 	form.Next = Onward(form.Next)
-	page := LoginPage{Frame: s.frame(r, "login"), LoginForm: form, Begin: "/login/openid/begin?next=" + url.QueryEscape(form.Next)}
-	page.Bytes = base64.StdEncoding.EncodeToString([]byte(form.Challenge))
-	page.File = template.URL("data:application/octet-stream;base64," + page.Bytes) // base64 is no markup
-	page.Title = page.T("login.title")
+	f := s.frame(r, "login")
+	f.Title = f.T("login.title")
+	if form.Challenge != "" {
+		f.NCALayer = s.NCALayer
+	}
+	bytes := base64.StdEncoding.EncodeToString([]byte(form.Challenge))
+	page := LoginPage{Frame: f, LoginForm: form, Begin: "/login/openid/begin?next=" + url.QueryEscape(form.Next)}
+	page.Sign = SigningForm{
+		Frame: f, Action: "/login/certificate", Content: bytes, Purpose: "authentication",
+		Download: template.URL("data:application/octet-stream;base64," + bytes), // base64 is no markup
+		Hidden:   []Hidden{{Name: "challenge", Value: form.Challenge}, {Name: "next", Value: form.Next}},
+	}
 	return s.render(w, r, "login", status, page)
 }
 
