@@ -14,12 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"testing/fstest"
+
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
-	"testing/fstest"
 )
 
 var (
@@ -161,9 +162,6 @@ func TestWhoSeesTheLists(t *testing.T) {
 	if len(own) == 0 || len(own) >= len(both) {
 		t.Errorf("a head has %d visits, an auditor %d", len(own), len(both))
 	}
-	nowhere := newWorld(t, func(c *api.Config) { c.Accounts = append(c.Accounts, account("nobodys-head", "head", "", "")) })
-	nowhere.open("company", "commodity-dealer-license", "portal", company)
-	nowhere.pageAs("nobodys-head", "/deadlines/visits", "en", 403)
 }
 
 // TestVisitsPage: what was asked stands above, and each line says what the figure counted.

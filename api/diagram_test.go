@@ -118,7 +118,8 @@ func TestUnknownDiagrams(t *testing.T) {
 // TestApplicationDiagram follows an application on its drawing: where it is, since when, and what became
 // of its terms.
 func TestApplicationDiagram(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Accounts = accountsOf("sport-agency") })
+	w := newWorld(t)
+	w.enroll(accountsOf("sport-agency")...)
 	a := w.open("company", "bookmaker-license", "portal", company)
 	draw := func(id string) *reply {
 		t.Helper()

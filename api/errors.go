@@ -56,10 +56,10 @@ var statuses = map[int][]string{
 		"request-invalid", "json-malformed", "body-required", "cursor-invalid", "position-invalid", "sequence-invalid",
 		"if-match-invalid", "idempotency-key-required", "idempotency-key-invalid", "file-name-invalid", "payment-notice-malformed",
 	},
-	http.StatusUnauthorized: {"login-required", "token-unknown", "login-refused", "challenge-refused", "openid-refused"},
+	http.StatusUnauthorized: {"login-required", "token-unknown", "login-refused", "challenge-refused", "openid-refused", "certificate-refused"},
 	http.StatusForbidden: {
 		"forbidden", "own-application", "four-eyes", "account-names-nobody", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
-		"certificate-represents-not", "openid-no-role",
+		"certificate-represents-not", "openid-no-role", "session-required",
 	},
 	http.StatusTooManyRequests:       {"login-too-many-tries"},
 	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "wording-not-found", "license-not-yet"},
@@ -78,7 +78,7 @@ var statuses = map[int][]string{
 		"suspension-reason-required", "suspension-too-long", "resumption-day-invalid", "termination-day-invalid",
 		"document-required", "payment-proof-required", "payment-proof-unknown", "payment-proof-not-expected", "holder-unconfirmed", "site-invalid", "site-unknown", "signed-other-content", "signature-refused", "signature-too-large",
 		"identifier-form", "identifier-check-digit", "identifier-kind", "identifier-other-kind", "one-identifier",
-		"number-form", "number-check-digits", "password-short", "password-long", "password-easy", "certificate-names-nobody",
+		"number-form", "number-check-digits", "password-short", "password-long", "password-easy", "passwords-differ", "certificate-names-nobody", "certificate-unsupported",
 	},
 	http.StatusConflict: {
 		"conflict", "account-exists", "draft-required", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
@@ -109,6 +109,7 @@ var fieldOf = map[string]string{
 	"payment-proof-required": "body.payment_proof", "payment-proof-unknown": "body.payment_proof", "payment-proof-not-expected": "body.payment_proof",
 	"holder-unconfirmed": "body.holder", "suspension-days-invalid": "body.from", "suspension-too-long": "body.until",
 	"suspension-reason-required": "body.reason", "resumption-day-invalid": "body.on", "termination-day-invalid": "body.on",
+	"password-short": "body.password", "password-long": "body.password", "password-easy": "body.password",
 	"not-expired": "body.ground", "site-invalid": "body.address", "signed-other-content": "body.signature", "signature-too-large": "body.signature",
 }
 
@@ -188,6 +189,9 @@ func (s *Server) answer(err error, lang string) v1.Problem {
 		Type: "urn:tizilim:problem:" + code, Code: code, Status: cmp.Or(statusOf[words], http.StatusInternalServerError),
 		Title:  s.texts.Text(lang, "problem."+words+".title", params...),
 		Detail: s.texts.Text(lang, "problem."+words+".detail", params...),
+	}
+	if rejection != nil { // how long it takes is the same for programs
+		p.RetryAfter, _ = strconv.Atoi(rejection.Params["seconds"])
 	}
 	for _, f := range where {
 		message := p.Title
@@ -298,6 +302,8 @@ func head(p v1.Problem, lang string) http.Header {
 			challenge += `, error="invalid_token"`
 		}
 		h.Set("WWW-Authenticate", challenge)
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(max(p.RetryAfter, 1)))
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "2")
 	}

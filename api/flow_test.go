@@ -12,6 +12,7 @@ import (
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
@@ -56,22 +57,17 @@ func TestEveryProcedure(t *testing.T) {
 				if p.Channel == regulation.Portal && applicant == person {
 					who = "person"
 				}
-				v := newWorld(t, func(c *api.Config) { c.Accounts = accountsOf(service.Licensor.Slug) })
+				v := newWorld(t)
+				v.enroll(accountsOf(service.Licensor.Slug)...)
 				v.lead(t, who, service.Slug, string(p.Channel), applicant)
 			})
 		}
 	}
 }
 
-// accountsOf are the accounts with the officers of a licensor.
-func accountsOf(licensor string) []api.Account {
-	list := slices.Clone(accounts)
-	for i, a := range list {
-		if a.Actor.Organization == "trade-committee" {
-			list[i].Actor.Organization = licensor
-		}
-	}
-	return list
+// accountsOf are the officer and the head as those of a licensor.
+func accountsOf(licensor string) []someone {
+	return []someone{{"officer", domain.RoleOfficer, licensor, clerk}, {"head", domain.RoleHead, licensor, ""}}
 }
 
 // lead does whatever the application waits for, whoever has to.

@@ -55,6 +55,9 @@ func (s *Server) licenseHistory(ctx context.Context, in *ByNumber) (*historyRepl
 	if err != nil {
 		return nil, err
 	}
+	if err := s.accessedLicenses(ctx, l); err != nil {
+		return nil, err
+	}
 	knows := visitOf(ctx).caller.knows(l.Licensor, l.Licensee.ID)
 	return s.history(ctx, domain.Stream{Category: domain.LicenseCategory, ID: number}, knows)
 }

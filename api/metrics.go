@@ -79,7 +79,7 @@ func (m *Metrics) ObserveBreaker(service string, open bool) {
 // request notes an answered request. A request without a route is counted as such, whatever its
 // address, so that a scanner cannot make series; the same goes for methods of its invention.
 func (m *Metrics) request(pattern, method string, code int, took time.Duration) {
-	_, known := rules[pattern]
+	_, known := actions[pattern]
 	if !known {
 		pattern, method = "none", "other"
 	}

@@ -145,7 +145,7 @@ func TestSignInBrowser(t *testing.T) {
 	}
 	mine := []pki.Key{s.keys.key("person", demo.Auth), s.keys.key("person", demo.Sign)}
 	s.layer.keys.Store(&mine)
-	s.do(chromedp.Navigate(s.url+"/login"), chromedp.SendKeys(chromedp.CSS("#token"), "person-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
+	s.do(chromedp.Navigate(s.url+"/login"), chromedp.SendKeys(chromedp.CSS("#login"), "person"), chromedp.SendKeys(chromedp.CSS("#password"), password+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
 
 	// From the application by its link to the page; the button signs and sends.
 	a := s.signable()
@@ -203,7 +203,7 @@ func TestSignInBrowser(t *testing.T) {
 func TestSignWithoutScripts(t *testing.T) {
 	s := &signer{T: t, ctx: browser(t)}
 	s.world = newWorld(t, s.keys.trusting(t))
-	s.do(scripting(false), chromedp.Navigate(s.url+"/login"), chromedp.SendKeys(chromedp.CSS("#token"), "person-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
+	s.do(scripting(false), chromedp.Navigate(s.url+"/login"), chromedp.SendKeys(chromedp.CSS("#login"), "person"), chromedp.SendKeys(chromedp.CSS("#password"), password+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
 	a := s.signable()
 	s.do(chromedp.Navigate(s.url+signatureAt(a.ID)), chromedp.WaitVisible(chromedp.CSS("#cms")))
 	if n := script[int](t, s.ctx, `document.querySelectorAll(".ncalayer").length`); n != 0 {

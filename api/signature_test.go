@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
@@ -10,7 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/api"
-	"github.com/tizilim/tizilim/api/v1"
+	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/signing"
 )
@@ -122,22 +122,16 @@ func TestSignatureIsReplacedWhileItWaits(t *testing.T) {
 
 // In a service center the operator signs, with a certificate of their own, again where it is not accepted.
 func TestOperatorSigns(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) {
-		c.Accounts = slices.Clone(c.Accounts)
-		for i := range c.Accounts {
-			if c.Accounts[i].Actor.ID == "other-operator" {
-				c.Accounts[i].Identifier = ""
-			}
-		}
-	})
+	w := newWorld(t)
+	w.enroll(someone{"nameless-operator", domain.RoleOperator, "center-2", ""})
 	a := w.file("operator", w.open("operator", "slot-hall-license", "center", stranger).ID)
 	w.sign("operator", a.ID, person).want(422, "signature-iin-mismatch")
 	w.sign("operator", a.ID, operator, func(m *mark) { m.Reason = signing.Revoked }).want(422, "signature-revoked")
 	if a = app(w.sign("operator", a.ID, operator).want(200)); a.SignedBy != operator || a.Number == "" {
 		t.Errorf("signed: %+v", a)
 	}
-	b := w.file("other-operator", w.open("other-operator", "slot-hall-license", "center", stranger).ID)
-	w.sign("other-operator", b.ID, operator).want(403, "account-names-nobody")
+	b := w.file("nameless-operator", w.open("nameless-operator", "slot-hall-license", "center", stranger).ID)
+	w.sign("nameless-operator", b.ID, operator).want(403, "account-names-nobody")
 }
 
 // An officer drafts, the head signs exactly what was drafted, and only that decides.

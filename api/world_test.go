@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,8 +21,10 @@ import (
 
 	"github.com/google/uuid"
 
+	book "github.com/tizilim/tizilim/adapters/accounts"
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/memstore"
+	"github.com/tizilim/tizilim/adapters/sqlitedb"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
@@ -49,30 +54,6 @@ const (
 	unknown  = "130550000998" // BIN that the state registers do not have
 )
 
-// accounts are one account of each kind, and a foreign one where it matters. The token is the id with
-// "-token" behind it.
-var accounts = []api.Account{
-	account("company", domain.RoleApplicant, "", company),
-	account("person", domain.RoleApplicant, "", person),
-	account("stranger", domain.RoleApplicant, "", stranger),
-	account("unknown", domain.RoleApplicant, "", unknown),
-	account("officer", domain.RoleOfficer, "trade-committee", clerk),
-	account("head", domain.RoleHead, "trade-committee", boss),
-	account("other-officer", domain.RoleOfficer, "bailiff-committee", ""),
-	account("other-head", domain.RoleHead, "bailiff-committee", boss),
-	account("operator", domain.RoleOperator, "center-1", operator),
-	account("other-operator", domain.RoleOperator, "center-2", operator),
-	account("auditor", domain.RoleAuditor, "", ""),
-	account("admin", domain.RoleAdmin, "", ""),
-}
-
-func account(id string, role domain.Role, organization, identifier string) api.Account {
-	return api.Account{
-		Token: id + "-token", Identifier: identifier,
-		Actor: domain.Actor{ID: id, Name: "Name of " + id, Role: role, Organization: organization},
-	}
-}
-
 var rules = sync.OnceValue(func() application.Rules {
 	catalog, err := regulation.Load()
 	if err != nil {
@@ -99,7 +80,14 @@ type world struct {
 	logged  *logged
 	level   slog.LevelVar // from which on it is logged
 	cancel  func()        // stops the reactor
-	follow  *projections.Follower
+
+	cfg      api.Config
+	book     string // file of the accounts
+	accounts *book.Accounts
+	db       *sqlitedb.DB
+	journal  *journal
+	sessions map[string]string // the last token of each account
+	follow   *projections.Follower
 }
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
@@ -172,17 +160,24 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memstore.New(), outside: &outside{}, clock: &clock{}, logged: &logged{}}
 	w.clock.set(noon)
+	w.sessions = map[string]string{}
 	w.level.Set(slog.LevelWarn)
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: &w.level}))
 	dir := t.TempDir()
 	w.blobs = must(blobstore.Open(t.TempDir()))
 	cfg := api.Config{
-		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
+		Store: w.store, Log: w.store, Rules: rules, PublicURL: "http://127.0.0.1", Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: w.blobs, Verifier: verifier{w},
 		PaymentNotice: notice, Payments: must(payments.Open(dir)), Healthy: w.healthy, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
+	w.book = filepath.Join(t.TempDir(), "accounts.sqlite")
+	if err := os.WriteFile(w.book, filled(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.openAccounts()
+	cfg.Accounts = w.accounts
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
@@ -203,13 +198,17 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		option(&cfg)
 	}
 	w.server = must(api.New(cfg))
-	front := httptest.NewServer(w.server)
+	w.cfg = cfg
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) }))
 	w.url = front.URL
 	t.Cleanup(func() {
 		w.server.Close()
 		front.Close()
 		w.cancel()
 		cancel()
+		if err := errors.Join(w.accounts.Close(), w.db.Close()); err != nil {
+			t.Error(err)
+		}
 		follower.Stop()
 		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, cfg.Payments, assigned, waiting} {
 			if err := c.Close(); err != nil {
@@ -310,7 +309,7 @@ func (w *world) call(who, method, path string, body any, header ...string) *repl
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if who != "" {
-		r.Header.Set("Authorization", "Bearer "+who+"-token")
+		r.Header.Set("Authorization", "Bearer "+w.token(who))
 	}
 	if method != http.MethodGet {
 		r.Header.Set("Idempotency-Key", uuid.NewString())

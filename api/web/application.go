@@ -91,7 +91,13 @@ func (s *Site) followed(r *http.Request, v Viewer) (state application.State, ent
 			return state, nil, err
 		}
 	}
-	if v.Sees == nil || !v.Sees(state) {
+	sees := false
+	if v.Sees != nil {
+		if sees, err = v.Sees(state); err != nil {
+			return state, nil, err
+		}
+	}
+	if !sees {
 		return state, nil, fmt.Errorf("%s: out of sight: %w", stream, domain.ErrNotFound)
 	}
 	return state, entries, nil

@@ -61,6 +61,11 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
+// demoLogins are a demo's: whoever tries it out is not to log in all the time.
+var demoLogins = loginFlags{
+	SessionIdle: 4 * time.Hour, SessionLimit: 24 * time.Hour, CertificateRoles: []signature.Role{signature.Head, signature.MaySign},
+}
+
 // demonstration is what a demo has around its registry.
 type demonstration struct {
 	data   string
@@ -72,10 +77,6 @@ type demonstration struct {
 }
 
 func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (_ *surroundings, err error) {
-	accounts, err := demoAccounts(filepath.Join(f.demo(), "accounts.json"), d.world)
-	if err != nil {
-		return nil, err
-	}
 	seeding, err := openSeeding(f.seed())
 	if err != nil {
 		return nil, err
@@ -99,6 +100,19 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 	if err != nil {
 		return nil, err
 	}
+	door, err := demoLogins.openDoorway(ctx, f, url, &trusted, nil, d.logger)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, door.close())
+		}
+	}()
+	accounts, err := demoAccounts(ctx, door.book, filepath.Join(f.demo(), "accounts.json"), d.world)
+	if err != nil {
+		return nil, err
+	}
 	gateway := newPayments(services.Payments, url, services.Secret, d.fees)
 	if err := seeding.goOn(ctx, f); err != nil {
 		return nil, err
@@ -108,7 +122,7 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 			registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway,
 			verifier: &signatures{trust: trusted, lists: f.blobs}, now: seeding.now,
 		},
-		gateway: gateway, accounts: forServer(accounts), close: services.Close,
+		gateway: gateway, door: door, close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {
 			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {
 				return fmt.Errorf("put the sample applications into the registry (start again to go on): %w", err)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/stateregister"
-	"github.com/tizilim/tizilim/domain/application"
 )
 
 // serveCmd runs the registry.
@@ -24,8 +23,8 @@ type serveCmd struct {
 	rulesFlags
 	logFlag
 	noticesFlags
-	Accounts       string `required:"" type:"existingfile" placeholder:"FILE" help:"JSON list of accounts: id, name, role, organization, identifier, token."`
-	PublicURL      string `placeholder:"URL" help:"Address under which the payment gateway reaches this server; http:// and --listen where left out."`
+	loginFlags
+	PublicURL      string `placeholder:"URL" help:"Address under which browsers and the payment gateway reach this server; http:// and --listen where left out."`
 	RegistersURL   string `required:"" placeholder:"URL" help:"State registers of persons and organizations."`
 	PaymentsURL    string `required:"" placeholder:"URL" help:"Payment gateway."`
 	PaymentsSecret string `required:"" type:"existingfile" placeholder:"FILE" help:"File with the secret shared with the payment gateway."`
@@ -47,20 +46,18 @@ type logFlag struct {
 // Run serves until it is told to stop.
 func (c serveCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	accounts, err := readAccounts(c.Accounts)
-	if err != nil {
+	if err := c.loginFlags.check(); err != nil {
 		return err
 	}
 	secret, err := os.ReadFile(c.PaymentsSecret)
 	if err != nil {
 		return err
 	}
-	rules, err := openRules(c.rulesFlags, func(r application.Rules) error {
-		if err := checkOrganizations(accounts, r.Catalog); err != nil {
-			return fmt.Errorf("accounts: %s: %w", c.Accounts, err)
-		}
-		return nil
-	})
+	rules, err := openRules(c.rulesFlags, nil)
+	if err != nil {
+		return err
+	}
+	provider, err := c.provider(rules.rules().Catalog)
 	if err != nil {
 		return err
 	}
@@ -69,21 +66,35 @@ func (c serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	around := func(_ context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
-		gateway := newPayments(c.PaymentsURL, cmp.Or(c.PublicURL, "http://"+at.String()), bytes.TrimSpace(secret), rules.fees)
+	around := func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
+		url := cmp.Or(c.PublicURL, "http://"+at.String())
+		gateway := newPayments(c.PaymentsURL, url, bytes.TrimSpace(secret), rules.fees)
+		door, err := c.openDoorway(ctx, f, url, &trusted, provider, logger)
+		if err != nil {
+			return nil, err
+		}
 		return &surroundings{
 			outside: outside{
 				registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
 				payments:  gateway, verifier: &signatures{trust: trusted, lists: f.blobs}, now: time.Now, paymentFlags: c.paymentFlags,
 			},
-			gateway: gateway, accounts: forServer(accounts),
-			greet: func(context.Context, *registry) error {
+			gateway: gateway, door: door,
+			greet: func(ctx context.Context, _ *registry) error {
 				logger.Info("serving", "address", at.String(), "data", c.Data, "version", version())
-				return nil
+				return c.hint(ctx, door, logger)
 			},
 		}, nil
 	}
 	return launch{listenFlag: c.listenFlag, data: c.Data, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
+}
+
+// hint says how somebody comes in where nobody can.
+func (c serveCmd) hint(ctx context.Context, door *doorway, logger *slog.Logger) error {
+	some, err := door.List(ctx, "", 1)
+	if err == nil && len(some) == 0 {
+		logger.Warn("there are no accounts yet; make one beside the server: tizilim users add LOGIN --role admin --name NAME --data " + c.Data)
+	}
+	return err
 }
 
 // listen opens the door. A port that is taken is told with what to do.

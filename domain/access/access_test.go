@@ -60,7 +60,8 @@ func actionTable() string {
 	}
 	b.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(access.Roles())) + "\n")
 	for _, a := range access.Actions() {
-		fmt.Fprintf(&b, "| `%s` | %s%s |", a, access.About(a), map[bool]string{true: " *(writes)*"}[access.Writes(a)])
+		fmt.Fprintf(&b, "| `%s` | %s%s |", a, access.About(a),
+			map[bool]string{true: " *(writes)*"}[access.Writes(a)]+map[bool]string{true: " *(logged)*"}[access.Personal(a)])
 		fmt.Fprintf(&b, " %s |", map[bool]string{true: "yes", false: "–"}[access.Public(a)])
 		for _, role := range access.Roles() {
 			fmt.Fprintf(&b, " %s |", strings.Replace(access.Allowed(role, a).String(), "nothing", "–", 1))
