@@ -258,6 +258,11 @@ func (w *world) place(pattern string, s someone, t *thing) (method, path string)
 	if strings.Contains(path, "{account}") {
 		spare := must(w.accounts.Add(ctx, "test", access.NewAccount{Login: "spare-" + uuid.NewString(), Name: "Spare", Roles: []access.Assignment{{Role: "auditor"}}}, password))
 		in := must(w.accounts.Login(ctx, access.Password{Login: spare.Login, Password: password}))
+		if strings.HasSuffix(path, "/lock") { // what is not locked is not unlocked
+			if _, err := w.accounts.Login(ctx, access.Password{Login: spare.Login, Password: "wrong"}); err == nil {
+				w.t.Error("a wrong password lets in")
+			}
+		}
 		path = strings.NewReplacer("{account}", spare.ID, "{session}", in.Session, "{role}", "auditor").Replace(path)
 	}
 	if strings.Contains(path, "{session}") {

@@ -95,7 +95,7 @@ func (j *journal) wait(is func(access.Entry) bool) access.Entry {
 			if i := slices.IndexFunc(entries, is); i >= 0 {
 				return entries[i]
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			return access.Entry{}
 		}
 	}
