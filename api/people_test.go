@@ -148,6 +148,8 @@ func proxies(networks ...string) (list []netip.Prefix) {
 // token is one of a session of the account, in which it has logged in before where that still goes on.
 func (w *world) token(who string) string {
 	w.t.Helper()
+	w.loggingIn.Lock()
+	defer w.loggingIn.Unlock()
 	ctx := context.Background()
 	if _, err := w.accounts.Session(ctx, w.sessions[who]); err != nil {
 		w.sessions[who] = must(w.accounts.Login(ctx, access.Password{Login: who, Password: password})).Token

@@ -87,7 +87,9 @@ type world struct {
 	db       *sqlitedb.DB
 	journal  *journal
 	sessions map[string]string // the last token of each account
-	follow   *projections.Follower
+	// loggingIn protects sessions.
+	loggingIn sync.Mutex
+	follow    *projections.Follower
 }
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
