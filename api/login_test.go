@@ -287,20 +287,24 @@ func TestBusyHashing(t *testing.T) {
 	w := newWorld(t)
 	w.reopen(func(c *book.Config) { c.Hashes, c.HashWait = 1, time.Nanosecond; c.Hash = book.DefaultHash })
 	results := make(chan *reply)
-	for range 8 {
-		go func() {
-			results <- w.call("", "POST", "/api/v1/sessions", v1.Login{Login: "head", Password: password})
-		}()
-	}
 	let, away := 0, 0
-	for range 8 {
-		switch r := <-results; {
-		case r.status == 201:
-			let++
-		case r.status == 503 && r.header.Get("Retry-After") != "":
-			away++
-		default:
-			t.Errorf("%d %s", r.status, r.body)
+	// What is stored in the beginning costs nothing to check; whoever has logged in has a hash that takes its
+	// time from then on, and the next ones find no turn.
+	for range 3 {
+		for _, who := range accounts[:8] { // each their own: so many tries on one login at once would be guessing
+			go func() {
+				results <- w.call("", "POST", "/api/v1/sessions", v1.Login{Login: who.id, Password: password})
+			}()
+		}
+		for range 8 {
+			switch r := <-results; {
+			case r.status == 201:
+				let++
+			case r.status == 503 && r.header.Get("Retry-After") != "":
+				away++
+			default:
+				t.Errorf("%d %s", r.status, r.body)
+			}
 		}
 	}
 	if let == 0 || away == 0 {
