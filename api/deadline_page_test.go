@@ -21,6 +21,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 var (
@@ -337,7 +338,7 @@ func TestFilters(t *testing.T) {
 // The file of an act is changed under its id. The page of an application that is on the earlier content
 // leads to just that.
 func TestApplicationOnAnEarlierContent(t *testing.T) {
-	now := rules()
+	now := sample.Rules()
 	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return now } })
 	a := w.open("operator", "casino-license", "center", company)
 	service := must(now.Catalog.InForce("casino-license", w.clock.now()))

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 func TestServices(t *testing.T) {
@@ -47,7 +48,7 @@ func TestServices(t *testing.T) {
 // TestEveryProcedure leads an application through each of the 29 procedures to its license, over HTTP.
 func TestEveryProcedure(t *testing.T) {
 	entrants := map[regulation.Channel]string{regulation.Portal: "company", regulation.Office: "officer", regulation.Center: "operator"}
-	for _, service := range rules().Catalog.Services() {
+	for _, service := range sample.Rules().Catalog.Services() {
 		for _, p := range service.Procedures {
 			t.Run(service.Slug+"/"+string(p.Channel), func(t *testing.T) {
 				applicant, who := company, entrants[p.Channel]

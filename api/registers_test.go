@@ -23,6 +23,7 @@ import (
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // registers are the demonstration's state registers on a socket, asked by the real client behind a
@@ -179,7 +180,7 @@ func mend(_ *testing.T, r *registers) { r.instead.Store(nil) }
 // askingWorld is a registry that asks those registers, with an account of the applicant.
 func askingWorld(t *testing.T, r *registers, service, applicant string) *world {
 	slug := ""
-	for _, s := range rules().Catalog.Services() {
+	for _, s := range sample.Rules().Catalog.Services() {
 		if s.Slug == service {
 			slug = s.Licensor.Slug
 		}

@@ -9,10 +9,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/api"
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/signing"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // paid brings an application to its signature.
@@ -188,7 +189,7 @@ func TestDecisionThatWaits(t *testing.T) {
 // Where the licensor wants four eyes, the head does not sign their own draft; and where its BIN is known,
 // the certificate has to name it.
 func TestPolicyOfTheLicensor(t *testing.T) {
-	strict := rules()
+	strict := sample.Rules()
 	strict.Signing = map[string]application.Signing{"trade-committee": {BIN: stranger, FourEyes: true}}
 	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return strict } })
 	a := w.examined("company", "commodity-broker-license", company)

@@ -29,9 +29,7 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
-	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
@@ -41,6 +39,7 @@ import (
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // The people of the tests. The identifiers are synthetic.
@@ -53,18 +52,6 @@ const (
 	boss     = "880808450027" // IIN of a head
 	unknown  = "130550000998" // BIN that the state registers do not have
 )
-
-var rules = sync.OnceValue(func() application.Rules {
-	catalog, err := regulation.Load()
-	if err != nil {
-		panic(err)
-	}
-	days, err := calendar.Open()
-	if err != nil {
-		panic(err)
-	}
-	return application.Rules{Catalog: catalog, Calendars: days}
-})
 
 // world is a whole registry on a real loopback socket, over the memory store.
 type world struct {
@@ -168,7 +155,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	dir := t.TempDir()
 	w.blobs = must(blobstore.Open(t.TempDir()))
 	cfg := api.Config{
-		Store: w.store, Log: w.store, Rules: rules, PublicURL: "http://127.0.0.1", Now: w.clock.now, Logger: log, Version: "test",
+		Store: w.store, Log: w.store, Rules: sample.Rules, PublicURL: "http://127.0.0.1", Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: w.blobs, Verifier: verifier{w},
 		PaymentNotice: notice, Payments: must(payments.Open(dir)), Healthy: w.healthy, Wait: 10 * time.Second,
@@ -183,7 +170,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
-		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, PaymentTerm: payments.Term, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
+		Store: w.store, Rules: sample.Rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, PaymentTerm: payments.Term, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },

@@ -15,26 +15,14 @@ import (
 	"github.com/tizilim/tizilim/adapters/memstore"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/payments"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
 var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
-
-var theRules = sync.OnceValue(func() application.Rules {
-	catalog, err := regulation.Load()
-	if err != nil {
-		panic(err)
-	}
-	days, err := calendar.Open()
-	if err != nil {
-		panic(err)
-	}
-	return application.Rules{Catalog: catalog, Calendars: days}
-})
 
 // gateway answers what it is told to, and remembers when it was asked.
 type gateway struct {
@@ -105,7 +93,7 @@ func (s *scene) open(dir string) {
 		s.t.Fatal(err)
 	}
 	s.Poller, err = payments.NewPoller(s.t.Context(), payments.Config{
-		Store: s.store, Rules: theRules, Model: s.model, Gateway: s.gateway,
+		Store: s.store, Rules: sample.Rules, Model: s.model, Gateway: s.gateway,
 		Now: func() time.Time { return s.now }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -145,7 +133,7 @@ func (s *scene) must(c application.Command) {
 	s.t.Helper()
 	m := domain.Meta{Command: uuid.New(), Time: noon, Actor: domain.Actor{ID: "somebody", Role: domain.RoleApplicant}}
 	_, err := domain.Execute(context.Background(), s.store, s.stream(), m, application.Fold,
-		func(st application.State) ([]domain.Payload, error) { return theRules().Decide(st, c) })
+		func(st application.State) ([]domain.Payload, error) { return sample.Rules().Decide(st, c) })
 	if err != nil {
 		s.t.Fatalf("%T: %v", c, err)
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/tizilim/tizilim/adapters/memstore"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
@@ -34,18 +34,6 @@ const (
 	person       = "850312300121"
 	registered   = "ТОО «Жарық»" // as the state registers write it
 )
-
-var theRules = sync.OnceValue(func() application.Rules {
-	catalog, err := regulation.Load()
-	if err != nil {
-		panic(err)
-	}
-	days, err := calendar.Open()
-	if err != nil {
-		panic(err)
-	}
-	return application.Rules{Catalog: catalog, Calendars: days}
-})
 
 // outside is the gateways, which may be down.
 type outside struct {
@@ -125,7 +113,7 @@ func start(t testing.TB, store *memstore.Store) *node {
 	n := &node{t: t, store: store, outside: &outside{}}
 	now := func() time.Time { return noon }
 	n.Reactor, err = reactor.New(ctx, reactor.Config{
-		Store: store, Rules: theRules, Waiting: waiting, Registers: n.outside, Payments: n.outside, Verifier: n.outside,
+		Store: store, Rules: sample.Rules, Waiting: waiting, Registers: n.outside, Payments: n.outside, Verifier: n.outside,
 		Numbering: &reactor.Numbering{Store: store, Assigned: assigned, Now: now, CatchUp: func(ctx context.Context) error {
 			head, err := store.Head(ctx)
 			if err != nil {
@@ -179,7 +167,7 @@ func (n *node) do(id string, c application.Command) error {
 func (n *node) command(id string, c application.Command) (domain.Result, error) {
 	m := domain.Meta{Command: uuid.New(), Time: noon, Actor: domain.Actor{ID: "somebody", Role: domain.RoleOfficer}}
 	return domain.Execute(context.Background(), n.store, applicationStream(n.t, id), m, application.Fold,
-		func(s application.State) ([]domain.Payload, error) { return theRules().Decide(s, c) })
+		func(s application.State) ([]domain.Payload, error) { return sample.Rules().Decide(s, c) })
 }
 
 func (n *node) must(id string, c application.Command) {
