@@ -81,7 +81,7 @@ var statuses = map[int][]string{
 		"number-form", "number-check-digits", "password-short", "password-long", "password-easy", "passwords-differ", "certificate-names-nobody", "certificate-unsupported",
 	},
 	http.StatusConflict: {
-		"conflict", "account-exists", "draft-required", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
+		"conflict", "account-exists", "draft-required", "draft-outdated", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
 		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
 		"number-taken", "fee-unknown", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-term-runs",
 		"rated-already", "license-signed-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",

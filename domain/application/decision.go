@@ -1,6 +1,7 @@
 package application
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -37,9 +38,6 @@ const (
 func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
 	d := c.Decision
 	d.Order, d.Text = strings.TrimSpace(d.Order), strings.TrimSpace(d.Text)
-	if s.Draft != nil && s.Draft.Decision == d && s.Draft.Drafter == c.Drafter {
-		return nil, nil
-	}
 	if s.Approval != nil || s.Refusal != nil && s.Refusal.Stage == AtDecision {
 		return nil, domain.Reject("decided-already", "the application was decided")
 	}
@@ -53,6 +51,9 @@ func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
 		return nil, err
 	}
 	content, err := w.decisionContent(s, d, c.Concerns)
+	if err == nil && s.Draft != nil && s.Draft.Drafter == c.Drafter && bytes.Equal(s.Draft.Content, content) {
+		return nil, nil
+	}
 	return []domain.Payload{DecisionDrafted{Decision: d, Drafter: c.Drafter, Content: content}}, err
 }
 
@@ -115,6 +116,12 @@ func (w way) signDecision(s State, c SignDecision) ([]domain.Payload, error) {
 	d := s.Draft.Decision
 	if err := d.check(s, c.Concerns, c.At); err != nil { // it may have been drafted long ago
 		return nil, err
+	}
+	switch now, err := w.decisionContent(s, d, c.Concerns); {
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(now, s.Draft.Content): // what was signed would not be what comes of it
+		return nil, domain.Reject("draft-outdated", "the license concerned has changed since the decision was drafted")
 	}
 	signature := &Certified{Subject: c.Subject, Serial: c.Serial, Digest: c.Digest, Method: c.Method, Evidence: c.Evidence}
 	if d.Decision == Refuse {

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -172,10 +173,14 @@ func (w way) waivePayment(s State, c WaivePayment) ([]domain.Payload, error) {
 }
 
 // pay never refuses: the money is there. What does not pay the application is recorded, once for each
-// payment, so that people can return it.
+// payment, so that people can return it. Only a payment that is faster than the record of its order has to
+// come again: what it is for is not known yet.
 func (w way) pay(s State, c Pay) ([]domain.Payload, error) {
-	if s.knows(c) {
+	switch {
+	case s.knows(c):
 		return nil, nil
+	case s.Order == nil && w.in(regulation.Pay):
+		return nil, fmt.Errorf("the payment's order is not recorded yet: %w", domain.ErrUnavailable)
 	}
 	if reason := w.mismatch(s, c); reason != "" {
 		return []domain.Payload{PaymentUnmatched{

@@ -1,11 +1,13 @@
 package application_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
@@ -46,7 +48,6 @@ func TestEveryPaymentHasItsEnd(t *testing.T) {
 		"twice":              {[]application.Command{order, paid}, other, application.PaidTwice},
 		"rest after a part":  {[]application.Command{order, pay(func(c *application.Pay) { c.Amount, c.Reference = 1, "r-0" })}, paid, none},
 		"another order":      {[]application.Command{order}, pay(func(c *application.Pay) { c.Order = "o-2" }), application.OtherOrder},
-		"before the order":   {nil, paid, application.OtherOrder},
 		"after a withdrawal": {[]application.Command{order, withdraw}, paid, application.TooLate},
 		"after a failure":    {[]application.Command{order, fail}, paid, application.TooLate},
 		"after the term":     {[]application.Command{order, application.ExpirePayment{At: noon, Order: "o-1"}}, paid, application.TooLate},
@@ -82,6 +83,20 @@ func TestEveryPaymentHasItsEnd(t *testing.T) {
 				t.Errorf("it changed the application\n%s", diff)
 			}
 		})
+	}
+}
+
+// A payment that is faster than the record of its order comes again, and then pays.
+func TestPaymentBeforeItsOrder(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.Pay)
+	if events, err := r.Decide(l.state, paid); !errors.Is(err, domain.ErrUnavailable) || len(events) > 0 {
+		t.Errorf("before the order: %v, %v", events, err)
+	}
+	l.must(order)
+	l.must(paid)
+	if l.state.Payment == nil || l.state.Unmatched != nil {
+		t.Errorf("not paid: %+v", l.state)
 	}
 }
 
