@@ -25,6 +25,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/signing"
+	"github.com/tizilim/tizilim/projections/payments"
 )
 
 // demoCmd runs everything on one machine.
@@ -120,7 +121,7 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 	return &surroundings{
 		outside: outside{
 			registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway,
-			verifier: &signatures{trust: trusted, lists: f.blobs}, now: seeding.now,
+			verifier: &signatures{trust: trusted, lists: f.blobs}, now: seeding.now, paymentFlags: paymentFlags{payments.Term},
 		},
 		gateway: gateway, door: door, close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/projections/payments"
@@ -18,6 +20,14 @@ import (
 // paymentFlags say how payments are ordered.
 type paymentFlags struct {
 	PaymentTerm time.Duration `default:"72h" placeholder:"DURATION" help:"How long an order can be paid. Then the payment gateway is asked once more, and an unpaid application is refused."`
+}
+
+// check is domain.ErrInvalid for what cannot be meant.
+func (f paymentFlags) check() error {
+	if f.PaymentTerm <= 0 {
+		return fmt.Errorf("--payment-term %s: no time to pay in: %w", f.PaymentTerm, domain.ErrInvalid)
+	}
+	return nil
 }
 
 // newPayments makes a client of the payment gateway. fees is asked for the table of the moment.

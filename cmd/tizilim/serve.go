@@ -46,7 +46,7 @@ type logFlag struct {
 // Run serves until it is told to stop.
 func (c serveCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	if err := c.loginFlags.check(); err != nil {
+	if err := errors.Join(c.loginFlags.check(), c.paymentFlags.check()); err != nil {
 		return err
 	}
 	secret, err := os.ReadFile(c.PaymentsSecret)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +95,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
 		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: gateway, Verifier: world.verifier,
 		Now: world.now, Logger: world.logger,
-		PaymentTerm: cmp.Or(world.PaymentTerm, payments.Term),
+		PaymentTerm: world.PaymentTerm,
 	})
 	if err != nil {
 		return r, err

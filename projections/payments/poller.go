@@ -219,7 +219,8 @@ func (p *Poller) give(ctx context.Context, o order, now time.Time, id uuid.UUID,
 	return err
 }
 
-// space is that of ids which derive from an idempotency key.
+// space is the name space of the commands' ids, the same as that of what people send. Their ids are of three
+// parts, with a route as the last, and so none of these.
 var space = uuid.MustParse("5f1f6e9e-3a0b-5d2c-8d55-3c1f6f0a7b01")
 
 // NoticeID is the id of the command that a payment, or the failure of an order, leads to, whichever way the

@@ -15,7 +15,7 @@ import (
 )
 
 // drive does what an application waits for from the registry, step after step, until it waits for
-// somebody else or for the other lane. Whatever a crash leaves half done here is found and finished by
+// somebody else or for another lane. Whatever a crash leaves half done here is found and finished by
 // the next call.
 func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
 	c := one.cause
@@ -28,7 +28,7 @@ func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
 		if err != nil {
 			return err
 		}
-		if !s.AwaitsRegistry() || laneOf(asks(s)) != lane {
+		if !s.AwaitsRegistry() || laneFor(s) != lane {
 			return nil
 		}
 		purpose, command, err := r.next(ctx, s, c)

@@ -44,10 +44,8 @@ func (r *Reactor) payment(ctx context.Context, s application.State) (string, at[
 		}, nil
 	}
 	return "request-payment", func(t time.Time) application.Command {
-		c := application.RequestPayment{At: t, Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL, Fee: order.Fee}
-		if r.PaymentTerm > 0 {
-			c.Expires = t.Add(r.PaymentTerm)
+		return application.RequestPayment{
+			At: t, Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL, Fee: order.Fee, Expires: t.Add(r.PaymentTerm),
 		}
-		return c
 	}, err
 }

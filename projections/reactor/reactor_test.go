@@ -42,11 +42,15 @@ type outside struct {
 	hang   atomic.Pointer[chan struct{}] // until it is closed, nobody answers
 	asked  atomic.Pointer[chan struct{}] // told of each question
 	judged atomic.Pointer[signing.Verdict]
+	absurd atomic.Bool          // what is to be judged is no signature
 	bill   atomic.Pointer[bill] // what is answered instead, where set
 }
 
 // Verify says what the test wants, and until then that nobody answers.
 func (o *outside) Verify(_ context.Context, c signing.Claim) (signing.Verdict, error) {
+	if o.absurd.Load() {
+		return signing.Verdict{}, fmt.Errorf("no CMS: %w", domain.ErrInvalid)
+	}
 	v := o.judged.Load()
 	if v == nil {
 		return signing.Verdict{Outcome: signing.Pending, Reason: signing.OCSPUnreachable}, nil
