@@ -162,8 +162,9 @@ func (c *Client) Order(ctx context.Context, order string) (Receipt, error) {
 
 // sound reports whether the receipt says what it has to: a known status, and whole payments.
 func (r Receipt) sound() bool {
-	return (r.Status == Open || r.Status == Paid || r.Status == Failed) &&
-		!slices.ContainsFunc(r.Payments, func(p Payment) bool { return p.Reference == "" || p.Currency == "" })
+	return (r.Status == Open || r.Status == Paid || r.Status == Failed) && plain(r.Reason) && !slices.ContainsFunc(r.Payments, func(p Payment) bool {
+		return p.Reference == "" || p.Currency == "" || p.Amount < 0 || !plain(p.Reference, p.Currency)
+	})
 }
 
 // do makes one signed request.
@@ -238,8 +239,15 @@ func (c *Client) Verify(header http.Header, body []byte) (Notice, error) {
 	return n, nil
 }
 
-// maxText bounds each text of a notice, in bytes: what is longer is no id, reference or reason.
+// maxText bounds each text that the gateway sends, in bytes: what is longer is no id, reference or reason.
 const maxText = 1000
+
+// plain reports whether each text is one that can be kept and shown.
+func plain(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool {
+		return len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl)
+	})
+}
 
 // ParseNotice reads the body of a notice: whole, with nothing behind it.
 func ParseNotice(body []byte) (Notice, error) {
@@ -250,10 +258,8 @@ func ParseNotice(body []byte) (Notice, error) {
 	if err := strictJSON(bytes.NewReader(body), &n); err != nil {
 		return Notice{}, err
 	}
-	for _, text := range []string{n.Order, n.Application, n.Reference, n.Reason, n.Currency} {
-		if len(text) > maxText || strings.ContainsFunc(text, unicode.IsControl) {
-			return Notice{}, errors.New("a text is too long or has control characters")
-		}
+	if !plain(n.Order, n.Application, n.Reference, n.Reason, n.Currency) {
+		return Notice{}, errors.New("a text is too long or has control characters")
 	}
 	switch {
 	case n.Order == "" || n.Application == "" || n.At.IsZero():

@@ -334,6 +334,32 @@ func TestUnsoundGatewayIsUnavailable(t *testing.T) {
 	}
 }
 
+// What the gateway tells when it is asked is held to the same as what it tells by itself.
+func TestUnsoundStandingIsUnavailable(t *testing.T) {
+	const standing = `{"order":"o","application":"app-1","status":"failed","reason":"%s","amount":1,"currency":"KZT","url":"http://x/","payments":[{"reference":"%s","amount":%d,"currency":"KZT"}]}`
+	for name, tt := range map[string]struct {
+		reason, reference string
+		amount            int64
+		want              error
+	}{
+		"sound":               {"declined", "r-1", 1, nil},
+		"a long reason":       {strings.Repeat("x", 1001), "r-1", 1, domain.ErrUnavailable},
+		"a control character": {`a\u0007b`, "r-1", 1, domain.ErrUnavailable},
+		"a long reference":    {"declined", strings.Repeat("r", 1001), 1, domain.ErrUnavailable},
+		"less than nothing":   {"declined", "r-1", -1, domain.ErrUnavailable},
+		"no reference":        {"declined", "", 1, domain.ErrUnavailable},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, standing, tt.reason, tt.reference, tt.amount)
+		}))
+		c := &payment.Client{URL: server.URL, Secret: secret, Now: clock, HTTP: server.Client()}
+		if _, err := c.Order(t.Context(), "o"); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		server.Close()
+	}
+}
+
 func TestServiceWithoutFeeIsNotAsked(t *testing.T) {
 	s := start(t)
 	_, _, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "import-permit", Request: "issue", Payer: "120540001238"})
