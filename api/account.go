@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +42,11 @@ type accountsInput struct {
 
 type accountsReply struct{ Body v1.Accounts }
 
+// ofAccount is whose data an account is: the person's who acts for an organization, not the organization's.
+func ofAccount(a access.AccountInfo) subject {
+	return subject{"account", a.ID, cmp.Or(a.Person, a.Identifier)}
+}
+
 // listAccounts lists all accounts, in the order of their ids.
 func (s *Server) listAccounts(ctx context.Context, in *accountsInput) (*accountsReply, error) {
 	list, err := s.cfg.Accounts.List(ctx, in.Cursor, in.Limit)
@@ -50,7 +57,7 @@ func (s *Server) listAccounts(ctx context.Context, in *accountsInput) (*accounts
 	out := &accountsReply{Body: v1.Accounts{Items: []v1.Account{}}}
 	for _, a := range list {
 		out.Body.Items = append(out.Body.Items, wireAccount(a))
-		shown = append(shown, subject{"account", a.ID, a.Identifier})
+		shown = append(shown, ofAccount(a))
 	}
 	if len(list) == in.Limit {
 		out.Body.Next = list[len(list)-1].ID
@@ -69,7 +76,7 @@ func (s *Server) getAccount(ctx context.Context, in *ByAccount) (*accountReply, 
 	}
 	body := wireAccount(a)
 	body.Lock = &v1.Lock{Failures: lock.Failures, Until: orNever(lock.Until)}
-	return &accountReply{http.StatusOK, body}, s.accessed(ctx, subject{"account", a.ID, a.Identifier})
+	return &accountReply{http.StatusOK, body}, s.accessed(ctx, ofAccount(a))
 }
 
 func (s *Server) accountSessions(ctx context.Context, in *ByAccount) (*sessionsReply, error) {
@@ -77,7 +84,7 @@ func (s *Server) accountSessions(ctx context.Context, in *ByAccount) (*sessionsR
 	if err != nil {
 		return nil, err
 	}
-	if err := s.accessed(ctx, subject{"account", a.ID, a.Identifier}); err != nil {
+	if err := s.accessed(ctx, ofAccount(a)); err != nil {
 		return nil, err
 	}
 	return s.sessionsOf(ctx, in.Account, visitOf(ctx).caller.Session)
@@ -102,16 +109,27 @@ func (s *Server) addAccount(ctx context.Context, in *struct{ Body v1.NewAccount 
 	_, err := s.cfg.Accounts.Add(ctx, by(ctx), n, b.Password)
 	if err != nil {
 		made, missing := s.cfg.Accounts.Account(ctx, n.ID)
+		var exists *domain.Rejection
 		switch {
-		case missing != nil:
+		case missing != nil || !errors.As(err, &exists):
 			return nil, err
-		case !slices.Equal(made.Roles, n.Roles) || made.Name != n.Name:
+		case made.Created.By != by(ctx) || !asked(made.Account, n):
 			return nil, domain.ErrKeyReused
 		}
 		return &accountReply{http.StatusCreated, wireAccount(made)}, nil // the same again
 	}
 	made, err := s.cfg.Accounts.Account(ctx, n.ID)
 	return &accountReply{http.StatusCreated, wireAccount(made)}, err
+}
+
+// asked reports whether the account is what was asked for.
+func asked(a access.Account, n access.NewAccount) bool {
+	same := func(stored, sent string) bool {
+		id, _ := ident.Parse(sent) // it was checked before
+		return stored == id.String() || sent == stored
+	}
+	return strings.EqualFold(a.Login, strings.TrimSpace(n.Login)) && a.Name == strings.TrimSpace(n.Name) &&
+		same(a.Identifier, n.Identifier) && same(a.Person, n.Person) && slices.Equal(a.Roles, n.Roles)
 }
 
 // organized is a rejection for a role of an officer or head of no licensor of the acts: such an account
@@ -159,7 +177,7 @@ func (s *Server) changed(ctx context.Context, id string) func(access.Account, er
 		if err != nil {
 			return nil, err
 		}
-		return &accountReply{http.StatusOK, wireAccount(a)}, s.accessed(ctx, subject{"account", id, a.Identifier})
+		return &accountReply{http.StatusOK, wireAccount(a)}, s.accessed(ctx, ofAccount(a))
 	}
 }
 
@@ -248,10 +266,12 @@ func (s *Server) listTokens(ctx context.Context, _ *struct{}) (*tokensReply, err
 		return nil, err
 	}
 	out := &tokensReply{Body: v1.Tokens{Items: []v1.Token{}}}
+	var shown []subject
 	for _, t := range list {
 		out.Body.Items = append(out.Body.Items, wireToken(t))
+		shown = append(shown, subject{"token", t.Name, t.Identifier})
 	}
-	return out, nil
+	return out, s.accessed(ctx, shown...)
 }
 
 type tokenReply struct {

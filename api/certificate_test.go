@@ -15,7 +15,7 @@ import (
 	"time"
 
 	book "github.com/tizilim/tizilim/adapters/accounts"
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/signing"
 )

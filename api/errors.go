@@ -68,7 +68,7 @@ var statuses = map[int][]string{
 	http.StatusRequestEntityTooLarge: {"too-large"},
 	http.StatusUnsupportedMediaType:  {"media-type-unsupported", "file-type-unsupported"},
 	http.StatusInternalServerError:   {"internal"},
-	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
+	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible", "signature-waits"},
 	http.StatusUnprocessableEntity: {
 		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
 		"signature-required", "signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "period-unknown", "outcome-unknown", "step-unknown", "day-future", "days-reversed", "figures-too-many", "applicant-kind", "request-not-offered",
@@ -175,7 +175,7 @@ func (s *Server) answer(err error, lang string) v1.Problem {
 	switch {
 	case errors.As(err, &rejection):
 		code, params = rejection.Code, s.params(rejection, lang)
-		if rejection.Params["signature"] != "" {
+		if statusOf[code] == 0 && rejection.Params["signature"] != "" {
 			words = "signature-refused"
 		}
 	case errors.As(err, &f):
@@ -279,7 +279,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header()[name] = values
 	}
 	if v.page && p.Code == "login-required" {
-		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		next := r.URL.RequestURI()
+		if method, path, _ := strings.Cut(v.pattern, " "); method != http.MethodGet && !s.pages["GET "+path] {
+			next = "/account" // the only forms behind a login that have no page of their own
+		}
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(next), http.StatusSeeOther)
 		return
 	}
 	if v.page {

@@ -81,10 +81,10 @@ var actions = map[string]access.Action{
 	"POST /api/v1/challenges":                              access.LogIn,
 	"POST /api/v1/sessions":                                access.LogIn,
 	"DELETE /api/v1/sessions/current":                      access.ManageOwn,
-	"GET /api/v1/account":                                  access.ManageOwn,
+	"GET /api/v1/account":                                  access.ReadOwn,
 	"PUT /api/v1/account/role":                             access.ManageOwn,
 	"PUT /api/v1/account/password":                         access.ManageOwn,
-	"GET /api/v1/account/sessions":                         access.ManageOwn,
+	"GET /api/v1/account/sessions":                         access.ReadOwn,
 	"DELETE /api/v1/account/sessions":                      access.ManageOwn,
 	"DELETE /api/v1/account/sessions/{session}":            access.ManageOwn,
 	"GET /api/v1/accounts":                                 access.ReadAccounts,
@@ -138,7 +138,7 @@ var actions = map[string]access.Action{
 	"GET /login/openid/begin": access.LogIn,
 	"GET /login/openid":       access.LogIn,
 	"POST /logout":            access.LogIn,
-	"GET /account":            access.ManageOwn,
+	"GET /account":            access.ReadOwn,
 	"POST /account/role":      access.ManageOwn,
 	"POST /account/password":  access.ManageOwn,
 	"POST /account/sessions":  access.ManageOwn,
@@ -282,7 +282,7 @@ var channels = map[domain.Role]regulation.Channel{
 // sees reports whether the application is within the caller's reach. Staff who applied themselves see
 // their own application as anybody would.
 func (c caller) sees(s application.State) bool {
-	thing := access.Thing{Person: s.Applicant.ID, OpenedBy: s.OpenedBy, Licensor: s.Licensor}
+	thing := access.Thing{Person: s.Applicant.ID, Licensor: s.Licensor}
 	if s.Channel == regulation.Center {
 		thing.Center = s.OpenedFor
 	}

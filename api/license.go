@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/signing"
@@ -39,7 +39,7 @@ func (s *Server) signLicense(ctx context.Context, in *byNumberSigning) (*license
 	case err != nil:
 		return nil, err
 	case v.Outcome == signing.Pending:
-		return nil, fmt.Errorf("signature of license %s: %s: %w", l.Number, v.Reason, domain.ErrUnavailable)
+		return nil, domain.Reject("signature-waits", "the signature cannot be verified now", "signature", string(v.Reason))
 	case v.Outcome != signing.Valid:
 		return nil, v.Reason.Reject()
 	}

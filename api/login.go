@@ -50,6 +50,7 @@ func (s *Server) ownForm(w http.ResponseWriter, r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return fmt.Errorf("%w: %w", domain.ErrForbidden, err)
 	}
+	defer hurry(w, bodyTime)()
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogin)
 	if err := r.ParseForm(); err != nil {
 		return bodyError(err, maxLogin)

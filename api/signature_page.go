@@ -200,10 +200,12 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request, find func
 		http.Redirect(w, r, m.back, http.StatusSeeOther)
 		return nil
 	}
-	p := s.problem(ctx, err)
-	if p.Status != http.StatusConflict && p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusServiceUnavailable {
+	switch s.answer(err, visitOf(ctx).lang).Status {
+	case http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable:
+	default:
 		return err
 	}
+	p := s.problem(ctx, err)
 	m.page.Code, m.page.Problem, m.page.Detail = p.Code, p.Title, p.Detail
 	if rejection := (*domain.Rejection)(nil); errors.As(err, &rejection) && rejection.Params["signature"] != "" {
 		m.page.Code = "signature-refused" // one text for all reasons

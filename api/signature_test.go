@@ -249,7 +249,7 @@ func TestLicenseIsSigned(t *testing.T) {
 	w.call("other-head", "GET", path+"/signature", nil).want(404, "not-found")
 	w.signAt("head", path+"/signature", boss, func(m *mark) { m.Over = "x" }).want(422, "signature-digest-mismatch")
 	w.blind.Store(true)
-	w.signAt("head", path+"/signature", boss).want(503, "unavailable")
+	w.signAt("head", path+"/signature", boss).want(503, "signature-waits")
 	w.blind.Store(false)
 	if l := decode[v1.License](w.signAt("head", path+"/signature", boss).want(200)); l.Signature == nil || l.Signature.Signatory != "Сынақ С." || l.Signature.On != "2026-11-24" {
 		t.Errorf("signed: %+v", l.Signature)

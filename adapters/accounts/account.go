@@ -48,6 +48,9 @@ func (s stored) isApplicant() bool {
 	return slices.Contains(s.Roles, Assignment{Role: domain.RoleApplicant})
 }
 
+// someone is whose data the account is: the person's who acts for an organization, not the organization's.
+func (s stored) someone() string { return cmp.Or(s.Person, s.Identifier) }
+
 // digits tells applicants apart: two people may act for one organization, each with an account.
 func (s stored) digits() string {
 	if s.Person == "" || s.Person == s.Identifier {
@@ -112,7 +115,7 @@ func (a *Accounts) Add(ctx context.Context, by string, n NewAccount, password st
 	if err != nil {
 		return Account{}, fmt.Errorf("add account: %w", err)
 	}
-	return s.Account, a.Record(ctx, Entry{Account: by, Action: "account-added", Kind: "account", Thing: s.ID, Person: s.Identifier})
+	return s.Account, a.Record(ctx, Entry{Account: by, Action: "account-added", Kind: "account", Thing: s.ID, Person: s.someone()})
 }
 
 // create stores an account that was not there.
@@ -218,7 +221,7 @@ func (a *Accounts) change(ctx context.Context, by, id, action string, f func(*st
 	if err != nil || !changed {
 		return s.Account, wrap(action, err)
 	}
-	return s.Account, a.Record(ctx, Entry{Account: by, Action: action, Kind: "account", Thing: id, Person: s.Identifier})
+	return s.Account, a.Record(ctx, Entry{Account: by, Action: action, Kind: "account", Thing: id, Person: s.someone()})
 }
 
 func wrap(what string, err error) error {

@@ -162,7 +162,7 @@ func (a *Accounts) Act(ctx context.Context, token string, as Assignment) (Opened
 		return Opened{}, fmt.Errorf("act as %s: %w", as, err)
 	}
 	return opened, a.Record(ctx, Entry{
-		Account: s.ID, Role: as.Role, Organization: as.Organization, Action: "role-taken", Kind: "account", Thing: s.ID, Person: s.Identifier,
+		Account: s.ID, Role: as.Role, Organization: as.Organization, Action: "role-taken", Kind: "account", Thing: s.ID, Person: s.someone(),
 	})
 }
 

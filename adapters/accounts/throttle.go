@@ -209,7 +209,7 @@ func (a *Accounts) Unlock(ctx context.Context, by, id string) (bool, error) {
 	if err != nil || !had {
 		return had, wrap("unlock", err)
 	}
-	return had, a.Record(ctx, Entry{Account: by, Action: "account-unlocked", Kind: "account", Thing: id, Person: s.Identifier})
+	return had, a.Record(ctx, Entry{Account: by, Action: "account-unlocked", Kind: "account", Thing: id, Person: s.someone()})
 }
 
 // UnlockAddress forgets the failures from an address.

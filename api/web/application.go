@@ -268,13 +268,21 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 	return list, nil
 }
 
+// toldOfSignature is why a signature waits or was not accepted. Of a decision that is not made nothing is told.
+func toldOfSignature(f Frame, purpose signing.Purpose, reason signing.Reason) []Fact {
+	if purpose == signing.Decision {
+		return nil
+	}
+	return []Fact{signatureReason(f, reason)}
+}
+
 // told is what an event says besides, but for what is personal.
 func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
 	case application.SignatureReceived:
-		return []Fact{signatureReason(f, e.Reason)}
+		return toldOfSignature(f, e.Purpose, e.Reason)
 	case application.SignatureDiscarded:
-		return []Fact{signatureReason(f, e.Reason)}
+		return toldOfSignature(f, e.Purpose, e.Reason)
 	case application.ApplicantConfirmed:
 		return s.answered(f, e.Source, e.Answer)
 	case application.ApplicantNotFound:

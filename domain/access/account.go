@@ -104,7 +104,7 @@ type Visitor struct {
 
 // Who is the visitor as far as access depends on it.
 func (v Visitor) Who() Who {
-	return Who{Account: v.Actor.ID, Identifier: v.Identifier, Organization: v.Actor.Organization}
+	return Who{Identifier: v.Identifier, Organization: v.Actor.Organization}
 }
 
 // Opened is a session that has begun. The token is for a cookie of the name __Host-…, and so for one

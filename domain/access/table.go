@@ -43,6 +43,7 @@ const (
 const (
 	ReadVisits     Action = "read-visits"
 	ReadEvents     Action = "read-events"
+	ReadOwn        Action = "read-own-account"
 	ManageOwn      Action = "manage-own-account"
 	ReadAccounts   Action = "read-accounts"
 	ManageAccounts Action = "manage-accounts"
@@ -121,10 +122,11 @@ var table = []row{
 
 	{action: ReadVisits, about: "list the applications behind the figures, those past their deadline among them", personal: true, roles: watchers},
 	{action: ReadEvents, about: "read the feed of all events", personal: true, roles: auditors},
-	{action: ManageOwn, about: "change one's own password and role of the moment, see and end one's own sessions", writes: true, roles: everybody},
+	{action: ReadOwn, about: "see who one is, with one's own sessions", roles: everybody},
+	{action: ManageOwn, about: "change one's own password and role of the moment, end one's own sessions", writes: true, roles: everybody},
 	{action: ReadAccounts, about: "list accounts, their roles, sessions and locks", personal: true, roles: auditors},
 	{action: ManageAccounts, about: "add, change, disable and unlock accounts, and end their sessions", personal: true, writes: true, roles: admins},
-	{action: ManageTokens, about: "make and revoke API tokens", writes: true, roles: admins},
+	{action: ManageTokens, about: "make and revoke API tokens", personal: true, writes: true, roles: admins},
 	{action: ReadAccessLog, about: "read who looked at whose data", personal: true, roles: auditors},
 }
 
