@@ -68,8 +68,9 @@ type Fee struct {
 func LoadFees() (*Fees, error) { return parseFees(feesYAML) }
 
 // LoadFeesWith reads the embedded table and puts what the text has over it: an entry for the same
-// service and day, day, or kind of request takes the other's place. The version names both.
-func LoadFeesWith(text []byte) (*Fees, error) {
+// service and day, day, or kind of request takes the other's place. The version names both. A rate for a
+// service that is not known is refused: it would never be taken, and nobody would know why.
+func LoadFeesWith(text []byte, known func(service string) bool) (*Fees, error) {
 	f, err := LoadFees()
 	if err != nil {
 		return nil, err
@@ -80,6 +81,11 @@ func LoadFeesWith(text []byte) (*Fees, error) {
 	}
 	if over.Version == "" {
 		return nil, fmt.Errorf("read fees: a version is needed: %w", domain.ErrInvalid)
+	}
+	for _, r := range over.Rates {
+		if !known(r.Service) {
+			return nil, fmt.Errorf("read fees: no act knows a service %q: %w", r.Service, domain.ErrInvalid)
+		}
 	}
 	f.Version += "+" + over.Version
 	f.Currency = cmp.Or(over.Currency, f.Currency)

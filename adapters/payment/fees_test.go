@@ -73,7 +73,7 @@ rates:
   - {service: casino-license, mci: 4000, from: "2026-07-01", source: order 7}
   - {service: import-permit, mci: 0, source: order 8}
   - {service: slot-hall-license, mci: 1, source: order 9}
-`))
+`), everything)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ rates:
 		}
 	}
 	for _, bad := range []string{"rates: []", "version: v\nrate: []", "version: v\nrates: [{service: a, mci: -1, source: s}]", "version: v\nrates: [{service: a, mci: 1}]"} {
-		if _, err := LoadFeesWith([]byte(bad)); !errors.Is(err, domain.ErrInvalid) {
+		if _, err := LoadFeesWith([]byte(bad), everything); !errors.Is(err, domain.ErrInvalid) {
 			t.Errorf("%q: %v, want ErrInvalid", bad, err)
 		}
 	}
@@ -159,5 +159,16 @@ rates:
 		if _, err := parseFees([]byte(text)); text == sound || !errors.Is(err, domain.ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", change[1], err)
 		}
+	}
+}
+
+// everything is a catalog that has every service.
+func everything(string) bool { return true }
+
+func TestFeesOfUnknownServices(t *testing.T) {
+	known := func(service string) bool { return service != "commodity-brokr-license" }
+	_, err := LoadFeesWith([]byte("version: v\nrates: [{service: commodity-brokr-license, mci: 7, source: law}]"), known)
+	if !errors.Is(err, domain.ErrInvalid) || !strings.Contains(err.Error(), "commodity-brokr-license") {
+		t.Errorf("a misspelt service: %v", err)
 	}
 }

@@ -209,7 +209,7 @@ func TestLessAndTwice(t *testing.T) {
 
 func TestNothingToPayMakesNoOrder(t *testing.T) {
 	s := start(t)
-	table, err := payment.LoadFeesWith([]byte("version: v\nrates: [{service: casino-license, mci: 0, source: law}]"))
+	table, err := payment.LoadFeesWith([]byte("version: v\nrates: [{service: casino-license, mci: 0, source: law}]"), func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,13 @@ func (g greeting) BIN() string { return g.World.Organizations[0].ID }
 func (g greeting) AccountsFile() string { return filepath.Join(g.Data, "demo", "accounts.json") }
 
 // KeysDir is where the keys are, in a folder for everybody.
-func (g greeting) KeysDir() string { return filepath.Join(g.Data, "demo", "ca", "keys") }
+func (g greeting) KeysDir() string {
+	dir := filepath.Join(g.Data, "demo", "ca", "keys")
+	if whole, err := filepath.Abs(dir); err == nil { // the script is run from anywhere
+		return whole
+	}
+	return dir
+}
 
 // Password is the password of the account.
 func (g greeting) Password(id string) string {

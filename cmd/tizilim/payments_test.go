@@ -30,7 +30,7 @@ func TestGatewayBehindItsPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	table, err := payment.LoadFeesWith([]byte("version: v\nrates: [{service: import-permit, mci: 0, source: law}]"))
+	table, err := payment.LoadFeesWith([]byte("version: v\nrates: [{service: import-permit, mci: 0, source: law}]"), func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestGatewayBehindItsPorts(t *testing.T) {
 	}
 
 	// A fee that was changed since does not go with the order of before.
-	table, err = payment.LoadFeesWith([]byte("version: w\nrates: [{service: casino-license, mci: 1, source: law}]"))
+	table, err = payment.LoadFeesWith([]byte("version: w\nrates: [{service: casino-license, mci: 1, source: law}]"), func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

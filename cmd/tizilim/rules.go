@@ -137,7 +137,7 @@ func readPolicies(file string) (*calendar.Policies, error) {
 }
 
 // readFees reads the embedded table of fees, with the file over it where there is one.
-func readFees(file string) (*payment.Fees, error) {
+func readFees(file string, known func(service string) bool) (*payment.Fees, error) {
 	if file == "" {
 		return payment.LoadFees()
 	}
@@ -145,7 +145,7 @@ func readFees(file string) (*payment.Fees, error) {
 	if err != nil {
 		return nil, err
 	}
-	fees, err := payment.LoadFeesWith(text)
+	fees, err := payment.LoadFeesWith(text, known)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
 	}
@@ -198,7 +198,7 @@ func (b *rulebook) read(logger *slog.Logger) error {
 	if b.signing != nil {
 		r.Signing = b.signing
 	}
-	fees, err := readFees(b.flags.Fees)
+	fees, err := readFees(b.flags.Fees, r.Catalog.Has)
 	if err != nil {
 		return err
 	}
@@ -257,6 +257,6 @@ func (b *rulebook) watch(ctx context.Context, logger *slog.Logger, told func(err
 			continue
 		}
 		r := b.rules()
-		logger.Info("acts, calendars, policies, terms and fees read anew", "acts", len(r.Catalog.Acts), "calendar", r.Calendars.Newest().Version(), "fees", b.fees().Version)
+		logger.Info("acts, calendars, policies, organizations, terms and fees read anew", "acts", len(r.Catalog.Acts), "calendar", r.Calendars.Newest().Version(), "fees", b.fees().Version)
 	}
 }

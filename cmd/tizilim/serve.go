@@ -1,19 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/stateregister"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // serveCmd runs the registry.
@@ -46,12 +47,12 @@ type logFlag struct {
 // Run serves until it is told to stop.
 func (c serveCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	if err := errors.Join(c.loginFlags.check(), c.paymentFlags.check()); err != nil {
+	if err := errors.Join(c.loginFlags.check(), c.paymentFlags.check(), c.addresses()); err != nil {
 		return err
 	}
-	secret, err := os.ReadFile(c.PaymentsSecret)
+	secret, err := readSecret(c.PaymentsSecret)
 	if err != nil {
-		return err
+		return fmt.Errorf("secret of the payment gateway: %w", err)
 	}
 	rules, err := openRules(c.rulesFlags, nil)
 	if err != nil {
@@ -68,7 +69,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 	}
 	around := func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
 		url := cmp.Or(c.PublicURL, "http://"+at.String())
-		gateway := newPayments(c.PaymentsURL, url, bytes.TrimSpace(secret), rules.fees)
+		gateway := newPayments(c.PaymentsURL, url, secret, rules.fees)
 		door, err := c.openDoorway(ctx, f, url, &trusted, provider, logger)
 		if err != nil {
 			return nil, err
@@ -95,6 +96,24 @@ func (c serveCmd) hint(ctx context.Context, door *doorway, logger *slog.Logger) 
 		logger.Warn("there are no accounts yet; make one beside the server: tizilim users add LOGIN --role admin --name NAME --data " + c.Data)
 	}
 	return err
+}
+
+// addresses is domain.ErrInvalid for what is no address of a web server.
+func (c serveCmd) addresses() error {
+	for _, a := range []struct{ flag, address string }{
+		{"--public-url", c.PublicURL}, {"--registers-url", c.RegistersURL}, {"--payments-url", c.PaymentsURL}, {"--ncanode", c.NCANode},
+	} {
+		if !webAddress(a.address) { // it is not repeated: there may be a secret in it
+			return fmt.Errorf("%s is no http or https address: %w", a.flag, domain.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// webAddress reports whether the text is the address of a web server, or empty.
+func webAddress(text string) bool {
+	u, err := url.Parse(text)
+	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // listen opens the door. A port that is taken is told with what to do.
