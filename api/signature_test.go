@@ -264,3 +264,18 @@ func TestLicenseIsSigned(t *testing.T) {
 	}
 	w.call("stranger", "GET", path+"/evidence", nil).want(404, "not-found")
 }
+
+// Applicants learn who signed by name; whose certificate it was is for those who work for the licensor.
+func TestHistoryHidesWhoseCertificate(t *testing.T) {
+	w := newWorld(t)
+	a := w.issued("company", "commodity-broker-license", company, "head")
+	for who, told := range map[string]bool{"company": false, "officer": true, "auditor": true} {
+		history := w.call(who, "GET", at(a.ID, "/history"), nil).want(200).body
+		if strings.Contains(history, boss) != told {
+			t.Errorf("%s is told the IIN of the head: %v, want %v", who, !told, told)
+		}
+		if !strings.Contains(history, `"subject":"`+company+`"`) {
+			t.Errorf("%s is not told whose signature the request has", who)
+		}
+	}
+}
