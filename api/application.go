@@ -34,10 +34,14 @@ func etag(version uint64) string { return `"` + strconv.FormatUint(version, 10) 
 
 func positionText(p domain.Position) string { return strconv.FormatUint(uint64(p), 10) }
 
-// replyApplication answers with the state, readable up to the position.
-func replyApplication(s application.State, position domain.Position, c caller) *applicationReply {
+// replyApplication answers with the state, readable up to now. 202 says that a signature waits.
+func (s *Server) replyApplication(ctx context.Context, state application.State) *applicationReply {
+	status := http.StatusOK
+	if v := visitOf(ctx); state.Pending != nil && v.write.key != "" {
+		status = http.StatusAccepted
+	}
 	return &applicationReply{
-		Status: http.StatusOK, ETag: etag(s.Version), Position: positionText(position), Body: wireApplication(s, c),
+		Status: status, ETag: etag(state.Version), Position: positionText(s.cfg.Follower.Head()), Body: s.wireApplication(ctx, state),
 	}
 }
 
@@ -80,6 +84,9 @@ func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Openin
 		return nil, err
 	}
 	id := uuid.NewSHA1(applicationSpace, []byte(v.caller.Actor.ID+"\x00"+v.write.key)).String()
+	if err := s.accessed(ctx, subject{"application", id, applicant.String()}); err != nil {
+		return nil, err
+	}
 	reply, err := s.do(ctx, id, service.Act.ID, application.Open{
 		At: s.now(ctx), Service: b.Service, Channel: regulation.Channel(b.Channel), Request: regulation.Request(b.Request),
 		Applicant: application.Applicant{ID: applicant.String()},
@@ -112,7 +119,7 @@ func (s *Server) getApplication(ctx context.Context, in *ByID) (*applicationRepl
 	if err != nil {
 		return nil, err
 	}
-	return replyApplication(state, s.cfg.Follower.Head(), visitOf(ctx).caller), nil
+	return s.replyApplication(ctx, state), nil
 }
 
 type applicationsInput struct {
@@ -155,14 +162,16 @@ func (s *Server) listApplications(ctx context.Context, in *applicationsInput) (*
 	if err != nil {
 		return nil, cursorFault(in.Cursor, err)
 	}
+	shown := []subject{{kind: "applications"}}
 	out := &applicationsReply{Position: positionText(position), Body: v1.Applications{Items: []v1.Application{}, Next: page.Next}}
 	for _, a := range page.Applications {
-		item := wireApplication(a.State, visitOf(ctx).caller)
+		item := s.wireApplication(ctx, a.State)
 		updated := a.UpdatedAt
 		item.UpdatedAt = &updated
 		out.Body.Items = append(out.Body.Items, item)
+		shown = append(shown, subject{"application", a.ID, a.Applicant.ID})
 	}
-	return out, nil
+	return out, s.accessed(ctx, shown...)
 }
 
 // narrow makes a list show what the caller sees, and nothing else.
@@ -264,8 +273,16 @@ func (s *Server) loadForApplicant(ctx context.Context, id string) (application.S
 	return state, err
 }
 
-// wireApplication is the application as it goes out. Of somebody else who holds the license an applicant
-// sees what the public sees.
+// wireApplication is the application as it goes out to the caller, in their language.
+func (s *Server) wireApplication(ctx context.Context, state application.State) v1.Application {
+	v := visitOf(ctx)
+	a := wireApplication(state, v.caller)
+	s.wireSignature(v, state, &a)
+	return a
+}
+
+// wireApplication is the application but for its signatures. Of somebody else who holds the license an
+// applicant sees what the public sees.
 func wireApplication(s application.State, c caller) v1.Application {
 	opened, holder := s.OpenedAt, s.Holder
 	if holder != "" && (c.reach == own || c.reach == nothing) {
@@ -289,14 +306,19 @@ func wireApplication(s application.State, c caller) v1.Application {
 	for _, d := range s.Documents {
 		a.Documents = append(a.Documents, v1.Document(d))
 	}
-	if s.Order != nil {
+	if s.Order != nil || s.NothingDue {
 		a.Payment = wirePayment(s)
+	}
+	for _, u := range s.Unmatched {
+		a.Unmatched = append(a.Unmatched, v1.Returned{
+			Order: u.Order, Reference: u.Reference, Amount: u.Amount, Currency: u.Currency, Reason: string(u.Reason), At: u.At,
+		})
 	}
 	if s.Signature != nil {
 		a.SignedBy = s.Signature.Subject
 	}
 	if p := s.Approval; p != nil {
-		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory}
+		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory, PaymentProof: p.PaymentProof}
 	}
 	if f := s.Refusal; f != nil {
 		a.Refusal = &v1.Refusal{Stage: string(f.Stage), Ground: string(f.Ground), Text: f.Text, Signatory: f.Signatory}

@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // root reads an XML document to its end and gives back the name of its root.
@@ -43,7 +44,7 @@ func TestProcedureDiagrams(t *testing.T) {
 	w := newWorld(t)
 	tags := map[string]string{} // to the address
 	forms := map[string]struct{ media, root string }{"svg": {"image/svg+xml", "svg"}, "bpmn": {"application/xml", "definitions"}}
-	for _, service := range rules().Catalog.Services() {
+	for _, service := range sample.Rules().Catalog.Services() {
 		for _, p := range service.Procedures {
 			for extension, form := range forms {
 				for _, lang := range []string{"kk", "ru", "en"} {
@@ -118,7 +119,8 @@ func TestUnknownDiagrams(t *testing.T) {
 // TestApplicationDiagram follows an application on its drawing: where it is, since when, and what became
 // of its terms.
 func TestApplicationDiagram(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Accounts = accountsOf("sport-agency") })
+	w := newWorld(t)
+	w.enroll(accountsOf("sport-agency")...)
 	a := w.open("company", "bookmaker-license", "portal", company)
 	draw := func(id string) *reply {
 		t.Helper()
@@ -144,8 +146,8 @@ func TestApplicationDiagram(t *testing.T) {
 	a = w.examined("company", "bookmaker-license", company)
 	w.contains(draw(a.ID).body, ">due by the end of 2026-12-", ">open<")
 	refused := w.examined("company", "bookmaker-license", company)
-	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
-	w.call("head", "POST", at(refused.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "жоқ", Signatory: "Б. Ахметов"}).want(200)
+	w.decide("head", a.ID, v1.Decision{Decision: "approve"}).want(200)
+	w.decide("head", refused.ID, v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "жоқ"}).want(200)
 	if draw(a.ID).body == draw(refused.ID).body {
 		t.Error("an approval looks like a refusal")
 	}
@@ -179,7 +181,7 @@ func later(t *testing.T) func() application.Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rules()
+	r := sample.Rules()
 	r.Catalog = catalog
 	return func() application.Rules { return r }
 }

@@ -95,7 +95,7 @@ func TestTermsAreCountedFromTheirEvents(t *testing.T) {
 func (w *world) feed(t *testing.T, after string) (next func() v1.CloudEvent, body io.Closer) {
 	t.Helper()
 	r := must(http.NewRequest("GET", w.url+"/api/v1/events", nil))
-	r.Header.Set("Authorization", "Bearer auditor-token")
+	r.Header.Set("Authorization", "Bearer "+w.token("auditor"))
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Last-Event-ID", after)
 	res := must(http.DefaultClient.Do(r))
@@ -168,7 +168,7 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t)
 	a := w.examined("company", "commodity-broker-license", company)
 	w.clock.pass(time.Minute)
-	w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	w.decide("officer", a.ID, v1.Decision{Decision: "approve"}).want(200)
 	w.open("company", "commodity-dealer-license", "portal", company)
 	w.clock.pass(time.Hour)
 	w.open("company", "commodity-exchange-license", "portal", company)

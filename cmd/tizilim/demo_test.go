@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,12 +25,12 @@ import (
 // process is a demo in a process of its own.
 type process struct {
 	*exec.Cmd
-	t      *testing.T
-	url    string
-	signer string
-	// registers is the address of the state registers.
-	registers string
-	tokens    map[string]string
+	t         *testing.T
+	url       string
+	keys      string // folder
+	registers string // address of the state registers
+	passwords map[string]string
+	tokens    map[string]string // of the sessions begun
 	// services are the addresses of the stand-ins, as printed.
 	services []string
 	lines    chan string // of its output; closed at its end
@@ -76,14 +77,12 @@ func (p *process) greeted(data string) *process {
 			p.url = strings.TrimSuffix(words[3], "/")
 		case strings.HasPrefix(line, "  Demo "):
 			p.services = append(p.services, words[len(words)-1])
-			switch words[1] {
-			case "signer":
-				p.signer = strings.TrimSuffix(words[2], "/")
-			case "state": // registers
+			if words[1] == "state" { // registers
 				p.registers = words[3]
 			}
 		case strings.Contains(line, "Start again with the same command"):
-			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
+			p.keys = filepath.Join(data, "demo", "ca", "keys")
+			p.readPasswords(filepath.Join(data, "demo", "accounts.json"))
 			return p
 		}
 	}
@@ -107,16 +106,38 @@ func (p *process) line() string {
 	return ""
 }
 
-func (p *process) readTokens(file string) {
+func (p *process) readPasswords(file string) {
 	p.t.Helper()
-	accounts, err := readAccounts(file)
+	accounts, err := readDemoAccounts(file)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.tokens = map[string]string{}
+	p.passwords, p.tokens = map[string]string{}, map[string]string{}
 	for _, a := range accounts {
-		p.tokens[a.ID] = a.Token
+		p.passwords[a.ID] = a.Password
 	}
+}
+
+// token is that of a session of the account, which begins where there is none yet.
+func (p *process) token(account string) string {
+	p.t.Helper()
+	if p.tokens[account] == "" {
+		body, err := json.Marshal(v1.Login{Login: account, Password: p.passwords[account]})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+"/api/v1/sessions", bytes.NewReader(body))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		var in v1.Session
+		if err := json.Unmarshal(send(p.t, req, 201), &in); err != nil {
+			p.t.Fatal(err)
+		}
+		p.tokens[account] = in.Token
+	}
+	return p.tokens[account]
 }
 
 // end sends the signal and waits for the end.
@@ -146,7 +167,7 @@ func call[T any](p *process, status int, account, method, path string, body any)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if account != "" {
-		req.Header.Set("Authorization", "Bearer "+p.tokens[account])
+		req.Header.Set("Authorization", "Bearer "+p.token(account))
 	}
 	if method != http.MethodGet {
 		p.writes++
@@ -191,6 +212,7 @@ func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 			t.Errorf("%s says %s", service, text)
 		}
 	}
+	p.certificates(data)
 	number := p.issue("120540001238")
 	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
 	if before.Status != "active" || before.Licensee.ID != "120540001238" {
@@ -274,22 +296,36 @@ func (p *process) issue(bin string) (number string) {
 	send(p.t, pay, 200)
 	p.waitFor(company, a.ID, "choose-certificate")
 
-	content, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/api/v1"+at+"/signature", nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	content.Header.Set("Authorization", "Bearer "+p.tokens[company])
-	sign, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.signer+"/sign?as="+bin, bytes.NewReader(send(p.t, content, 200)))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	call[v1.Application](p, 200, company, "POST", at+"/signature", send(p.t, sign, 200))
+	p.sign(company, at+"/signature", bin)
 	p.waitFor(head, a.ID, "issue-or-refuse")
-	a = call[v1.Application](p, 200, head, "POST", at+"/decision", v1.Decision{Decision: "approve", Order: "1-Д"})
+	call[v1.Application](p, 200, head, "POST", at+"/decision", v1.Decision{Decision: "approve", Order: "1-Д"})
+	a = p.sign(head, at+"/decision/signature", head)
 	if a.Status != "completed" || a.Result == "" {
 		p.t.Fatalf("decided: %+v", a)
 	}
 	return a.Result
+}
+
+// sign signs what the address has, with the holder's key, and sends it there.
+func (p *process) sign(account, at, holder string) v1.Application {
+	p.t.Helper()
+	content, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/api/v1"+at, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	content.Header.Set("Authorization", "Bearer "+p.tokens[account])
+	file := filepath.Join(p.t.TempDir(), "content")
+	if err := os.WriteFile(file, send(p.t, content, 200), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	if out, code := command("sign", file, "--key", filepath.Join(p.keys, holder, "sign.pem")); code != 0 {
+		p.t.Fatal(out)
+	}
+	cms, err := os.ReadFile(file + ".cms")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return call[v1.Application](p, 200, account, "POST", at, v1.Signing{Signature: base64.StdEncoding.EncodeToString(cms)})
 }
 
 // waitFor asks until the application waits in a step with the action.

@@ -15,10 +15,15 @@ type Rules struct {
 	Calendars *calendar.History  // terms are counted with what was known when they began
 	Policies  *calendar.Policies // of the licensors; the usual one for all where nil
 	Terms     regulation.Terms   // that licensors set where an act gives none
+	// Signing is what certificates are compared with, and who may sign, by the slug of the licensor or
+	// service center.
+	Signing map[string]Signing
 }
 
 // Decide says which events the command makes of the application, or why not: a *domain.Rejection
-// where a rule refuses, domain.ErrNotFound where there is no such application or service. No events
+// where a rule refuses, domain.ErrNotFound where there is no such application or service,
+// domain.ErrUnavailable where the command has to come again because something it rests on is not recorded
+// yet. No events
 // and no error mean that what the command wants has been done already.
 func (r Rules) Decide(s State, c Command) ([]domain.Payload, error) {
 	if open, ok := c.(Open); ok {
@@ -39,16 +44,22 @@ func (r Rules) Decide(s State, c Command) ([]domain.Payload, error) {
 		return w.pay(s, c)
 	case FailPayment:
 		return w.failPayment(s, c)
+	case ExpirePayment:
+		return w.expirePayment(s, c)
+	case WaivePayment:
+		return w.waivePayment(s, c)
 	case Sign:
 		return w.sign(s, c)
 	case RejectSignature:
 		return w.rejectSignature(s, c)
+	case ReceiveSignature:
+		return w.receiveSignature(s, c)
 	case Register:
 		return w.register(s, c)
-	case Approve:
-		return w.approve(s, c)
-	case Refuse:
-		return w.refuse(s, c)
+	case Draft:
+		return w.draft(s, c)
+	case SignDecision:
+		return w.signDecision(s, c)
 	case Complete:
 		return w.complete(s, c)
 	case Withdraw:

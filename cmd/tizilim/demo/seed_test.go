@@ -2,7 +2,6 @@ package demo_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -11,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,10 +27,11 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
-	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // now is a Monday in working hours.
@@ -45,16 +46,8 @@ type fixture struct {
 // newFixture runs a reactor over the store, with stand-ins that need no network.
 func newFixture(t *testing.T, store *memstore.Store) *fixture {
 	t.Helper()
-	catalog, err := regulation.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := calendar.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	world := demo.NewWorld(catalog)
-	rules := application.Rules{Catalog: catalog, Calendars: cal}
+	rules := sample.Rules()
+	world := demo.NewWorld(rules.Catalog)
 	clock := &demo.Clock{}
 	last, err := demo.LastTime(t.Context(), store)
 	if err != nil {
@@ -95,7 +88,7 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 		}
 	})
 	t.Cleanup(stop)
-	return &fixture{stop: stop, plan: demo.Plan(catalog, cal.Newest(), world, now), seeder: demo.Seeder{
+	return &fixture{stop: stop, plan: demo.Plan(rules.Catalog, rules.Calendars.Newest(), world, now), seeder: demo.Seeder{
 		Store: store, Rules: rules, Clock: clock, World: world,
 		Document: application.Document{Name: "demo.txt", MediaType: "text/plain", Size: 4, SHA256: hex.EncodeToString(make([]byte, 32))},
 		Number:   numbering.Application,
@@ -106,9 +99,12 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 			_, err := r.Settle(ctx, id)
 			return err
 		},
-		Sign: func(_ context.Context, subject string, content []byte) (application.Sign, error) {
-			sum := sha256.Sum256(content)
-			return application.Sign{Subject: subject, Serial: "1", Digest: hex.EncodeToString(sum[:]), Method: "test"}, nil
+		Sign: func(_ context.Context, holder string, c signing.Claim) (signing.Verdict, error) {
+			v := signing.Verdict{Outcome: signing.Valid, IIN: c.Signer.IIN, BIN: c.Signer.BIN, Name: "n", Serial: "1", Digest: signing.Digest(c.Signed), Method: "test"}
+			if strings.HasPrefix(holder, "revoked") {
+				v.Outcome, v.Reason = signing.Invalid, signing.Revoked
+			}
+			return v, nil
 		},
 		Paid:   func(_ context.Context, order string) (string, error) { return "ref-" + order, nil },
 		Failed: func(context.Context, string) error { return nil },
