@@ -223,14 +223,33 @@ func TestConflictInBothGenerations(t *testing.T) {
 	s := open(t, once(server))
 	stream := storetest.Stream("1")
 	add(t, s, stream, 0, storetest.Events(3))
-	for _, old := range []bool{false, true} {
-		server.OldAnswers(old)
+	for _, answers := range []esdbtest.Answers{esdbtest.BothAnswers, esdbtest.OldAnswers, esdbtest.ThrownAnswers} {
+		server.Conflicts(answers)
+		for _, expected := range []uint64{0, 2, 9} {
+			_, err := s.Append(t.Context(), stream, expected, storetest.Events(1))
+			is(t, "append", err, domain.ErrConflict)
+		}
 		_, err := s.Append(t.Context(), stream, 0, storetest.Events(1))
-		is(t, "append", err, domain.ErrConflict)
-		if err != nil && !strings.Contains(err.Error(), "at version 3, not 0") {
-			t.Errorf("old %v: the error does not say which version there is: %v", old, err)
+		if answers != esdbtest.ThrownAnswers && !strings.Contains(err.Error(), "at version 3, not 0") {
+			t.Errorf("answers %d: the error does not say which version there is: %v", answers, err)
 		}
 	}
+}
+
+// A server that finds a repeated append, and not its position, is asked for the event; what it cannot give is damage.
+func TestRepeatWithoutPlace(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	events := storetest.Events(3)
+	first := add(t, open(t, once(server)), one, 0, events)
+	server.ForgetPlaces(true)
+	s := open(t, once(server))
+	if p, err := s.Append(t.Context(), one, 0, events); err != nil || p != first.Position {
+		t.Errorf("repeated: position %d, %v; it is at %d", p, err, first.Position)
+	}
+	server.ForgetPlaces(false)
+	server.Lose(uint64(first.Position))
+	_, err := open(t, once(server)).Append(t.Context(), one, 0, events)
+	is(t, "repeat what is lost", err, domain.ErrDamaged)
 }
 
 func TestServerTakesLess(t *testing.T) {

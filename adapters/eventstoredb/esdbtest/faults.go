@@ -14,7 +14,7 @@ import (
 type faults struct {
 	before, after int // appends that fail before, and after, they are stored
 	hang          bool
-	old           bool
+	answers       Answers
 	busy          int           // requests that are refused
 	cut           int           // events after which reads are cut
 	cutting       int           // reads that are cut
@@ -22,6 +22,7 @@ type faults struct {
 	mute          int           // subscriptions that bring nothing
 	short         int           // events after which the next subscription is dropped; 0 for none
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
+	nowhere       bool          // repeated appends are answered without a position
 }
 
 // FailAppends lets the next n appends fail before anything is stored.
@@ -36,8 +37,20 @@ func (s *Server) RefuseRequests(n int) { s.fault(func(f *faults) { f.busy = n })
 // Hang lets every request wait without an answer.
 func (s *Server) Hang(on bool) { s.fault(func(f *faults) { f.hang = on }) }
 
-// OldAnswers lets conflicts be told as servers before 20.6.1 did.
-func (s *Server) OldAnswers(on bool) { s.fault(func(f *faults) { f.old = on }) }
+// Answers are the ways to tell who appends that the stream is at another version.
+type Answers int
+
+const (
+	BothAnswers   Answers = iota // in the fields of both generations, as servers do now
+	OldAnswers                   // in the fields of the first, as servers before 20.6.1 did
+	ThrownAnswers                // as an error with its details in the trailer, as the very first did
+)
+
+// Conflicts sets how conflicts are told.
+func (s *Server) Conflicts(a Answers) { s.fault(func(f *faults) { f.answers = a }) }
+
+// ForgetPlaces lets repeated appends be answered without a position, as a server does that cannot read the event.
+func (s *Server) ForgetPlaces(on bool) { s.fault(func(f *faults) { f.nowhere = on }) }
 
 // CutReads lets the next n reads of streams break off after some events: with an error, or, clean, as if
 // that were all.
