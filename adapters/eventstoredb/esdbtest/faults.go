@@ -3,7 +3,6 @@ package esdbtest
 import (
 	"bytes"
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -123,7 +122,7 @@ func (s *Server) Write(stream, token, data, meta string) {
 }
 
 // Delete deletes a stream softly: it seems not to exist, and goes on where it ended.
-func (s *Server) Delete(stream string) { s.Truncate(stream, math.MaxInt64) }
+func (s *Server) Delete(stream string) { s.Truncate(stream, deletedStream) }
 
 // Truncate takes away what is before an event's number.
 func (s *Server) Truncate(stream string, before int64) {
@@ -136,7 +135,7 @@ func (s *Server) Truncate(stream string, before int64) {
 func (s *Server) Tombstone(stream string) {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	s.log.write(stream, deletedStream, []event{{id: uuid.New(), token: "$streamDeleted"}})
+	s.log.tombstone(stream)
 }
 
 // Scavenge removes from the log what was truncated.

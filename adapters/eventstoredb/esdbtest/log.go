@@ -139,9 +139,13 @@ func (l *log) truncation(stream string) int64 {
 	return meta.Before
 }
 
-func (l *log) truncate(stream string, before int64) {
+func (l *log) truncate(stream string, before int64) (meta *record) {
 	data, _ := json.Marshal(map[string]int64{"$tb": before}) // never fails
-	l.write("$$"+stream, l.last("$$"+stream)+1, []event{{id: uuid.New(), token: "$metadata", json: true, data: data}})
+	return l.write("$$"+stream, l.last("$$"+stream)+1, []event{{id: uuid.New(), token: "$metadata", json: true, data: data}})
+}
+
+func (l *log) tombstone(stream string) (last *record) {
+	return l.write(stream, deletedStream, []event{{id: uuid.New(), token: "$streamDeleted"}})
 }
 
 // stream gives the readable events of a stream between two numbers, and the last number.
