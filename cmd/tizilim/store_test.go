@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	v1 "github.com/tizilim/tizilim/api/v1"
@@ -98,7 +99,16 @@ func commits(t *testing.T, flags ...string) []string {
 	if code != 0 {
 		t.Fatalf("export %v: %d %s", flags, code, out)
 	}
-	lines := strings.Split(positions.ReplaceAllString(out, "{"), "\n")
+	return commitsOf(t, []byte(out))
+}
+
+// commitsOf gives the commits of an export, as the bytes that a store keeps.
+func commitsOf(t *testing.T, export []byte) []string {
+	t.Helper()
+	if _, err := archive.Check(bytes.NewReader(export)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(positions.ReplaceAllString(string(export), "{"), "\n")
 	return lines[1 : len(lines)-2] // the first says what it is, the last has the digest
 }
 
