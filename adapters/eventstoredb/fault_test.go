@@ -283,6 +283,15 @@ func TestTLSAndCredentials(t *testing.T) {
 	is(t, "a password without TLS", err, domain.ErrUnavailable)
 }
 
+func TestUserCertificate(t *testing.T) {
+	server := serve(t, esdbtest.Options{TLSDir: t.TempDir(), UserCertificates: true})
+	s := open(t, once(server))
+	wantLog(t, s, add(t, s, storetest.Stream("1"), 0, storetest.Events(1)))
+	without, _, _ := strings.Cut(server.URL(), "&userCertFile=")
+	_, err := open(t, eventstoredb.Config{URL: without, Patience: -1}).Head(t.Context())
+	is(t, "no certificate", err, domain.ErrUnavailable)
+}
+
 func TestIdentity(t *testing.T) {
 	server := serve(t, esdbtest.Options{})
 	identity := func(registry string) uuid.UUID {
