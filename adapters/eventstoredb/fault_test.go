@@ -3,6 +3,7 @@ package eventstoredb_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,40 @@ func hangs(t *testing.T, server *esdbtest.Server) {
 	}
 }
 
+// A read that goes silent in the middle ends with the deadline, and goes on with another try.
+func TestReadGoesSilent(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	config := patient(server)
+	config.URL += "&defaultDeadline=100"
+	s := open(t, config)
+	want := add(t, s, one, 0, storetest.Events(3)).Records
+	server.CutReads(1, 2, esdbtest.Stuck)
+	got, err := read(t, s, one, 1)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	config.Patience = -1
+	server.CutReads(1, 2, esdbtest.Stuck)
+	_, err = read(t, open(t, config), one, 1)
+	is(t, "read", err, domain.ErrUnavailable)
+}
+
+// Something that takes connections and does not even speak the protocol is waited for no longer.
+func TestNobodySpeaks(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // the kernel takes the connections
+	for _, scheme := range []string{"esdb", "esdb+discover"} {
+		url := scheme + "://" + l.Addr().String() + "?tls=false&defaultDeadline=50"
+		s := open(t, eventstoredb.Config{URL: url, Patience: -1})
+		_, err := s.Append(t.Context(), one, 0, storetest.Events(1))
+		is(t, scheme+": append", err, domain.ErrUnavailable)
+		is(t, scheme+": health", s.Healthy(t.Context()), domain.ErrUnavailable)
+	}
+}
+
 // hasty gives up before the store does.
 func hasty(t *testing.T, s *eventstoredb.Store, stream domain.Stream) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -199,16 +234,16 @@ func TestCutReads(t *testing.T) {
 		want = append(want, add(t, s, stream, uint64(len(want)), storetest.Events(3)).Records...)
 	}
 	for cut := range want {
-		server.CutReads(1, cut, false)
+		server.CutReads(1, cut, esdbtest.Broken)
 		got, err := read(t, impatient, stream, 1)
 		is(t, "a cut read", err, domain.ErrUnavailable)
 		if len(got) != cut/3*3 {
 			t.Errorf("cut after %d events: %d were read", cut, len(got))
 		}
-		server.CutReads(1, cut, true)
+		server.CutReads(1, cut, esdbtest.Clean)
 		_, err = read(t, impatient, stream, 1)
 		is(t, "a read that ends as if it were whole", err, domain.ErrUnavailable)
-		server.CutReads(1, cut, false)
+		server.CutReads(1, cut, esdbtest.Broken)
 		if got, err = read(t, s, stream, 1); err != nil {
 			t.Fatal(err)
 		}

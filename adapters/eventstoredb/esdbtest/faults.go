@@ -17,7 +17,7 @@ type faults struct {
 	busy          int           // requests that are refused
 	cut           int           // events after which reads are cut
 	cutting       int           // reads that are cut
-	clean         bool          // whether they end as if they were whole
+	how           Cut           // how they end
 	mute          int           // subscriptions that bring nothing
 	short         int           // events after which the next subscription is dropped; 0 for none
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
@@ -51,10 +51,18 @@ func (s *Server) Conflicts(a Answers) { s.fault(func(f *faults) { f.answers = a 
 // ForgetPlaces lets repeated appends be answered without a position, as a server does that cannot read the event.
 func (s *Server) ForgetPlaces(on bool) { s.fault(func(f *faults) { f.nowhere = on }) }
 
-// CutReads lets the next n reads of streams break off after some events: with an error, or, clean, as if
-// that were all.
-func (s *Server) CutReads(n, events int, clean bool) {
-	s.fault(func(f *faults) { f.cutting, f.cut, f.clean = n, events, clean })
+// Cut is how a read breaks off.
+type Cut int
+
+const (
+	Broken Cut = iota // with an error
+	Clean             // as if that were all
+	Stuck             // without a word: the call stays open
+)
+
+// CutReads lets the next n reads of streams break off after some events.
+func (s *Server) CutReads(n, events int, how Cut) {
+	s.fault(func(f *faults) { f.cutting, f.cut, f.how = n, events, how })
 }
 
 // MuteSubscriptions lets the next n subscriptions bring nothing, as of a node that the others have left behind.
