@@ -52,6 +52,9 @@ type Config struct {
 	Accounts []Account
 	// Healthy is nil while the store can be written to.
 	Healthy func(ctx context.Context) error
+	// Damage, where set, is what was found not to be what was written, of the log or what belongs to it; nil for
+	// nothing. With damage the server is not ready.
+	Damage  func() error
 	Metrics *Metrics // one without append figures where nil
 
 	Now    func() time.Time

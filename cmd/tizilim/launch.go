@@ -17,6 +17,7 @@ import (
 type launch struct {
 	listenFlag
 	noticesFlags
+	scrubFlag
 	data   string
 	kind   kind
 	rules  *rulebook
@@ -63,7 +64,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	if s.close != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
-	s.logger, s.starting, s.noticesFlags = l.logger, e.say, l.noticesFlags
+	s.logger, s.starting, s.noticesFlags, s.scrubFlag = l.logger, e.say, l.noticesFlags, l.scrubFlag
 	r, err := newRegistry(ctx, f, l.rules.rules, s.outside)
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
 		Verifier: s.keys, Blobs: blobs, PaymentNotice: s.gateway.notice,
-		Accounts: s.accounts, Healthy: r.store.Healthy, Metrics: r.metrics,
+		Accounts: s.accounts, Healthy: r.store.Healthy, Damage: r.scrub.found, Metrics: r.metrics,
 		Now: time.Now, Logger: r.logger, Version: version(),
 	})
 }

@@ -27,6 +27,7 @@ type serveCmd struct {
 	rulesFlags
 	logFlag
 	noticesFlags
+	scrubFlag
 	Accounts       string `required:"" type:"existingfile" placeholder:"FILE" help:"JSON list of accounts: id, name, role, organization, identifier, token."`
 	PublicURL      string `placeholder:"URL" help:"Address under which the payment gateway reaches this server; http:// and --listen where left out."`
 	RegistersURL   string `required:"" placeholder:"URL" help:"State registers of persons and organizations."`
@@ -84,7 +85,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 			},
 		}, err
 	}
-	return launch{listenFlag: c.listenFlag, data: c.Data, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
+	return launch{listenFlag: c.listenFlag, data: c.Data, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, scrubFlag: c.scrubFlag, logger: logger, around: around}.run(ctx)
 }
 
 // listen opens the door. A port that is taken is told with what to do.

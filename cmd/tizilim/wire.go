@@ -21,6 +21,7 @@ import (
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
+	"github.com/tizilim/tizilim/projections/tree"
 )
 
 // registry is a running registry without its doors: the event store, the read models, and what works
@@ -36,10 +37,12 @@ type registry struct {
 	history      *history.Model
 	waiting      *reactor.Waiting
 	notices      *notices.Model
+	tree         *tree.Tree
 
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
+	scrub     *scrub
 	telling   *telling // nil where nobody is told of deadlines
 	door      string   // where those are let in who subscribe to it, empty for nowhere
 	rules     func() application.Rules
@@ -58,6 +61,7 @@ type outside struct {
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
 	noticesFlags
+	scrubFlag
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
@@ -74,6 +78,9 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, err
 	}
 	r.onClose(r.store.Close)
+	if err := r.openTree(ctx, f, world); err != nil {
+		return r, err
+	}
 	if err := r.openModels(f.read()); err != nil {
 		return r, err
 	}
@@ -94,7 +101,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
 	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices)
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.tree)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -104,6 +111,8 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	}
 	r.store.UseIndex(r.streams)
 	r.start(ctx, r.reactor.Run)
+	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices}
+	r.start(ctx, r.scrub.run)
 	return r, nil
 }
 

@@ -107,7 +107,7 @@ func (c *comparison) end(written Extent) error {
 	}
 	err := errMissing
 	if missing := written.Events - c.same.Events; missing > 1 {
-		err = fmt.Errorf("it is missing, with %d that followed it", missing-1)
+		err = fmt.Errorf("%w, with %d that followed it", errMissing, missing-1)
 	}
 	return &Difference{Event: c.same.Events + 1, Position: c.same.Position, Err: err}
 }
@@ -138,11 +138,14 @@ func (t *Tree) Compare(ctx context.Context, log domain.Log, each func(Extent) er
 // that was the end, at no more than so many events a second, up to the end of the tree. It notes how far it
 // came. each is called with the number of events compared since.
 func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each func(events int)) error {
+	written, _ := t.Written()
+	if written.Events == 0 {
+		return nil
+	}
 	from, err := t.scrubbed(ctx)
 	if err != nil {
 		return err
 	}
-	written, _ := t.Written()
 	if from >= written.Events {
 		from = 0
 	}
@@ -214,6 +217,9 @@ func (g guard) Head(context.Context) (domain.Position, error) {
 func (g guard) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
 	return func(yield func(domain.Commit, error) bool) {
 		written, _ := g.tree.Written()
+		if written.Position <= after {
+			return
+		}
 		c, err := g.tree.compare(ctx, notAfter, after)
 		if err != nil {
 			yield(domain.Commit{}, err)

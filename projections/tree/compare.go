@@ -41,6 +41,9 @@ func (d *Difference) Error() string {
 	return what + ": " + d.Err.Error()
 }
 
+// Missing says that the log ends before the event.
+func (d *Difference) Missing() bool { return errors.Is(d.Err, errMissing) }
+
 // Unwrap makes every difference domain.ErrDamaged.
 func (d *Difference) Unwrap() []error { return []error{d.Err, domain.ErrDamaged} }
 

@@ -266,6 +266,14 @@ func TestFile(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	empty := open(t, filepath.Join(t.TempDir(), "tree.sqlite"))
+	log := sample.NewLog(history(3, 1))
+	for range empty.Guard(log).Follow(t.Context(), 0) {
+		t.Error("the guard of an empty tree gives something")
+	}
+	if err := errors.Join(empty.Check(t.Context(), log), empty.Scrub(t.Context(), log, 1, nil)); err != nil {
+		t.Errorf("an empty tree: %v", err)
+	}
 	closed := open(t, filepath.Join(t.TempDir(), "tree.sqlite"))
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
