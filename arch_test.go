@@ -60,7 +60,9 @@ var elsewhere = map[string][]string{
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},
+	"github.com/sony":            {"adapters/breaker"},
 	"github.com/digitorus":       {"adapters/signature"},
+	"github.com/coder/websocket": {"adapters/signature/demo"},
 	"software.sslmate.com":       {"adapters/signature"},
 }
 

@@ -25,6 +25,7 @@ type Metrics struct {
 	refused  prometheus.Gauge
 	scrubs   prometheus.Counter
 	scrubbed prometheus.Gauge
+	breakers *prometheus.GaugeVec
 }
 
 // NewMetrics makes the figures, empty.
@@ -51,8 +52,11 @@ func NewMetrics() *Metrics {
 		scrubbed: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tizilim_scrub_completed_timestamp_seconds", Help: "When the comparison of the log with the Merkle tree last came to the end of the log, 0 for not in this process.",
 		}),
+		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tizilim_breaker_open", Help: "1 while a service around this process does not answer and is asked only now and then, 0 while it answers.",
+		}, []string{"to"}),
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.scrubs, m.scrubbed,
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.breakers, m.scrubs, m.scrubbed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -71,6 +75,11 @@ func (m *Metrics) ObserveScrub(events int) { m.scrubs.Add(float64(events)) }
 
 // ObserveScrubbed notes that the end of the log was reached in that.
 func (m *Metrics) ObserveScrubbed(at time.Time) { m.scrubbed.Set(float64(at.Unix())) }
+
+// ObserveBreaker notes whether the breaker before a service is open. Tell it once at the start, closed.
+func (m *Metrics) ObserveBreaker(service string, open bool) {
+	m.breakers.WithLabelValues(service).Set(truth(open))
+}
 
 // request notes an answered request. A request without a route is counted as such, whatever its
 // address, so that a scanner cannot make series; the same goes for methods of its invention.

@@ -9,6 +9,7 @@
 //	tizilim rebuild       read models, anew from the log
 //	tizilim restore       a log that lost something
 //	tizilim sign          a file's signature
+//	tizilim ncalayer      a stand-in for NCALayer, to sign in the browser with demo keys
 //	tizilim verify        signatures, the evidence of those that were judged before, and the event log
 //	tizilim bench         what this machine gives
 //
@@ -43,6 +44,7 @@ type commands struct {
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
 	Restore     restoreCmd     `cmd:"" help:"Say what the event log has lost, and go on without it where that is declared."`
 	Sign        signCmd        `cmd:"" help:"Sign a file with a key of one's own."`
+	NCALayer    ncalayerCmd    `cmd:"" name:"ncalayer" help:"Stand in for NCALayer: sign in the browser with demo keys."`
 	Verify      verifyCmd      `cmd:"" help:"Check signatures, the evidence of signatures that were checked before, and the event log."`
 	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
@@ -92,7 +93,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	}
 	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
-		Registers: world.registers, Payments: world.payments, Now: world.now, Logger: world.logger,
+		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: world.payments, Now: world.now, Logger: world.logger,
 	})
 	if err != nil {
 		return r, err
@@ -114,6 +115,12 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices}
 	r.start(ctx, r.scrub.run)
 	return r, nil
+}
+
+// breaker makes the breaker before a service around the registry. It is told of in the log and /metrics.
+func (r *registry) breaker(service string) *breaker.Breaker {
+	r.metrics.ObserveBreaker(service, false)
+	return breaker.New(breaker.Config{Name: service, Logger: r.logger, OnChange: r.metrics.ObserveBreaker})
 }
 
 // progress is how often a long start says how far it is.
