@@ -92,6 +92,7 @@ type world struct {
 	outside *outside
 	clock   *clock
 	sick    atomic.Pointer[error] // what the store says of its health
+	damage  atomic.Pointer[error] // what was found to be damaged
 	blind   atomic.Bool           // the verifier does not answer
 	logged  *logged
 	level   slog.LevelVar // from which on it is logged
@@ -172,7 +173,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: must(blobstore.Open(t.TempDir())), Verifier: verifier{w},
-		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
+		PaymentNotice: notice, Healthy: w.healthy, Damage: w.damaged, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
@@ -214,6 +215,13 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 
 func (w *world) healthy(context.Context) error {
 	if err := w.sick.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (w *world) damaged() error {
+	if err := w.damage.Load(); err != nil {
 		return *err
 	}
 	return nil
