@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/sample"
@@ -44,15 +45,21 @@ func BenchmarkApply(b *testing.B) {
 
 // BenchmarkLive is one commit more, written at once and within a window.
 func BenchmarkLive(b *testing.B) {
-	commits := history(500_000, 1)
+	commits := history(100_000, 1)
 	for _, window := range []bool{false, true} {
 		b.Run(fmt.Sprintf("window=%t", window), func(b *testing.B) {
-			tr := grown(b, commits[:1000])
+			tr, i := grown(b, commits[:1000]), 1000
 			if window {
-				tr.Window = 100_000_000
+				tr.Window = 100 * time.Millisecond
 			}
-			i := 1000
 			for b.Loop() {
+				if i == len(commits) {
+					b.StopTimer()
+					next := grown(b, commits[:1000])
+					next.Window = tr.Window
+					tr, i = next, 1000
+					b.StartTimer()
+				}
 				apply(b, tr, commits[i:i+1])
 				i++
 			}
