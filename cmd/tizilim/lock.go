@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -18,6 +19,8 @@ var errLocked = errors.New("in use")
 type folder struct {
 	path string
 	lock *os.File
+	// blobs are the files in documents, opened once by whoever serves.
+	blobs *blobstore.Store
 }
 
 // lockFolder makes the folder where it does not exist and locks it. errLocked, with the process that has
