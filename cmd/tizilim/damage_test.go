@@ -12,15 +12,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/memstore"
 	"github.com/tizilim/tizilim/domain"
-	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // nobody is a world that does not answer, so that the registry does nothing by itself.
@@ -32,6 +32,10 @@ func (nobody) Find(context.Context, string) (reactor.Person, error) {
 
 func (nobody) Request(context.Context, reactor.Order) (reactor.Receipt, error) {
 	return reactor.Receipt{}, domain.ErrUnavailable
+}
+
+func (nobody) Order(context.Context, string) (payments.Standing, error) {
+	return payments.Standing{}, domain.ErrUnavailable
 }
 
 // sampleFolder is a data folder with a log, its tree, and the read models.
@@ -56,23 +60,17 @@ func copyFolder(t *testing.T, from string) string {
 	return to
 }
 
-// embeddedRules are read once.
-var embeddedRules = sync.OnceValues(func() (*rulebook, error) { return openRules(rulesFlags{}, nil) })
-
 // started starts the registry of the folder and calls with with it, unless the start fails.
 func started(t *testing.T, dir string, with func(*registry)) (err error) {
 	t.Helper()
-	rules, err := embeddedRules()
-	if err != nil {
-		t.Fatal(err)
-	}
 	f, err := openFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.close()
-	r, err := newRegistry(t.Context(), f, func() application.Rules { return rules.rules() }, outside{
+	r, err := newRegistry(t.Context(), f, sample.Rules, outside{
 		registers: nobody{}, payments: nobody{}, now: time.Now, logger: slog.New(slog.DiscardHandler), starting: func(string) {},
+		paymentFlags: paymentFlags{PaymentTerm: 72 * time.Hour},
 	})
 	if err != nil {
 		return err
