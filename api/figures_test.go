@@ -93,6 +93,28 @@ func TestTermsAreCountedFromTheirEvents(t *testing.T) {
 	}
 }
 
+// A gap in the log stops the feed: what comes before it is given out, and nothing behind it.
+func TestGapStopsTheFeed(t *testing.T) {
+	w := newWorld(t)
+	w.examined("company", "commodity-broker-license", company)
+	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
+	lost := domain.Position(len(all) / 2)
+	w.store.Lose(lost)
+	w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(500)
+	next, body := w.feed(t, "0")
+	defer body.Close()
+	given := 0
+	for e := next(); e.ID != ""; e = next() { // it ends by itself
+		if e.ID != all[given].ID {
+			t.Fatalf("event %d is %s", given, e.ID)
+		}
+		given++
+	}
+	if want := fmt.Sprintf("%d.0", lost); given == 0 || all[given].Sequence != want {
+		t.Errorf("%d events were given; the next one would be %s, not %s", given, all[given].Sequence, want)
+	}
+}
+
 // feed reads server-sent events until told to stop.
 func (w *world) feed(t *testing.T, after string) (next func() v1.CloudEvent, body io.Closer) {
 	t.Helper()

@@ -90,15 +90,11 @@ func events(t *testing.T, log domain.Log) []byte {
 	return b.Bytes()
 }
 
-// oldFolder is a data folder as it was when the log had fewer commits.
-func oldFolder(t *testing.T, log []byte, commits int) string {
+// shortened is the log as it was when it had fewer commits.
+func shortened(t *testing.T, log domain.Log, commits int) *memstore.Store {
 	t.Helper()
-	store := memstore.New()
-	if _, _, err := archive.Import(t.Context(), store, bytes.NewReader(log)); err != nil {
-		t.Fatal(err)
-	}
 	older := memstore.New()
-	for c, err := range store.Follow(t.Context(), 0) {
+	for c, err := range log.Follow(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,8 +109,14 @@ func oldFolder(t *testing.T, log []byte, commits int) string {
 			break
 		}
 	}
+	return older
+}
+
+// oldFolder is the sample's data folder as it was when the log had fewer commits.
+func oldFolder(t *testing.T, commits int) string {
+	t.Helper()
 	file, dir := filepath.Join(t.TempDir(), "log.jsonl"), filepath.Join(t.TempDir(), "data")
-	if err := os.WriteFile(file, events(t, older), 0o600); err != nil {
+	if err := os.WriteFile(file, events(t, shortened(t, inMemory(t), commits)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"import", file}, {"rebuild"}} {
@@ -133,7 +135,7 @@ func TestDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := oldFolder(t, original, 100)
+	old := oldFolder(t, 100)
 	flips := 2
 	if testing.Short() {
 		flips = 1

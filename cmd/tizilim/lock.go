@@ -18,7 +18,9 @@ var errLocked = errors.New("in use")
 // ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
 type folder struct {
 	path string
-	lock *os.File
+	// shared says that the log is not in the folder, and other nodes write to it too.
+	shared bool
+	lock   *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
 }

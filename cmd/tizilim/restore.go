@@ -54,12 +54,18 @@ func (c restoreCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	return r.run(ctx)
 }
 
+// eventLog is an event store with its sequence.
+type eventLog interface {
+	domain.EventStore
+	domain.Log
+}
+
 // restoration is one run of restoreCmd. What a crash leaves of it is refused by the server as before, because
 // the tree is brought into order last, and the next run goes on with it.
 type restoration struct {
 	restoreCmd
 	folder *folder
-	store  *jetstream.Store
+	store  eventLog
 	out    io.Writer
 	now    func() time.Time
 }
@@ -74,6 +80,8 @@ func (r restoration) run(ctx context.Context) error {
 	}
 	same, err := old.Compare(ctx, r.store, nil)
 	d := (*tree.Difference)(nil)
+	different := errors.As(err, &d) && !d.Tree
+	var told loss.Accepted
 	switch {
 	case err == nil:
 		fmt.Fprintf(r.out, "%s: nothing is lost\n%s\n", r.Data, root(old))
@@ -81,9 +89,9 @@ func (r restoration) run(ctx context.Context) error {
 		if r.AcceptLoss {
 			err = errors.Join(err, fmt.Errorf("there is no loss to accept: %w", domain.ErrConflict))
 		}
-	case errors.As(err, &d) && !d.Tree && (d.Missing() || declared(ctx, d.Found.Event, old, same)):
-		err = r.cut(ctx, old, same, d)
-	case errors.As(err, &d) && d.Tree, errors.Is(err, domain.ErrDamaged) && d == nil:
+	case different && (d.Missing() || declared(ctx, d.Found.Event, old, same, &told)):
+		err = r.cut(ctx, old, same, told, d)
+	case d != nil && d.Tree, errors.Is(err, domain.ErrDamaged) && d == nil:
 		err = r.damagedTree(ctx, old, err)
 	default:
 		err = errors.Join(err, old.Close())
@@ -91,8 +99,8 @@ func (r restoration) run(ctx context.Context) error {
 	return err
 }
 
-// cut goes on with a log that ends before its tree.
-func (r restoration) cut(ctx context.Context, old *tree.Tree, kept tree.Extent, found *tree.Difference) (err error) {
+// cut goes on with a log that ends before its tree, or was lost from there on as it tells itself.
+func (r restoration) cut(ctx context.Context, old *tree.Tree, kept tree.Extent, told loss.Accepted, found error) (err error) {
 	defer func() { err = errors.Join(err, old.Close()) }()
 	had, hadRoot := old.Written()
 	keptRoot, err := old.Root(ctx, kept.Events)
@@ -104,8 +112,13 @@ func (r restoration) cut(ctx context.Context, old *tree.Tree, kept tree.Extent, 
 	if !r.AcceptLoss {
 		return found
 	}
-	accepted := loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Had: had.Events, HadRoot: hadRoot.String(), Reason: r.Reason}
-	if err := r.declare(ctx, accepted); err != nil {
+	if told.Had < had.Events { // otherwise the log tells it all already
+		accepted := loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Had: had.Events, HadRoot: hadRoot.String(), Reason: r.Reason}
+		if err := r.declare(ctx, accepted); err != nil {
+			return err
+		}
+	}
+	if err := r.forget(); err != nil {
 		return err
 	}
 	return old.Cut(ctx, kept)
@@ -154,6 +167,9 @@ func (r restoration) acceptTree(ctx context.Context, fresh *tree.Tree, cause err
 	if err := r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Reason: r.Reason}); err != nil {
 		return err
 	}
+	if err := r.forget(); err != nil {
+		return err
+	}
 	return r.replace(fresh)
 }
 
@@ -181,8 +197,7 @@ func (r restoration) replace(fresh *tree.Tree) error {
 	return tree.Replace(r.beside(), r.folder.tree())
 }
 
-// declare puts the loss into the log, once, and removes what was built from events that are lost. A read
-// model could otherwise stand at a position that another event has by now.
+// declare puts the loss into the log, once.
 func (r restoration) declare(ctx context.Context, accepted loss.Accepted) error {
 	meta := domain.Meta{
 		Command: lossID(accepted), Time: r.now(), Actor: domain.Actor{ID: console(), Role: domain.RoleAdmin},
@@ -193,8 +208,12 @@ func (r restoration) declare(ctx context.Context, accepted loss.Accepted) error 
 	if err != nil {
 		return fmt.Errorf("declare the loss: %w", err)
 	}
-	return os.RemoveAll(r.folder.read())
+	return nil
 }
+
+// forget removes what was built from events that are lost. A read model could otherwise stand at a position
+// that another event has by now.
+func (r restoration) forget() error { return os.RemoveAll(r.folder.read()) }
 
 // losses names the declarations of losses among the name-based UUIDs.
 var losses = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:tizilim:loss-accepted"))
@@ -204,15 +223,18 @@ func lossID(l loss.Accepted) uuid.UUID {
 	return uuid.NewSHA1(losses, fmt.Append(nil, l.Kept, " ", l.Root, " ", l.Had, " ", l.HadRoot))
 }
 
-// declared says whether the event, which the log has behind what is the same as in the tree, declares the
-// very loss of what the tree has there: a run was cut off before it cut the tree.
-func declared(ctx context.Context, e domain.Event, old *tree.Tree, kept tree.Extent) bool {
+// declared says whether the event, which the log has behind what is the same as in the tree, declares that
+// the log was lost from there on: a run was cut off before it cut the tree, or another node's tree was cut.
+func declared(ctx context.Context, e domain.Event, old *tree.Tree, kept tree.Extent, told *loss.Accepted) bool {
 	p, err := loss.Decode(e)
 	if err != nil {
 		return false
 	}
 	l, ok := p.(loss.Accepted)
-	had, hadRoot := old.Written()
-	keptRoot, err := old.Root(ctx, kept.Events)
-	return ok && err == nil && l.Kept == kept.Events && l.Root == keptRoot.String() && l.Had == had.Events && l.HadRoot == hadRoot.String()
+	root, err := old.Root(ctx, kept.Events)
+	if !ok || err != nil || l.Kept != kept.Events || l.Root != root.String() {
+		return false
+	}
+	*told = l
+	return true
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tizilim/tizilim/adapters/jetstream"
@@ -44,12 +46,8 @@ func want(t *testing.T, code int, texts []string, args ...string) string {
 // An old copy of the log beside a newer tree is refused, by everything that would write to it, until an
 // operator declares the loss. The declaration is an event; from it on everything goes its way.
 func TestRestoreAnOldCopy(t *testing.T) {
-	original, err := os.ReadFile("testdata/events.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := sampleFolder(t)
-	replaceLog(t, dir, oldFolder(t, original, 100))
+	replaceLog(t, dir, oldFolder(t, 100))
 	refusal := "event 106 of the log, after position 100: it is missing, with 90 that followed it"
 	refused := func() {
 		t.Helper()
@@ -69,7 +67,7 @@ func TestRestoreAnOldCopy(t *testing.T) {
 	want(t, 0, []string{"91 events are lost"}, "restore", "--accept-loss", "--reason", "the disk burned", "--data", dir)
 	want(t, 0, []string{"up to position 100", "The log goes on to position 101"}, "verify", "log", "--data", dir)
 	losses := 0
-	err = started(t, dir, func(r *registry) {
+	err := started(t, dir, func(r *registry) {
 		if err := r.follower.CaughtUp(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -161,6 +159,73 @@ func TestRestoreWithoutTheTree(t *testing.T) {
 		t.Error(err)
 	}
 	want(t, 0, []string{"of 197 events"}, "verify", "log", "--data", dir)
+}
+
+// Nodes that share a log have a tree each, which may know more or less of it. A loss that was declared on one
+// is accepted on the others, and what the log does not tell of it yet goes into the log.
+func TestRestoreOnSeveralNodes(t *testing.T) {
+	whole := inMemory(t)
+	log := shortened(t, whole, 100)
+	had := func(events int64) loss.Accepted { return loss.Accepted{Kept: 105, Had: events} }
+	for _, node := range []struct {
+		knows int // commits
+		want  []loss.Accepted
+	}{
+		{150, []loss.Accepted{had(158)}},
+		{120, []loss.Accepted{had(158)}},
+		{186, []loss.Accepted{had(158), had(196)}},
+		{100, []loss.Accepted{had(158), had(196)}},
+	} {
+		f, err := lockFolder(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.close()
+		f.shared = true
+		tr, err := openTree(t.Context(), f, whole)
+		if err == nil {
+			err = errors.Join(grow(t.Context(), tr, shortened(t, whole, node.knows)), tr.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := restoration{restoreCmd: restoreCmd{AcceptLoss: true, Reason: "r", dataFlag: dataFlag{f.path}}, folder: f, store: log, out: io.Discard, now: time.Now}
+		if node.knows > 100 {
+			if _, err := openTree(t.Context(), f, log); !errors.Is(err, domain.ErrDamaged) {
+				t.Errorf("a tree of %d commits: %v", node.knows, err)
+			}
+			if err := r.run(t.Context()); err != nil {
+				t.Errorf("a tree of %d commits: %v", node.knows, err)
+			}
+		}
+		tr, err = openTree(t.Context(), f, log)
+		if err == nil {
+			err = errors.Join(grow(t.Context(), tr, log), tr.Check(t.Context(), log), tr.Close())
+		}
+		if err != nil {
+			t.Errorf("a tree of %d commits, afterwards: %v", node.knows, err)
+		}
+		if diff := cmp.Diff(node.want, lossesIn(t, log)); diff != "" {
+			t.Errorf("after a tree of %d commits, the declarations (-want +got):\n%s", node.knows, diff)
+		}
+	}
+}
+
+// lossesIn are the declarations in the log, without what their texts and roots are.
+func lossesIn(t *testing.T, log domain.EventStore) (all []loss.Accepted) {
+	t.Helper()
+	for rec, err := range log.Read(t.Context(), loss.Stream, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := loss.Decode(rec.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := p.(loss.Accepted)
+		all = append(all, loss.Accepted{Kept: l.Kept, Had: l.Had})
+	}
+	return all
 }
 
 // firstLeaf is the hash of the first event of the folder's log.

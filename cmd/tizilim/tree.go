@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/tree"
@@ -24,22 +26,23 @@ const treeWindow = 100 * time.Millisecond
 // tree is the file of the Merkle tree.
 func (f *folder) tree() string { return filepath.Join(f.path, "tree.sqlite") }
 
+// treeMade is the file that tells that the folder has had a tree, so that one that is not there is lost. It is
+// written once the tree is there: a crash between the two leaves a tree, and the next start writes it.
+func (f *folder) treeMade() string { return filepath.Join(f.path, "tree-made") }
+
 // openTree opens the Merkle tree of the folder and finds out whether the log is the one that the tree was
-// made of. It has to be called before anything is written to the log. A log that has events and no tree is
-// domain.ErrDamaged: nothing tells whether it is whole, and a tree that was made anew would not either.
+// made of. It has to be called before anything is written to the log. domain.ErrDamaged where the log is
+// another one, and where the tree is lost.
 func openTree(ctx context.Context, f *folder, log domain.Log) (*tree.Tree, error) {
 	t, err := tree.Open(f.tree())
 	if errors.Is(err, domain.ErrNotFound) {
-		var head domain.Position
-		if head, err = log.Head(ctx); err == nil && head > 0 {
-			err = fmt.Errorf("%s is gone, and the log ends at position %d: %w", f.tree(), head, domain.ErrDamaged)
-		}
-		if err == nil {
-			t, err = tree.Create(f.tree())
-		}
+		t, err = firstTree(ctx, f, log)
 	}
 	if err == nil {
-		if err = t.Check(ctx, log); err != nil {
+		if err = t.Check(ctx, log); err == nil {
+			err = noteTree(f)
+		}
+		if err != nil {
 			err = errors.Join(err, t.Close())
 		}
 	}
@@ -47,6 +50,34 @@ func openTree(ctx context.Context, f *folder, log domain.Log) (*tree.Tree, error
 		return nil, fmt.Errorf("the event log is not what it was, or nothing tells that it is; nothing was written (what to do: docs/operating.md, \"Damage\"): %w", err)
 	}
 	return t, err
+}
+
+// firstTree makes the tree of a folder that never had one: of a log that is empty, or one that the folder
+// shares with other nodes, which the tree then catches up with like a read model. domain.ErrDamaged where
+// there was a tree, or has to have been one: nothing tells whether such a log is whole, and a tree that was
+// made anew would not either.
+func firstTree(ctx context.Context, f *folder, log domain.Log) (*tree.Tree, error) {
+	_, err := os.Stat(f.treeMade())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	made := err == nil
+	head, err := log.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if made || head > 0 && !f.shared {
+		return nil, fmt.Errorf("%s is gone, and the log ends at position %d: %w", f.tree(), head, domain.ErrDamaged)
+	}
+	return tree.Create(f.tree())
+}
+
+// noteTree writes down that the folder has a tree.
+func noteTree(f *folder) error {
+	if _, err := os.Stat(f.treeMade()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return disk.WriteFile(f.treeMade(), []byte("This folder has a tree.sqlite. Where it is gone, something is lost: see \"Damage\" in docs/operating.md.\n"))
 }
 
 // openTree opens the registry's tree.

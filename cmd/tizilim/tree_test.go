@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/archive"
+	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/memstore"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain"
@@ -18,56 +20,139 @@ import (
 	"github.com/tizilim/tizilim/projections/tree"
 )
 
-// The tree is the same over every store: in memory, in the embedded one, and back.
-func TestRootIsTheSameInEveryStore(t *testing.T) {
-	dir := sampleFolder(t)
-	out := want(t, 0, nil, "export", "--out", filepath.Join(dir, "log.jsonl"), "--data", dir)
-	file, err := os.Open(filepath.Join(dir, "log.jsonl"))
+// sampleRoot is what a line about the tree over testdata/events.jsonl says.
+const sampleRoot = "Merkle tree of 196 events, root GunQ96saHJyngXgVw4ayc8EpZo0qRFy+OuKS3LDhmco="
+
+// stores are the event stores that events can be moved between.
+var stores = []struct {
+	name string
+	open func(t *testing.T) eventLog
+}{
+	{"memory", func(*testing.T) eventLog { return memstore.New() }},
+	{"embedded", func(t *testing.T) eventLog {
+		s, err := jetstream.Open(t.Context(), jetstream.Config{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}},
+}
+
+// inMemory is the sample log in memory.
+func inMemory(t *testing.T) *memstore.Store {
+	t.Helper()
+	s := memstore.New()
+	original, err := os.ReadFile("testdata/events.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	memory := memstore.New()
-	if _, _, err := archive.Import(t.Context(), memory, file); err != nil {
+	if _, _, err := archive.Import(t.Context(), s, bytes.NewReader(original)); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// grown is a tree of the log.
+func grown(t *testing.T, log domain.Log) *tree.Tree {
+	t.Helper()
 	tr, err := tree.Create(filepath.Join(t.TempDir(), "tree.sqlite"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tr.Close()
-	if err := grow(t.Context(), tr, memory); err != nil {
+	t.Cleanup(func() { tr.Close() })
+	if err := grow(t.Context(), tr, log); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out, root(tr)+"\n") {
-		t.Errorf("in memory: %s\nembedded: %s", root(tr), out)
-	}
-	back := filepath.Join(t.TempDir(), "back.jsonl")
-	if err := os.WriteFile(back, events(t, memory), 0o600); err != nil {
+	return tr
+}
+
+// Whatever store the events are moved from and to, the tree over them is the same.
+func TestRootIsTheSameInEveryStore(t *testing.T) {
+	original, err := os.ReadFile("testdata/events.jsonl")
+	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, 0, []string{root(tr)}, "import", back, "--data", filepath.Join(t.TempDir(), "data"))
+	for _, from := range stores {
+		source := from.open(t)
+		if _, _, err := archive.Import(t.Context(), source, bytes.NewReader(original)); err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		if _, err := archive.Write(t.Context(), grown(t, source).Guard(source), &file); err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range stores {
+			t.Run(from.name+" to "+to.name, func(t *testing.T) {
+				target := to.open(t)
+				if _, _, err := archive.Import(t.Context(), target, bytes.NewReader(file.Bytes())); err != nil {
+					t.Fatal(err)
+				}
+				if got := root(grown(t, target)); got != sampleRoot {
+					t.Errorf("%s, want %s", got, sampleRoot)
+				}
+			})
+		}
+	}
+}
+
+// A folder that never had a tree makes one of a log that it shares with other nodes. Where a tree is gone, or
+// has to have been, the log is refused.
+func TestTreeOfANewNode(t *testing.T) {
+	log := inMemory(t)
+	folders := func(shared bool) *folder {
+		f, err := lockFolder(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.close() })
+		f.shared = shared
+		return f
+	}
+	opened := func(f *folder, log domain.Log) error {
+		tr, err := openTree(t.Context(), f, log)
+		if err != nil {
+			return err
+		}
+		return errors.Join(grow(t.Context(), tr, log), tr.Close())
+	}
+	refused := func(what string, f *folder, log domain.Log) {
+		t.Helper()
+		if err := opened(f, log); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "tree.sqlite is gone") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	node := folders(true)
+	for range 2 {
+		if err := opened(node, log); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr, err := tree.Open(node.tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := root(tr); got != sampleRoot {
+		t.Errorf("the new node has the %s", got)
+	}
+	if err := errors.Join(tr.Close(), os.Remove(node.treeMade())); err != nil {
+		t.Fatal(err)
+	}
+	if err := opened(node, log); err != nil { // as a crash leaves it between the two files
+		t.Errorf("a tree that nothing tells of: %v", err)
+	}
+	if err := tree.Remove(node.tree()); err != nil {
+		t.Fatal(err)
+	}
+	refused("the node's tree is gone", node, log)
+	refused("and so is the log", node, memstore.New())
+	refused("a log of the folder's own without a tree", folders(false), log)
 }
 
 // What the scrubber finds while the registry runs is told, and goes into the figures.
 func TestScrubFinds(t *testing.T) {
-	original, err := os.Open("testdata/events.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer original.Close()
-	store := memstore.New()
-	if _, _, err := archive.Import(t.Context(), store, original); err != nil {
-		t.Fatal(err)
-	}
-	tr, err := tree.Create(filepath.Join(t.TempDir(), "tree.sqlite"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
-	if err := grow(t.Context(), tr, store); err != nil {
-		t.Fatal(err)
-	}
+	store := inMemory(t)
+	tr := grown(t, store)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	passes := 0
