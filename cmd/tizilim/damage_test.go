@@ -201,7 +201,7 @@ func TestDamage(t *testing.T) {
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	classes := []string{
-		"tree.sqlite", "log/mark.json", "log/store.json", "/index.db", "/1.blk", "TIZILIM/meta.inf", "TIZILIM/meta.sum", "read/streams-", "read/licenses-",
+		"tree.sqlite", "tree-made", "log/mark.json", "log/store.json", "/index.db", "/1.blk", "TIZILIM/meta.inf", "TIZILIM/meta.sum", "read/streams-", "read/licenses-",
 	}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() && slices.ContainsFunc(classes, func(c string) bool { return strings.Contains(path, c) }) {

@@ -14,6 +14,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/memstore"
+	"github.com/tizilim/tizilim/adapters/storetest"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections"
@@ -170,4 +171,88 @@ func TestScrubFinds(t *testing.T) {
 	if err := s.found(); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "event 105 of the log, after position 99") || passes != 2 {
 		t.Errorf("after %d passes: %v", passes, err)
 	}
+}
+
+// In a log that is too long for a start to compare it whole, one scrub of the disk finds a bit that turned
+// wherever it is, and a block that was cut does not even get so far.
+func TestOneScrubFinds(t *testing.T) {
+	const commits, each = 250, 10
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "tree.sqlite")
+	store, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var damaged []byte
+	for i := range commits {
+		events := storetest.Events(each)
+		if i == commits/2 {
+			damaged = []byte(events[each/2].ID.String())
+		}
+		if _, err := store.Append(t.Context(), storetest.Stream("long"), uint64(i*each), events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr, err := tree.Create(path)
+	if err == nil {
+		err = errors.Join(grow(t.Context(), tr, store), tr.Close(), store.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func([]byte) []byte{
+		"nothing": func(b []byte) []byte { return b },
+		"one bit": func(b []byte) []byte {
+			b[bytes.Index(b, damaged)] ^= 1
+			return b
+		},
+		"cut": func(b []byte) []byte { return b[:bytes.Index(b, damaged)] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copyFolder(t, dir)
+			blocks, err := filepath.Glob(filepath.Join(dir, "nats", "jetstream", "*", "streams", "TIZILIM", "msgs", "1.blk"))
+			if err != nil || len(blocks) != 1 {
+				t.Fatal(blocks, err)
+			}
+			block, err := os.ReadFile(blocks[0])
+			if err == nil {
+				err = os.WriteFile(blocks[0], damage(block), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch err := scrubbed(t, dir, path); {
+			case name == "nothing":
+				if err != nil {
+					t.Error(err)
+				}
+			case !errors.Is(err, domain.ErrDamaged):
+				t.Errorf("found: %v", err)
+			case name == "one bit" && !strings.Contains(err.Error(), "event 1251 of the log, after position 125"):
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// scrubbed opens the store and the tree as a start does, without what it compares of a log by chance, and
+// scrubs once.
+func scrubbed(t *testing.T, dir, path string) error {
+	t.Helper()
+	store, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	tr, err := tree.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &scrub{
+		tree: tr, log: store, perSecond: 1e9, rest: time.Hour, metrics: api.NewMetrics(), logger: slog.New(slog.DiscardHandler),
+		now: func() time.Time { cancel(); return time.Now() }, // asked after the round
+	}
+	s.run(ctx)
+	return s.found()
 }

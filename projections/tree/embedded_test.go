@@ -2,31 +2,43 @@ package tree_test
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"log/slog"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/tree"
 )
 
-// BenchmarkEmbedded is the tree over the embedded store: catching up with the log, what a start looks at, and the
-// comparison of everything.
+var embeddedCommits = flag.Int("embedded-commits", 100_000, "commits of one to three events in the log of BenchmarkEmbedded")
+
+// BenchmarkEmbedded is the tree over the embedded store: catching up with the log, what a start looks at, a start
+// of both after a clean stop, and the comparison of everything.
 func BenchmarkEmbedded(b *testing.B) {
 	ctx, logger := context.Background(), slog.New(slog.DiscardHandler)
-	store, err := jetstream.Open(ctx, jetstream.Config{Dir: b.TempDir()})
+	config := jetstream.Config{Dir: b.TempDir()}
+	store, err := jetstream.Open(ctx, config)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer store.Close()
-	commits := history(100_000, 1)
+	defer func() { store.Close() }()
+	commits := history(*embeddedCommits, 1)
 	events := len(records(commits))
 	fill(b, store, commits)
 	per := func(b *testing.B) { b.ReportMetric(float64(b.N*events)/b.Elapsed().Seconds(), "events/s") }
-	whole, tr := b, grown(b, nil)
+	b.Logf("%d events in %d commits", events, len(commits))
+	var tr *tree.Tree
+	path := ""
+	whole := b
 	b.Run("catch up", func(b *testing.B) {
 		for b.Loop() {
-			tr = grown(whole, nil)
+			path = filepath.Join(whole.TempDir(), "tree.sqlite")
+			tr = open(whole, path)
 			f := projections.Start(ctx, store, logger, tr)
 			if err := f.CaughtUp(ctx); err != nil {
 				b.Fatal(err)
@@ -40,6 +52,26 @@ func BenchmarkEmbedded(b *testing.B) {
 			if err := tr.Check(ctx, store); err != nil {
 				b.Fatal(err)
 			}
+		}
+	})
+	b.Run("restart", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			if err := errors.Join(tr.Close(), store.Close()); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			begin := time.Now()
+			if store, err = jetstream.Open(ctx, config); err != nil {
+				b.Fatal(err)
+			}
+			opened := time.Since(begin)
+			tr = open(whole, path)
+			if err := tr.Check(ctx, store); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(opened.Seconds(), "s/store")
+			b.ReportMetric((time.Since(begin) - opened).Seconds(), "s/tree")
 		}
 	})
 	b.Run("all", func(b *testing.B) {
