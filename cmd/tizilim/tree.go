@@ -66,8 +66,11 @@ func firstTree(ctx context.Context, f *folder, log domain.Log) (*tree.Tree, erro
 	if err != nil {
 		return nil, err
 	}
-	if made || head > 0 && !f.shared {
+	switch {
+	case made:
 		return nil, fmt.Errorf("%s is gone, and the log ends at position %d: %w", f.tree(), head, domain.ErrDamaged)
+	case head > 0 && !f.shared:
+		return nil, fmt.Errorf("%s is gone, or never was there, as in a folder of an older version, and the log ends at position %d: %w", f.tree(), head, domain.ErrDamaged)
 	}
 	return tree.Create(f.tree())
 }
