@@ -32,6 +32,7 @@ var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
 const (
 	organization = "120540001238"
 	person       = "850312300121"
+	head         = "990101450026"
 	registered   = "ТОО «Жарық»" // as the state registers write it
 )
 
@@ -225,7 +226,7 @@ func (n *node) decide(id string, d application.Draft) error {
 // signed signs the draft as the head does.
 func (n *node) signed(id string, d application.Draft) application.SignDecision {
 	return application.SignDecision{
-		At: noon, Subject: person, Signatory: "А. Серікова", By: "head", Concerns: d.Concerns,
+		At: noon, Subject: head, Signatory: "А. Серікова", By: "head", Concerns: d.Concerns,
 		Digest: signing.Digest(n.application(id).Draft.Content),
 	}
 }
