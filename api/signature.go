@@ -56,12 +56,12 @@ func (s *Server) sign(ctx context.Context, in *byIDSigning) (*applicationReply, 
 	if !ok { // the decision says what is amiss
 		return s.do(ctx, state.ID, state.Act, application.Sign{At: s.now(ctx)})
 	}
-	return s.judge(ctx, state, signing.Claim{Signed: state.Content(), Purpose: purpose, Signer: signer}, in.Body.Signature, nil)
+	return s.judge(ctx, state, signing.Claim{Signed: state.Content(), Purpose: purpose, Signer: signer}, in.Body.Signature)
 }
 
 // judge has the signature judged and gives the command that the verdict calls for. One that cannot be
 // judged now is kept, and judged later by itself.
-func (s *Server) judge(ctx context.Context, state application.State, c signing.Claim, text string, concerns *license.State) (*applicationReply, error) {
+func (s *Server) judge(ctx context.Context, state application.State, c signing.Claim, text string) (*applicationReply, error) {
 	verdict, c, err := s.verdict(ctx, c, text)
 	if err != nil {
 		return nil, err
@@ -71,6 +71,12 @@ func (s *Server) judge(ctx context.Context, state application.State, c signing.C
 		return s.do(ctx, state.ID, state.Act, application.ReceiveSignature{
 			At: s.now(ctx), Purpose: c.Purpose, Signer: c.Signer, CMS: c.CMS, Reason: verdict.Reason, By: account,
 		})
+	}
+	var concerns *license.State
+	if c.Purpose == signing.Decision { // looked at after the verdict, which may take its time
+		if concerns, err = s.concerns(ctx, state.License); err != nil {
+			return nil, err
+		}
 	}
 	return s.do(ctx, state.ID, state.Act, application.Judged(c.Purpose, verdict, s.now(ctx), 0, account, concerns))
 }
@@ -134,13 +140,9 @@ func (s *Server) signDecision(ctx context.Context, in *byIDSigning) (*applicatio
 	if state.Draft == nil { // the decision says what is amiss
 		return s.do(ctx, state.ID, state.Act, application.SignDecision{At: s.now(ctx)})
 	}
-	concerns, err := s.concerns(ctx, state.License)
-	if err != nil {
-		return nil, err
-	}
 	return s.judge(ctx, state, signing.Claim{
 		Signed: state.Draft.Content, Purpose: signing.Decision, Signer: s.authorized(c),
-	}, in.Body.Signature, concerns)
+	}, in.Body.Signature)
 }
 
 // authorized is the caller as their certificate has to name them where they sign for the licensor.

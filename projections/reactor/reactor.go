@@ -210,9 +210,14 @@ func (r *Reactor) try(ctx context.Context, h *hand, i int) {
 	r.settle(h)
 }
 
+// pauseAfter is how long to wait after so many failures in a row before.
+func pauseAfter(first time.Duration, failures int) time.Duration {
+	return min(first<<min(failures, 16), longestPause)
+}
+
 // pause puts a failed hand aside for a while.
 func (r *Reactor) pause(h *hand, err error) {
-	pause := min(r.Retry<<min(h.failures, 16), longestPause)
+	pause := pauseAfter(r.Retry, h.failures)
 	h.failures++
 	h.paused = true
 	time.AfterFunc(pause, func() {

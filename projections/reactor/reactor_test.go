@@ -43,12 +43,23 @@ type outside struct {
 	hang   atomic.Pointer[chan struct{}] // until it is closed, nobody answers
 	asked  atomic.Pointer[chan struct{}] // told of each question
 	judged atomic.Pointer[signing.Verdict]
-	absurd atomic.Bool          // what is to be judged is no signature
-	bill   atomic.Pointer[bill] // what is answered instead, where set
+	silent atomic.Pointer[silence] // of the authorities
+	absurd atomic.Bool             // what is to be judged is no signature
+	bill   atomic.Pointer[bill]    // what is answered instead, where set
 }
 
+// silence lasts until it is over; it is told of each question.
+type silence struct{ asked, over chan struct{} }
+
 // Verify says what the test wants, and until then that nobody answers.
-func (o *outside) Verify(_ context.Context, c signing.Claim) (signing.Verdict, error) {
+func (o *outside) Verify(ctx context.Context, c signing.Claim) (signing.Verdict, error) {
+	if q := o.silent.Load(); q != nil {
+		q.asked <- struct{}{}
+		select {
+		case <-q.over:
+		case <-ctx.Done():
+		}
+	}
 	if o.absurd.Load() {
 		return signing.Verdict{}, fmt.Errorf("no CMS: %w", domain.ErrInvalid)
 	}
