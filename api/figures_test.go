@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/adapters/tooltest"
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
