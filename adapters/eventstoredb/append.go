@@ -89,7 +89,7 @@ func (s *Store) place(ctx context.Context, stream domain.Stream, version uint64)
 // noPosition where all of it was there already and the server does not say where.
 func (s *Store) write(ctx context.Context, name string, expected uint64, proposed []*streams.AppendReq_ProposedMessage) (domain.Position, error) {
 	var position domain.Position
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.deadline)
 		defer cancel()
 		call, err := c.Append(ctx)

@@ -80,10 +80,10 @@ type follower struct {
 }
 
 // subscription is one subscription. It ends with errDropped where the next one may begin at once.
-func (f *follower) subscription(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+func (f *follower) subscription(ctx context.Context, c client) (metadata.MD, error) {
 	f.assembly.parts = f.assembly.parts[:0] // what came of a commit comes again
 	ctx, cancel := context.WithCancelCause(ctx)
-	box, err := f.store.open(ctx, c, f.request(), f.store.deadline)
+	box, err := f.store.open(ctx, c.subscriptions, f.request())
 	if err != nil {
 		cancel(nil)
 		return nil, err

@@ -2,6 +2,7 @@ package eventstoredb_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -90,4 +91,58 @@ func TestClose(t *testing.T) {
 	is(t, "append", err, domain.ErrUnavailable)
 	_, err = read(t, s, one, 1)
 	is(t, "read", err, domain.ErrUnavailable)
+}
+
+// The log is followed from the positions of commits, and nobody waits for a server to take another one.
+func TestFollowFromWithin(t *testing.T) {
+	w := newWorld(t)
+	s := open(t, patient(w.Server))
+	begin := time.Now()
+	for _, c := range w.commits[:5] {
+		for _, after := range []domain.Position{c.Position - 1, c.Position + 1} {
+			_, err := followed(t, s, after, 1)
+			is(t, "follow from within an event", err, domain.ErrInvalid)
+			is(t, "follow from within an event", err, domain.ErrDamaged)
+		}
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// As many followers as the server allows on a connection stand in nobody's way; one more is told.
+func TestManyFollowers(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	config := once(server)
+	config.Silence = time.Minute
+	config.URL += "&defaultDeadline=2000"
+	s := open(t, config)
+	first := add(t, s, one, 0, storetest.Events(1))
+	following := make(chan error)
+	for range esdbtest.Requests {
+		go func() {
+			for _, err := range s.Follow(t.Context(), 0) {
+				following <- err
+			}
+		}()
+	}
+	for range esdbtest.Requests {
+		if err := <-following; err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := followed(t, s, 0, 1)
+	is(t, "one follower too many", err, domain.ErrUnavailable)
+	second := add(t, s, one, 1, storetest.Events(1))
+	for range esdbtest.Requests {
+		if err := <-following; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if head, err := s.Head(t.Context()); err != nil || head != second.Position {
+		t.Errorf("head %d, %v", head, err)
+	}
+	if got, err := read(t, s, one, 1); err != nil || len(got) != 2 || got[0].Position != first.Position {
+		t.Errorf("read %d events, %v", len(got), err)
+	}
 }

@@ -67,7 +67,7 @@ func (s *Store) Close() error {
 // Head implements domain.Log.
 func (s *Store) Head(ctx context.Context) (domain.Position, error) {
 	head := domain.Position(0)
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (trailer metadata.MD, err error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (trailer metadata.MD, err error) {
 		head, trailer, err = s.head(ctx, c)
 		return trailer, err
 	})
@@ -77,7 +77,7 @@ func (s *Store) Head(ctx context.Context) (domain.Position, error) {
 	return head, nil
 }
 
-func (s *Store) head(ctx context.Context, c streams.StreamsClient) (domain.Position, metadata.MD, error) {
+func (s *Store) head(ctx context.Context, c client) (domain.Position, metadata.MD, error) {
 	var head domain.Position
 	trailer, err := s.each(ctx, c, &streams.ReadReq_Options{
 		ReadDirection: streams.ReadReq_Options_Backwards,
@@ -105,7 +105,7 @@ func (s *Store) Healthy(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(s.deadline, healthTime))
 	defer cancel()
-	f := s.once(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	f := s.once(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		_, trailer, err := s.head(ctx, c)
 		return trailer, err
 	})
@@ -152,7 +152,7 @@ func (s *Store) Identity(ctx context.Context) (uuid.UUID, error) {
 // identity reads the id of the event that began the registry, Nil where nobody has begun it.
 func (s *Store) identity(ctx context.Context) (uuid.UUID, error) {
 	id := uuid.Nil
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		return s.each(ctx, c, s.streamRequest(s.registry, 0, 1), func(m *streams.ReadResp) (err error) {
 			if e := m.GetEvent().GetEvent(); e != nil {
 				id, err = eventID(e.GetId())

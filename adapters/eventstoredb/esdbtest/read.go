@@ -104,7 +104,9 @@ func (n *node) readAll(call streams.Streams_ReadServer, o *streams.ReadReq_Optio
 	index := 0
 	switch at := o.GetAll().GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
-		index, _ = n.log.at(at.Position.GetCommitPosition())
+		if index, err = n.log.at(at.Position.GetCommitPosition()); err != nil {
+			return err
+		}
 	case *streams.ReadReq_Options_AllOptions_End:
 		index = n.log.length()
 	}
@@ -141,11 +143,10 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 	switch at := o.GetAll().GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
 		p := at.Position.GetCommitPosition()
-		i, within := n.log.at(p)
-		if index = i; !within {
-			return status.Error(codes.Internal, "Unexpected FilteredReadAllResult: InvalidPosition")
+		if index, err = n.log.at(p); err != nil {
+			return err
 		}
-		if r, _ := n.log.after(i); len(r) > 0 && r[0].position == p {
+		if index < n.log.length() {
 			index++ // it begins after what it names
 		}
 	case *streams.ReadReq_Options_AllOptions_End:
