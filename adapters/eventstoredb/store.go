@@ -129,28 +129,9 @@ func (s *Store) filter() *streams.ReadReq_Options_Filter {
 // searchWindow is how many events of others a subscription passes between two checkpoints.
 const searchWindow = 1000
 
-// Identity is an id that the server keeps for the registry from its first use on, so that whoever keeps
-// something that follows from the log knows the log again.
+// Identity is an id that the server keeps for the registry from its beginning on, so that whoever keeps
+// something that follows from the log knows the log again: Nil where nobody has begun it.
 func (s *Store) Identity(ctx context.Context) (uuid.UUID, error) {
-	for range 2 {
-		id, err := s.identity(ctx)
-		if err != nil || id != uuid.Nil {
-			return id, err
-		}
-		proposed := &streams.AppendReq_ProposedMessage{
-			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}},
-			Metadata: map[string]string{"type": "registry-begun", "content-type": "application/json"},
-			Data:     []byte(`{"registry":"` + s.registry + `"}`),
-		}
-		if _, err := s.write(ctx, s.registry, 0, []*streams.AppendReq_ProposedMessage{proposed}); err != nil && !errors.Is(err, domain.ErrConflict) {
-			return uuid.Nil, fmt.Errorf("begin registry %s: %w", s.registry, err)
-		}
-	}
-	return uuid.Nil, fmt.Errorf("registry %s has no beginning: %w", s.registry, domain.ErrDamaged)
-}
-
-// identity reads the id of the event that began the registry, Nil where nobody has begun it.
-func (s *Store) identity(ctx context.Context) (uuid.UUID, error) {
 	id := uuid.Nil
 	err := s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		return s.each(ctx, c, s.streamRequest(s.registry, 0, 1), func(m *streams.ReadResp) (err error) {
@@ -164,4 +145,26 @@ func (s *Store) identity(ctx context.Context) (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("find registry %s: %w", s.registry, err)
 	}
 	return id, nil
+}
+
+// Begin begins the registry, unless somebody has, and gives its identity.
+func (s *Store) Begin(ctx context.Context) (uuid.UUID, error) {
+	for range 2 {
+		id, err := s.Identity(ctx)
+		if err != nil || id != uuid.Nil {
+			return id, err
+		}
+		if err := s.neverExisted(ctx, s.registry); err != nil {
+			return uuid.Nil, fmt.Errorf("begin registry %s: %w", s.registry, err)
+		}
+		proposed := &streams.AppendReq_ProposedMessage{
+			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}},
+			Metadata: map[string]string{"type": "registry-begun", "content-type": "application/json"},
+			Data:     []byte(`{"registry":"` + s.registry + `"}`),
+		}
+		if _, err := s.write(ctx, s.registry, 0, []*streams.AppendReq_ProposedMessage{proposed}); err != nil && !errors.Is(err, domain.ErrConflict) {
+			return uuid.Nil, fmt.Errorf("begin registry %s: %w", s.registry, err)
+		}
+	}
+	return uuid.Nil, fmt.Errorf("registry %s has no beginning: %w", s.registry, domain.ErrDamaged)
 }
