@@ -65,6 +65,9 @@ func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yie
 	if next <= head {
 		return fmt.Errorf("version %d of %d is missing: %w", next, head, domain.ErrDamaged)
 	}
+	if next > from && next != head+1 { // the read went on with a server that has less
+		return fmt.Errorf("the stream ends at version %d, and version %d was read: %w", head, next-1, domain.ErrDamaged)
+	}
 	if len(commits.parts) > 0 {
 		return fmt.Errorf("the last commit ends at version %d within: %w", head, domain.ErrDamaged)
 	}
@@ -143,7 +146,7 @@ func (s *Store) neverExisted(ctx context.Context, name string) error {
 				TruncateBefore *json.Number `json:"$tb"`
 			}
 			if e := m.GetEvent().GetEvent(); e != nil {
-				truncated = json.Unmarshal(e.GetData(), &meta) != nil || meta.TruncateBefore != nil
+				truncated = json.Unmarshal(e.GetData(), &meta) != nil || meta.TruncateBefore != nil && *meta.TruncateBefore != "0"
 			}
 			return nil
 		})

@@ -71,6 +71,7 @@ type node struct {
 	*Server
 	number  int
 	address string
+	log     *log // that of all, unless it is behind them
 
 	mu     sync.Mutex // protects what follows
 	server *grpc.Server
@@ -89,7 +90,7 @@ func Start(o Options) (*Server, error) {
 		}
 	}
 	for i := range o.Nodes {
-		n := &node{Server: s, number: i, address: "127.0.0.1:0"}
+		n := &node{Server: s, number: i, address: "127.0.0.1:0", log: s.log}
 		s.nodes = append(s.nodes, n)
 		if err := n.start(); err != nil {
 			s.Close()

@@ -124,6 +124,18 @@ func (s *Server) change(position uint64, change func(*record)) {
 	}
 }
 
+// Behind gives a node, which has to be stopped, a log of its own that ends before the event at a position.
+func (s *Server) Behind(node int, position uint64) { s.nodes[node].log = s.log.before(position) }
+
+// Rewind puts an older copy of the log into the place of all nodes' log, as a backup that is restored: it ends
+// before the event at a position, and what is written from now on comes to positions of its own.
+func (s *Server) Rewind(position uint64) {
+	older := s.log.before(position)
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.records, s.log.streams, s.log.end = older.records, older.streams, older.end
+}
+
 // Write appends an event of somebody else's to a stream, whatever its version.
 func (s *Server) Write(stream, token, data, meta string) {
 	s.log.append(stream, anyVersion, []event{{id: uuid.New(), token: token, json: true, data: []byte(data), meta: []byte(meta)}})

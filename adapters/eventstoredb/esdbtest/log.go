@@ -56,6 +56,20 @@ func newLog() *log {
 	return l
 }
 
+// before is a copy that ends before the record at a position.
+func (l *log) before(position uint64) *log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	older := &log{streams: map[string][]*record{}, end: position, grown: make(chan struct{})}
+	for _, r := range l.records {
+		if r.position < position {
+			older.records = append(older.records, r)
+			older.streams[r.stream] = append(older.streams[r.stream], r)
+		}
+	}
+	return older
+}
+
 // answer is what became of an append.
 type answer struct {
 	wrong    bool // expected another version
