@@ -8,7 +8,9 @@ import (
 	"iter"
 	"net/http"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +22,8 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections"
+	logs "github.com/tizilim/tizilim/projections/sample"
 )
 
 func TestDeadlines(t *testing.T) {
@@ -285,6 +289,82 @@ func TestTooManyFeeds(t *testing.T) {
 	defer third.Close()
 	if e := next(); e.Type != "application-opened" {
 		t.Errorf("the feed brings %+v", e)
+	}
+}
+
+// ahead is a log that ends farther on than anybody hears of.
+type ahead struct {
+	domain.Log
+	by atomic.Uint64
+}
+
+func (a *ahead) Head(ctx context.Context) (domain.Position, error) {
+	head, err := a.Log.Head(ctx)
+	return head + domain.Position(a.by.Load()), err
+}
+
+// A node that does not hear of what comes is not ready, once that has lasted.
+func TestDeafNodeIsNotReady(t *testing.T) {
+	log := &ahead{}
+	w := newWorld(t, func(cfg *api.Config) { log.Log, cfg.Log = cfg.Log, log })
+	ready := func(status int) string { t.Helper(); return w.call("", "GET", "/readyz", nil).want(status).body }
+	ready(200)
+	log.by.Store(1) // it may come at once
+	ready(200)
+	w.clock.pass(29 * time.Second)
+	ready(200)
+	w.clock.pass(2 * time.Second)
+	if said := ready(503); !strings.Contains(said, "hear nothing") {
+		t.Error(said)
+	}
+	log.by.Store(0)
+	w.open("company", "commodity-broker-license", "portal", company)
+	ready(200)
+}
+
+// stuck is a projection that takes what is there at the start and nothing more.
+type stuck struct{ at, holds domain.Position }
+
+func (*stuck) Name() string                { return "stuck" }
+func (s *stuck) Position() domain.Position { return s.at }
+func (s *stuck) Apply(ctx context.Context, commits []domain.Commit) error {
+	if commits[len(commits)-1].Position <= s.holds {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// How far a read model may be behind is counted in commits, whatever the log's positions count.
+func TestReadyCountsCommits(t *testing.T) {
+	for _, tt := range []struct {
+		at, behind, bytes domain.Position
+		want              string
+	}{
+		{100, 100, 1000, ""}, {100, 10_000, 1000, ""}, {100, 10_001, 1000, "projection stuck is 10001 commits behind"},
+		{0, 100, 1000, "projection stuck is being brought up to date"},
+	} {
+		commits := make([]domain.Commit, 100+tt.behind)
+		for i := range commits {
+			commits[i] = domain.NewCommit(domain.Stream{Category: "c", ID: "1"}, uint64(i), domain.Position(i+1)*tt.bytes, []domain.Event{{Type: "t"}})
+		}
+		log := logs.NewLog(commits[:100:100])
+		follower := projections.Start(t.Context(), log, nil, &stuck{tt.at * tt.bytes, tt.at * tt.bytes})
+		if tt.at > 0 {
+			if err := follower.CaughtUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		log.Append(commits[100:]...)
+		w := newWorld(t, func(cfg *api.Config) { cfg.Follower = follower })
+		for follower.Head() < commits[len(commits)-1].Position {
+			runtime.Gosched()
+		}
+		r := w.call("", "GET", "/readyz", nil)
+		if said := strings.Join(decode[v1.Health](r).Reasons, ", "); said != tt.want {
+			t.Errorf("%+v: %q", tt, said)
+		}
+		follower.Stop()
 	}
 }
 

@@ -33,6 +33,7 @@ type Server struct {
 	pages    map[string]bool // patterns that answer with pages
 	spec     []byte          // openapi.json
 	feeds    atomic.Int32    // that are open
+	hearing  hearing
 	closed   context.Context
 	close    context.CancelFunc
 }
