@@ -1,6 +1,8 @@
 package eventstoredb_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,4 +147,67 @@ func TestManyFollowers(t *testing.T) {
 	if got, err := read(t, s, one, 1); err != nil || len(got) != 2 || got[0].Position != first.Position {
 		t.Errorf("read %d events, %v", len(got), err)
 	}
+}
+
+// write lets somebody else write n events to the server.
+func write(server *esdbtest.Server, n int) {
+	for range n {
+		server.Write("somebody-else", "noted", `{}`, ``)
+	}
+}
+
+// Of a server that others write to as well, a follower that was dropped does not read again what it passed.
+func TestFollowerGoesOnFromWhatItPassed(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	s := open(t, once(server))
+	first := add(t, s, one, 0, storetest.Events(1))
+	write(server, 1500)
+	second := add(t, s, one, 1, storetest.Events(2))
+	server.CutSubscription(2)
+	wantLog(t, s, first, second)
+	if began := server.Began(); began <= uint64(first.Position) || began >= uint64(second.Position) {
+		t.Errorf("the second subscription began after position %d; the commits are at %d and %d", began, first.Position, second.Position)
+	}
+	third := add(t, s, other, 0, storetest.Events(2))
+	for events := 1; events < 5; events++ { // within and between
+		server.CutSubscription(events)
+		wantLog(t, s, first, second, third)
+	}
+}
+
+// Others who write all the time do not hide that the end of the log is missing, nor that nothing comes.
+func TestFollowerOnABusyServer(t *testing.T) {
+	w := newWorld(t)
+	writing, end := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer end()
+	others.Go(func() {
+		for tick := time.Tick(10 * time.Millisecond); writing.Err() == nil; <-tick {
+			write(w.Server, 1000)
+		}
+	})
+	config := once(w.Server)
+	config.Silence = 200 * time.Millisecond
+	s := open(t, config)
+	wantLog(t, s, w.commits...)
+	w.Lose(uint64(w.commits[5].Position))
+	got, err := followed(t, s, 0, 6)
+	is(t, "follow a log whose end is missing", err, domain.ErrDamaged)
+	if d := cmp.Diff(w.commits[:5], got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// What others wrote takes a follower many silences to pass.
+func TestFollowerPassesALot(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	config := once(server)
+	config.Silence = 10 * time.Millisecond
+	s := open(t, config)
+	first := add(t, s, one, 0, storetest.Events(1))
+	write(server, 100_000)
+	second := add(t, s, one, 1, storetest.Events(2))
+	server.SlowSubscriptions(5 * time.Millisecond)
+	wantLog(t, s, first, second)
 }

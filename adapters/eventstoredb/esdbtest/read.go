@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -139,10 +140,10 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 	if err != nil {
 		return err
 	}
-	index := 0
+	index, p := 0, uint64(0)
 	switch at := o.GetAll().GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
-		p := at.Position.GetCommitPosition()
+		p = at.Position.GetCommitPosition()
 		if index, err = n.log.at(p); err != nil {
 			return err
 		}
@@ -160,7 +161,7 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 	n.mu.Lock()
 	s.done = n.done
 	n.mu.Unlock()
-	n.fault(func(f *faults) { s.drop, s.short, f.short = f.drop, f.short, 0 })
+	n.fault(func(f *faults) { s.drop, s.short, f.short = f.drop, f.short, 0; f.began = p })
 	return s.run()
 }
 
@@ -230,6 +231,9 @@ func (s *subscription) bring() error {
 
 func (s *subscription) checkpoint() error {
 	s.considered = 0
+	var slow time.Duration
+	s.node.fault(func(f *faults) { slow = f.slow })
+	time.Sleep(slow)
 	if s.index == 0 {
 		return nil
 	}
