@@ -41,8 +41,15 @@ var Sound = Answers{Signature: true, Issuer: true, OCSP: Active, CRL: Active}
 type Node struct {
 	Answers
 
-	mu        sync.Mutex // guards questions
+	mu        sync.Mutex // guards what is above and below once it serves
 	questions []Question
+}
+
+// Say makes it answer otherwise from now on.
+func (n *Node) Say(a Answers) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.Answers = a
 }
 
 // Question is what the server was asked.
@@ -67,26 +74,29 @@ type revocation struct {
 }
 
 // Clock is the time by the server's clock.
-func (n *Node) Clock() time.Time {
-	if n.Now.IsZero() {
+func (a Answers) Clock() time.Time {
+	if a.Now.IsZero() {
 		return time.Now()
 	}
-	return n.Now
+	return a.Now
 }
 
 // ServeHTTP implements http.Handler.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	a := n.Answers
+	n.mu.Unlock()
 	switch {
 	case r.Method != http.MethodPost || r.URL.Path != "/cms/verify":
 		http.NotFound(w, r)
-	case n.Scripted != nil:
-		n.Scripted(w, r)
+	case a.Scripted != nil:
+		a.Scripted(w, r)
 	default:
-		n.verify(w, r)
+		n.verify(w, r, a)
 	}
 }
 
-func (n *Node) verify(w http.ResponseWriter, r *http.Request) {
+func (n *Node) verify(w http.ResponseWriter, r *http.Request, a Answers) {
 	var q Question
 	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || r.Header.Get("Content-Type") != "application/json" {
 		http.Error(w, `{"status":400,"message":"bad request"}`, http.StatusBadRequest)
@@ -96,17 +106,17 @@ func (n *Node) verify(w http.ResponseWriter, r *http.Request) {
 	n.questions = append(n.questions, q)
 	n.mu.Unlock()
 	c := must(must(signature.ParseCMS(q.CMS)).Signer())
-	inTerm := n.Clock().After(c.NotBefore) && n.Clock().Before(c.NotAfter)
-	valid, revocations := inTerm && n.Issuer, []revocation{}
-	for by, s := range map[string]Status{"OCSP": n.OCSP, "CRL": n.CRL} {
+	inTerm := a.Clock().After(c.NotBefore) && a.Clock().Before(c.NotAfter)
+	valid, revocations := inTerm && a.Issuer, []revocation{}
+	for by, s := range map[string]Status{"OCSP": a.OCSP, "CRL": a.CRL} {
 		if slices.Contains(q.RevocationCheck, by) {
 			valid = valid && s == Active
-			revocations = append(revocations, n.told(by, s))
+			revocations = append(revocations, a.told(by, s))
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{
-		"status": 200, "message": "OK", "valid": valid && n.Signature,
+		"status": 200, "message": "OK", "valid": valid && a.Signature,
 		"signers": []any{map[string]any{
 			"certificates": []any{map[string]any{
 				"valid": valid, "revocations": revocations, "notBefore": stamp(c.NotBefore), "notAfter": stamp(c.NotAfter),
@@ -119,10 +129,10 @@ func (n *Node) verify(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (n *Node) told(by string, s Status) revocation {
+func (a Answers) told(by string, s Status) revocation {
 	r := revocation{Revoked: s == Revoked, By: by}
-	if s == Revoked && !n.RevokedAt.IsZero() {
-		at := stamp(n.RevokedAt)
+	if s == Revoked && !a.RevokedAt.IsZero() {
+		at := stamp(a.RevokedAt)
 		r.RevocationTime = &at
 	}
 	return r

@@ -212,6 +212,7 @@ func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 		}
 	}
 	p.certificates(data)
+	p.ended("120540001238")
 	number := p.issue("120540001238")
 	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
 	if before.Status != "active" || before.Licensee.ID != "120540001238" {
@@ -303,6 +304,33 @@ func (p *process) issue(bin string) (number string) {
 		p.t.Fatalf("decided: %+v", a)
 	}
 	return a.Result
+}
+
+// ended signs with the demo's keys of certificates that have ended, which refuses each application for its reason.
+func (p *process) ended(bin string) {
+	p.t.Helper()
+	const company = "applicant-company"
+	for holder, reason := range map[string]string{"revoked-company": "revoked", "expired-company": "expired", "revoked": "bin-mismatch"} {
+		a := p.toSign(company, bin)
+		a = p.sign(company, "/applications/"+a.ID+"/signature", holder)
+		if a.Status != "refused" || a.Refusal == nil || a.Refusal.Stage != "signature" || a.Refusal.Reason != reason || a.Refusal.ReasonText == "" {
+			p.t.Errorf("signed with the key of %s: %s, %+v, want %s", holder, a.Status, a.Refusal, reason)
+		}
+		e := call[v1.Evidence](p, 200, company, "GET", "/applications/"+a.ID+"/evidence", nil)
+		if len(e.Items) != 1 || e.Items[0].Type != "application-refused" {
+			p.t.Errorf("of the refusal of %s is kept: %+v", holder, e)
+		}
+	}
+}
+
+// toSign brings an application that costs nothing to its signature.
+func (p *process) toSign(account, applicant string) v1.Application {
+	p.t.Helper()
+	a := call[v1.Application](p, 201, account, "POST", "/applications",
+		v1.Opening{Service: "import-permit", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: applicant}})
+	a = call[v1.Application](p, 200, account, "PUT", "/applications/"+a.ID+"/form", v1.Filing{Form: v1.Form{Name: "ТОО «Үлгі Экспорт»"}})
+	p.waitFor(account, a.ID, "choose-certificate")
+	return a
 }
 
 // sign signs what the address has, with the holder's key, and sends it there.
