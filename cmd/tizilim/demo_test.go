@@ -358,15 +358,7 @@ func (p *process) sign(account, at, holder string) v1.Application {
 // waitFor asks until the application waits in a step with the action.
 func (p *process) waitFor(account, id, action string) {
 	p.t.Helper()
-	var last v1.Application
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		last = call[v1.Application](p, 200, account, "GET", "/applications/"+id, nil)
-		if last.Step != nil && last.Step.Action == action {
-			return
-		}
-		time.Sleep(20 * time.Millisecond) // there is nothing to wait on over HTTP
-	}
-	p.t.Fatalf("application does not come to %s: %+v", action, last)
+	p.until(account, id, func(a v1.Application) bool { return a.Step != nil && a.Step.Action == action })
 }
 
 func (p *process) replays(number, data, from string) {

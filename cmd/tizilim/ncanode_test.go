@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
-	"io"
 	"math/big"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -21,49 +16,8 @@ import (
 	"github.com/tizilim/tizilim/adapters/ncanodetest"
 	"github.com/tizilim/tizilim/adapters/signature"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
-	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
 	v1 "github.com/tizilim/tizilim/api/v1"
 )
-
-// startServe starts a server in a process of its own, with that data and trust, and waits until it serves.
-// Nobody is there to pay to.
-func startServe(t *testing.T, data, trust string, more ...string) *process {
-	t.Helper()
-	registers := httptest.NewServer(registers.Handler())
-	t.Cleanup(registers.Close)
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("secret of this test, long enough"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--trust", trust, "--payments-secret", secret,
-		"--registers-url", registers.URL, "--payments-url", "http://127.0.0.1:1"}, more...)
-	p := &process{Cmd: exec.Command(os.Args[0], args...), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}, tokens: map[string]string{}}
-	p.Env = append(os.Environ(), asTizilim+"=1")
-	log, err := p.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.lines)
-		for scan := bufio.NewScanner(io.TeeReader(log, p.errors)); scan.Scan(); {
-			p.lines <- scan.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		if p.ProcessState == nil {
-			p.end(syscall.SIGKILL)
-		}
-	})
-	for p.url == "" {
-		if _, rest, ok := strings.Cut(p.line(), "msg=serving address="); ok {
-			p.url = "http://" + strings.Fields(rest)[0]
-		}
-	}
-	return p
-}
 
 // gostKey signs by the State standard, in the form alone, as the person.
 func gostKey(usage x509.ExtKeyUsage, content string) string {
