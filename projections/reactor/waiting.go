@@ -19,8 +19,9 @@ import (
 // over the log, what a crash interrupted is still in it at the next start.
 type Waiting struct {
 	file    *projections.File
-	changes []wait       // of the batch that is being applied
-	applied func([]wait) // told of each batch that changed something, once it is in the file
+	rows    projections.Rows[string, wait] // by application; used by Apply only
+	changes []wait                         // of the batch that is being applied
+	applied func([]wait)                   // told of each batch that changed something, once it is in the file
 }
 
 // wait is an application that waits for the registry, and what made it wait.
@@ -49,7 +50,7 @@ func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Waiting{file: file, applied: func([]wait) {}}, nil
+	return &Waiting{file: file, rows: projections.Rows[string, wait]{Find: anyWait, Store: storeWait}, applied: func([]wait) {}}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -73,7 +74,8 @@ func (w *Waiting) Close() error { return w.file.Close() }
 // Apply puts commits into the projection.
 func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
 	w.changes = nil
-	if err := w.file.Update(ctx, commits, w.record, nil); err != nil {
+	if err := w.file.Update(ctx, commits, w.record, w.rows.Flush); err != nil {
+		w.rows.Forget()
 		return err
 	}
 	if len(w.changes) > 0 {
@@ -86,7 +88,7 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	if rec.Stream.Category != domain.ApplicationCategory {
 		return nil
 	}
-	p, err := application.Decode(rec.Event)
+	p, err := projections.Payload(rec)
 	if err != nil {
 		return err
 	}
@@ -101,8 +103,7 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	case way.Enters.AwaitsRegistry():
 		return w.begin(conn, rec, laneOf(way.Enters.Action))
 	case endsWait(p), way.Moves():
-		w.changes = append(w.changes, wait{application: rec.Stream.ID, position: rec.Position, over: true})
-		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", rec.Stream.ID)
+		return w.change(conn, wait{application: rec.Stream.ID, position: rec.Position, over: true})
 	}
 	return nil
 }
@@ -137,12 +138,30 @@ func laneOf(a regulation.Action) int {
 }
 
 func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, lane int) error {
-	w.changes = append(w.changes, wait{
+	return w.change(conn, wait{
 		application: rec.Stream.ID, position: rec.Position, lane: lane,
 		cause: cause{event: rec.ID, correlation: rec.Correlation},
 	})
+}
+
+func (w *Waiting) change(conn *sqlite.Conn, one wait) error {
+	w.changes = append(w.changes, one)
+	row, err := w.rows.Edit(conn, one.application)
+	if err == nil {
+		*row = one
+	}
+	return err
+}
+
+// anyWait finds nothing: whatever the application waited for, it is put down anew.
+func anyWait(*sqlite.Conn, string, *wait) error { return nil }
+
+func storeWait(conn *sqlite.Conn, one *wait) error {
+	if one.over {
+		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", one.application)
+	}
 	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (application, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?)",
-		rec.Stream.ID, rec.Position, lane, rec.ID.String(), rec.Correlation.String())
+		one.application, one.position, one.lane, one.cause.event.String(), one.cause.correlation.String())
 }
 
 // all lists what waits, the longest waiting first.
