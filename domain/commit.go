@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,10 +53,9 @@ func checkCommit(c Commit) error {
 	if first := c.Records[0].Version; first == 0 || first+uint64(len(c.Records)) < first {
 		return fmt.Errorf("first version %d", first)
 	}
-	seen := make(map[uuid.UUID]bool, len(c.Records))
 	for i, r := range c.Records {
 		switch {
-		case r.ID == uuid.Nil || seen[r.ID]:
+		case r.ID == uuid.Nil || slices.ContainsFunc(c.Records[:i], func(before Record) bool { return before.ID == r.ID }):
 			return fmt.Errorf("event %d: id %s is empty or repeated", i, r.ID)
 		case r.Type == "" || r.Schema < 1:
 			return fmt.Errorf("event %d: type %q schema %d", i, r.Type, r.Schema)
@@ -64,7 +64,6 @@ func checkCommit(c Commit) error {
 		case len(r.Data) == 0:
 			return fmt.Errorf("event %d: no data", i)
 		}
-		seen[r.ID] = true
 	}
 	return nil
 }

@@ -241,19 +241,26 @@ func (r *reading) unescape(quoted []byte) (s string) {
 	return s
 }
 
-func (r *reading) uuid(key string) uuid.UUID {
-	s := r.text(key)
-	id, err := uuid.Parse(s)
-	if err != nil || id.String() != s {
+func (r *reading) uuid(key string) (id uuid.UUID) {
+	r.raw(key)
+	if r.raw(`"`); r.err != nil {
+		return id
+	}
+	text := r.b[r.at:min(r.at+36, len(r.b))]
+	id, err := uuid.ParseBytes(text) // of this length it has one form, in either case
+	if err != nil || len(text) != 36 || bytes.ContainsAny(text, "ABCDEF") {
 		r.fail("a UUID")
 	}
+	r.at += len(text)
+	r.raw(`"`)
 	return id
 }
 
 func (r *reading) time(key string) time.Time {
 	s := r.text(key)
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.Format(time.RFC3339Nano) != s {
+	var again [40]byte
+	if err != nil || string(t.AppendFormat(again[:0], time.RFC3339Nano)) != s {
 		r.fail("a time")
 	}
 	return t
