@@ -47,8 +47,10 @@ func Bulk() Option { return func(f *File) { f.bulk = true } }
 // the opening, and nothing can be applied. domain.ErrNotFound where there is no such file.
 func ReadOnly() Option { return func(f *File) { f.readOnly = true } }
 
-// window is how many records a rebuild folds in memory before it writes the rows that they changed.
-const window = 200_000
+// limits bound what is kept in memory: records that a rebuild folds before it writes the rows that they changed,
+// rows that are remembered beside those that changed lately, and bytes of records on their way into a file.
+// Only tests change them.
+var limits = struct{ window, rows, bytes int }{window: 200_000, rows: 50_000, bytes: 64 << 20}
 
 // readers is how many queries run at a time; more wait for their turn.
 const readers = 8
@@ -256,7 +258,7 @@ func (f *File) gather(ctx context.Context, commits []domain.Commit,
 ) error {
 	n, err := f.record(ctx, commits, record)
 	f.window.records, f.window.flush = f.window.records+n, flush
-	if err == nil && f.window.records >= window {
+	if err == nil && f.window.records >= limits.window {
 		err = f.flushWindow()
 	}
 	if errors.Is(kind(ctx, err), domain.ErrUnavailable) {

@@ -51,9 +51,6 @@ type stream struct {
 	fresh   bool // not in the file yet
 }
 
-// waitingBytes is how much of records may wait.
-const waitingBytes = 64 << 20
-
 // NewRecords makes the Records of a file.
 func NewRecords() *Records {
 	return &Records{
@@ -83,7 +80,7 @@ func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
 	w.data = len(b.bytes)
 	b.bytes = append(b.bytes, r.Data...)
 	w.end = len(b.bytes)
-	if b.waiting = append(b.waiting, w); w.end >= waitingBytes {
+	if b.waiting = append(b.waiting, w); w.end >= limits.bytes {
 		return b.write(conn)
 	}
 	return nil

@@ -21,9 +21,6 @@ type edited[K comparable, R any] struct {
 	changed bool
 }
 
-// keptRows is how many rows are remembered, beside those that changed lately.
-const keptRows = 50_000
-
 // Edit is the row with the key, which is going to be changed. Where there is none it is empty.
 func (r *Rows[K, R]) Edit(conn *sqlite.Conn, key K) (*R, error) {
 	e, ok := r.known[key]
@@ -52,7 +49,7 @@ func (r *Rows[K, R]) Flush(conn *sqlite.Conn) error {
 		}
 		e.changed = false
 	}
-	if len(r.known) > max(keptRows, len(r.changed)) {
+	if len(r.known) > max(limits.rows, len(r.changed)) {
 		clear(r.known)
 		for _, e := range r.changed {
 			r.known[e.key] = e
