@@ -47,10 +47,14 @@ func Bulk() Option { return func(f *File) { f.bulk = true } }
 // the opening, and nothing can be applied. domain.ErrNotFound where there is no such file.
 func ReadOnly() Option { return func(f *File) { f.readOnly = true } }
 
+// pageSize is that of a new file. Rows are large: with pages of 4096 bytes, which is SQLite's own choice, splitting
+// them is most of what writing costs.
+const pageSize = "page_size = 8192"
+
 // limits bound what is kept in memory: records that a rebuild folds before it writes the rows that they changed,
 // rows that are remembered beside those that changed lately, and bytes of records on their way into a file.
 // Only tests change them.
-var limits = struct{ window, rows, bytes int }{window: 200_000, rows: 50_000, bytes: 64 << 20}
+var limits = struct{ window, rows, bytes int }{window: 50_000, rows: 50_000, bytes: 32 << 20}
 
 // readers is how many queries run at a time; more wait for their turn.
 const readers = 8
@@ -103,10 +107,10 @@ func (f *File) open(dir string) error {
 		return err
 	}
 	var err error
-	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate, sqlite.OpenWAL); err != nil {
+	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate); err != nil {
 		return err
 	}
-	if err := pragmas(f.writer, "synchronous = NORMAL", "cache_size = -16000"); err != nil {
+	if err := pragmas(f.writer, pageSize, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16000"); err != nil {
 		return err
 	}
 	if err := f.create(f.schema.Tables + f.schema.Indexes); err != nil {
@@ -137,7 +141,7 @@ func (f *File) openBulk() error {
 	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate); err != nil {
 		return err
 	}
-	if err := pragmas(f.writer, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -64000"); err != nil {
+	if err := pragmas(f.writer, pageSize, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32000"); err != nil {
 		return err
 	}
 	if err := f.create(f.schema.Tables); err != nil {
