@@ -104,13 +104,15 @@ func storeStream(conn *sqlite.Conn, s *stream) error {
 // write puts the waiting records into the file.
 func (b *Records) write(conn *sqlite.Conn) error {
 	slices.SortFunc(b.waiting, func(a, b waiting) int { return cmp.Compare(a.key, b.key) })
-	for _, w := range b.waiting {
-		if err := Exec(conn, "INSERT INTO records VALUES (?, ?, ?, ?)", w.key, w.position, b.bytes[w.head:w.data], b.bytes[w.data:w.end]); err != nil {
-			return err
-		}
-	}
+	err := Insert(conn, "INSERT INTO records VALUES (?, ?, ?, ?)", len(b.waiting), func(stmt *sqlite.Stmt, i int) {
+		w := b.waiting[i]
+		stmt.BindInt64(1, w.key)
+		stmt.BindInt64(2, int64(w.position))
+		stmt.BindBytes(3, b.bytes[w.head:w.data])
+		stmt.BindBytes(4, b.bytes[w.data:w.end])
+	})
 	b.waiting, b.bytes = b.waiting[:0], b.bytes[:0]
-	return nil
+	return err
 }
 
 // Flush ends a transaction's records.

@@ -47,7 +47,7 @@ type visit struct {
 	entered       time.Time
 	due           time.Time
 	left          time.Time
-	exit          any // its number, nil while open
+	exit          int64 // its number, 0 while open
 	abandoned     bool
 	fresh, queued bool // not in the file yet; among the changes
 }
@@ -315,11 +315,8 @@ func (b *batch) flush(conn *sqlite.Conn) error {
 	if err := b.entries.Flush(conn); err != nil {
 		return err
 	}
-	slices.SortFunc(b.changed, func(v, w *visit) int { return cmp.Compare(v.key, w.key) })
-	for _, v := range b.changed {
-		if err := v.store(conn); err != nil {
-			return err
-		}
+	if err := b.storeVisits(conn); err != nil {
+		return err
 	}
 	for _, p := range b.packs {
 		p.changed = false
@@ -332,16 +329,33 @@ func (b *batch) flush(conn *sqlite.Conn) error {
 			return err
 		}
 	}
-	b.changed, b.packs = nil, nil
+	b.packs = nil
 	clear(b.tallies)
 	return nil
 }
 
-func (v *visit) store(conn *sqlite.Conn) error {
-	fresh := v.fresh
-	v.fresh, v.queued = false, false
-	if fresh {
-		return projections.Exec(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?)", v.key, v.kind, v.entered, v.due, v.left, v.exit)
+// storeVisits writes the visits that changed, those of an application together.
+func (b *batch) storeVisits(conn *sqlite.Conn) error {
+	slices.SortFunc(b.changed, func(v, w *visit) int { return cmp.Compare(v.key, w.key) })
+	var fresh []*visit
+	for _, v := range b.changed {
+		if v.queued = false; v.fresh {
+			v.fresh = false
+			fresh = append(fresh, v)
+			continue
+		}
+		if err := projections.Exec(conn, "UPDATE visits SET left = ?, exit = nullif(?, 0) WHERE key = ?", v.left, v.exit, v.key); err != nil {
+			return err
+		}
 	}
-	return projections.Exec(conn, "UPDATE visits SET left = ?, exit = ? WHERE key = ?", v.left, v.exit, v.key)
+	b.changed = nil
+	return projections.Insert(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, nullif(?, 0))", len(fresh), func(stmt *sqlite.Stmt, i int) {
+		v := fresh[i]
+		stmt.BindInt64(1, v.key)
+		stmt.BindInt64(2, v.kind)
+		projections.BindTime(stmt, 3, v.entered)
+		projections.BindTime(stmt, 4, v.due)
+		projections.BindTime(stmt, 5, v.left)
+		stmt.BindInt64(6, v.exit)
+	})
 }
