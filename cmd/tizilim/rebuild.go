@@ -78,7 +78,7 @@ func boundMemory() {
 		debug.SetGCPercent(200)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(1 << 30)
+		debug.SetMemoryLimit(900 << 20)
 	}
 }
 
