@@ -29,10 +29,7 @@ func writeCommit(c Commit) ([]byte, error) {
 		size += 512 + len(r.Data)
 	}
 	w := form{b: make([]byte, 0, size)}
-	w.text(`{"stream":{"category":`, c.Stream.Category)
-	w.text(`,"id":`, c.Stream.ID)
-	w.number(`},"version":`, c.Records[0].Version)
-	w.raw(`,"events":[`)
+	w.place(c.Stream, c.Records[0].Version)
 	for i, r := range c.Records {
 		if i > 0 {
 			w.raw(`,`)
@@ -49,10 +46,27 @@ type form struct {
 	err error
 }
 
+// place writes what comes before the events.
+func (w *form) place(s Stream, version uint64) {
+	w.text(`{"stream":{"category":`, s.Category)
+	w.text(`,"id":`, s.ID)
+	w.number(`},"version":`, version)
+	w.raw(`,"events":[`)
+}
+
 func (w *form) event(e Event) {
 	w.text(`{"id":`, e.ID.String())
 	w.text(`,"type":`, e.Type)
-	w.number(`,"schema":`, uint64(e.Schema))
+	w.raw(`,`)
+	w.circumstances(e)
+	w.raw(`,"data":`)
+	w.data(e.Data)
+	w.raw(`}`)
+}
+
+// circumstances writes what is between an event's type and its data.
+func (w *form) circumstances(e Event) {
+	w.number(`"schema":`, uint64(e.Schema))
 	w.text(`,"time":`, e.Time.Format(time.RFC3339Nano))
 	w.text(`,"actor":{"id":`, e.Actor.ID)
 	w.optional(`,"name":`, e.Actor.Name)
@@ -63,9 +77,6 @@ func (w *form) event(e Event) {
 	w.text(`,"causation":`, e.Causation.String())
 	w.optional(`,"fingerprint":`, e.Fingerprint)
 	w.optional(`,"regulation":`, e.Regulation)
-	w.raw(`,"data":`)
-	w.data(e.Data)
-	w.raw(`}`)
 }
 
 func (w *form) raw(s string) { w.b = append(w.b, s...) }
@@ -139,7 +150,16 @@ type reading struct {
 func (r *reading) event() (e Event) {
 	e.ID = r.uuid(`{"id":`)
 	e.Type = r.text(`,"type":`)
-	e.Schema = int(r.number(`,"schema":`))
+	r.raw(`,`)
+	r.circumstances(&e)
+	r.raw(`,"data":`)
+	e.Data = r.data()
+	r.raw(`}`)
+	return e
+}
+
+func (r *reading) circumstances(e *Event) {
+	e.Schema = int(r.number(`"schema":`))
 	e.Time = r.time(`,"time":`)
 	e.Actor.ID = r.text(`,"actor":{"id":`)
 	e.Actor.Name = r.optional(`,"name":`)
@@ -150,10 +170,6 @@ func (r *reading) event() (e Event) {
 	e.Causation = r.uuid(`,"causation":`)
 	e.Fingerprint = r.optional(`,"fingerprint":`)
 	e.Regulation = r.optional(`,"regulation":`)
-	r.raw(`,"data":`)
-	e.Data = r.data()
-	r.raw(`}`)
-	return e
 }
 
 func (r *reading) fail(want string) {

@@ -13,6 +13,7 @@ const (
 	ApplicationCategory = "application" // one application; the id is a UUID
 	LicenseCategory     = "license"     // one license or permit; the id is its number
 	NumbersCategory     = "numbers"     // one series of numbers; the id names the series
+	RegistryCategory    = "registry"    // the registry itself; the id names the part of it
 )
 
 // NewStream checks a stream name, here once for every store: a category of lower-case letters, an

@@ -24,13 +24,15 @@ import (
 	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
+	"github.com/tizilim/tizilim/projections/tree"
 )
 
 // registry is a running registry without its doors: the event store, the read models, and what works
 // between them. newRegistry puts it together, handler puts HTTP before it, close takes it apart in
 // the opposite order.
 type registry struct {
-	store        *jetstream.Store
+	store        eventStore
+	embedded     *jetstream.Store // the same, where it is in the folder
 	streams      *streams.Model
 	numbers      *numbers.Model
 	licenses     *licenses.Model
@@ -39,11 +41,13 @@ type registry struct {
 	history      *history.Model
 	waiting      *reactor.Waiting
 	notices      *notices.Model
+	tree         *tree.Tree
 	payments     *payments.Model
 
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
+	scrub     *scrub
 	poller    *payments.Poller // started by launch
 	telling   *telling         // nil where nobody is told of deadlines
 	door      string           // where those are let in who subscribe to it, empty for nowhere
@@ -64,6 +68,7 @@ type outside struct {
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
 	noticesFlags
+	scrubFlag
 	paymentFlags
 }
 
@@ -81,6 +86,10 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, err
 	}
 	r.onClose(r.store.Close)
+	r.embedded, _ = r.store.(*jetstream.Store)
+	if err := r.openTree(ctx, f, world); err != nil {
+		return r, err
+	}
 	if err := r.openModels(f.read()); err != nil {
 		return r, err
 	}
@@ -109,7 +118,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
 	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments)
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments, r.tree)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -117,8 +126,12 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err := r.catchUp(ctx, world.starting, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
-	r.store.UseIndex(r.streams)
+	if r.embedded != nil {
+		r.embedded.UseIndex(r.streams)
+	}
 	r.start(ctx, r.reactor.Run)
+	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments}
+	r.start(ctx, r.scrub.run)
 	return r, nil
 }
 
@@ -156,9 +169,9 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 	return err
 }
 
-// openStore opens the event store of the folder. Where it belongs to a registry, that one is told of
+// openEmbedded opens the event store in the folder. Where it belongs to a registry, that one is told of
 // every append, and of the end.
-func openStore(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
+func openEmbedded(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
 	config := jetstream.Config{Dir: f.log()}
 	if r != nil {
 		config.Listen = r.door

@@ -10,37 +10,40 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Waiting is the projection of everything that waits for the registry: one row for each application,
-// from the event that made it wait to the event that ended the wait. Since it is nothing but a fold
+// Waiting is the projection of everything that waits for the registry: one row for each application, and
+// for each license with a signature to judge, from the event that made it wait to the event that ended the wait. Since it is nothing but a fold
 // over the log, what a crash interrupted is still in it at the next start.
 type Waiting struct {
 	file    *projections.File
-	rows    projections.Rows[string, wait] // by application; used by Apply only
-	changes []wait                         // of the batch that is being applied
-	applied func([]wait)                   // told of each batch that changed something, once it is in the file
+	rows    projections.Rows[domain.Stream, wait] // used by Apply only
+	changes []wait                                // of the batch that is being applied
+	applied func([]wait)                          // told of each batch that changed something, once it is in the file
 }
 
-// wait is an application that waits for the registry, and what made it wait.
+// wait is an application or license that waits for the registry, and what made it wait.
 type wait struct {
-	application string
-	position    domain.Position // of the event that made it wait
-	lane        int             // whose work the next thing to do is
-	cause       cause
-	over        bool // it waits no more
+	stream   domain.Stream
+	position domain.Position // of the event that made it wait
+	lane     int             // whose work the next thing to do is
+	cause    cause
+	over     bool // it waits no more
 }
 
 var schema = projections.Schema{
-	Name: "reactor", Number: 3,
+	Name: "reactor", Number: 4,
 	Tables: `CREATE TABLE IF NOT EXISTS waiting (
-		application TEXT PRIMARY KEY,
+		category    TEXT NOT NULL, -- of the stream
+		id          TEXT NOT NULL,
 		position    INTEGER NOT NULL, -- of the event that made it wait
 		lane        INTEGER NOT NULL, -- whose work the next thing to do is: see reactor.go
 		event       TEXT NOT NULL,
-		correlation TEXT NOT NULL
+		correlation TEXT NOT NULL,
+		PRIMARY KEY (category, id)
 	) WITHOUT ROWID;`,
 }
 
@@ -50,7 +53,7 @@ func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Waiting{file: file, rows: projections.Rows[string, wait]{Find: anyWait, Store: storeWait}, applied: func([]wait) {}}, nil
+	return &Waiting{file: file, rows: projections.Rows[domain.Stream, wait]{Find: anyWait, Store: storeWait}, applied: func([]wait) {}}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -61,6 +64,9 @@ func (w *Waiting) Finish(ctx context.Context) error { return w.file.Finish(ctx) 
 
 // Dump implements projections.Model.
 func (w *Waiting) Dump(ctx context.Context, to io.Writer) error { return w.file.Dump(ctx, to) }
+
+// Digest implements projections.Model.
+func (w *Waiting) Digest(ctx context.Context) (projections.Digest, error) { return w.file.Digest(ctx) }
 
 // Name is the projection's name.
 func (w *Waiting) Name() string { return w.file.Name() }
@@ -85,9 +91,16 @@ func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
 }
 
 func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
-	if rec.Stream.Category != domain.ApplicationCategory {
-		return nil
+	switch rec.Stream.Category {
+	case domain.ApplicationCategory:
+		return w.recordApplication(conn, rec)
+	case domain.LicenseCategory:
+		return w.recordLicense(conn, rec)
 	}
+	return nil
+}
+
+func (w *Waiting) recordApplication(conn *sqlite.Conn, rec domain.Record) error {
 	p, err := projections.Payload(rec)
 	if err != nil {
 		return err
@@ -103,7 +116,22 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	case way.Enters.AwaitsRegistry():
 		return w.begin(conn, rec, laneOf(way.Enters.Action))
 	case endsWait(p), way.Moves():
-		return w.change(conn, wait{application: rec.Stream.ID, position: rec.Position, over: true})
+		return w.end(conn, rec)
+	}
+	return nil
+}
+
+// recordLicense knows a license's only wait: for the verdict on its signature.
+func (w *Waiting) recordLicense(conn *sqlite.Conn, rec domain.Record) error {
+	p, err := projections.Payload(rec)
+	if err != nil {
+		return err
+	}
+	switch p.(type) {
+	case license.SignatureReceived:
+		return w.begin(conn, rec, judging)
+	case license.SignatureDiscarded, license.Signed:
+		return w.end(conn, rec)
 	}
 	return nil
 }
@@ -139,42 +167,49 @@ func laneOf(a regulation.Action) int {
 
 func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, lane int) error {
 	return w.change(conn, wait{
-		application: rec.Stream.ID, position: rec.Position, lane: lane,
+		stream: rec.Stream, position: rec.Position, lane: lane,
 		cause: cause{event: rec.ID, correlation: rec.Correlation},
 	})
 }
 
+func (w *Waiting) end(conn *sqlite.Conn, rec domain.Record) error {
+	return w.change(conn, wait{stream: rec.Stream, position: rec.Position, over: true})
+}
+
 func (w *Waiting) change(conn *sqlite.Conn, one wait) error {
 	w.changes = append(w.changes, one)
-	row, err := w.rows.Edit(conn, one.application)
+	row, err := w.rows.Edit(conn, one.stream)
 	if err == nil {
 		*row = one
 	}
 	return err
 }
 
-// anyWait finds nothing: whatever the application waited for, it is put down anew.
-func anyWait(*sqlite.Conn, string, *wait) error { return nil }
+// anyWait finds nothing: whatever the stream waited for, it is put down anew.
+func anyWait(*sqlite.Conn, domain.Stream, *wait) error { return nil }
 
 func storeWait(conn *sqlite.Conn, one *wait) error {
 	if one.over {
-		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", one.application)
+		return projections.Exec(conn, "DELETE FROM waiting WHERE category = ? AND id = ?", one.stream.Category, one.stream.ID)
 	}
-	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (application, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?)",
-		one.application, one.position, one.lane, one.cause.event.String(), one.cause.correlation.String())
+	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (category, id, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?, ?)",
+		one.stream.Category, one.stream.ID, one.position, one.lane, one.cause.event.String(), one.cause.correlation.String())
 }
 
 // all lists what waits, the longest waiting first.
 func (w *Waiting) all(ctx context.Context) (list []wait, err error) {
 	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, "SELECT application, position, lane, event, correlation FROM waiting ORDER BY position",
+		return projections.Query(conn, "SELECT category, id, position, lane, event, correlation FROM waiting ORDER BY position",
 			func(stmt *sqlite.Stmt) error {
-				one := wait{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1)), lane: stmt.ColumnInt(2)}
+				one := wait{
+					stream:   domain.Stream{Category: stmt.ColumnText(0), ID: stmt.ColumnText(1)},
+					position: domain.Position(stmt.ColumnInt64(2)), lane: stmt.ColumnInt(3),
+				}
 				var err error
-				if one.cause.event, err = uuid.Parse(stmt.ColumnText(3)); err != nil {
+				if one.cause.event, err = uuid.Parse(stmt.ColumnText(4)); err != nil {
 					return fmt.Errorf("waiting event id: %w: %w", domain.ErrDamaged, err)
 				}
-				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(4)); err != nil {
+				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(5)); err != nil {
 					return fmt.Errorf("waiting correlation id: %w: %w", domain.ErrDamaged, err)
 				}
 				list = append(list, one)
