@@ -284,32 +284,15 @@ func (r *reading) time(key string) time.Time {
 
 // data reads one JSON value without white space between its tokens.
 func (r *reading) data() json.RawMessage {
-	start, depth := r.at, 0
-	for quoted := false; r.at < len(r.b); r.at++ {
-		switch c := r.b[r.at]; {
-		case quoted && c == '\\':
-			r.at++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			r.fail("no white space")
-		case c == '{' || c == '[':
-			depth++
-		case (c == '}' || c == ']' || c == ',') && depth == 0:
-			return r.valid(start)
-		case c == '}' || c == ']':
-			depth--
-		}
+	end := -1
+	if r.err == nil {
+		end = skipJSON(r.b, r.at, 1)
 	}
-	r.at = len(r.b)
-	r.fail("data")
-	return nil
-}
-
-func (r *reading) valid(start int) json.RawMessage {
-	if !json.Valid(r.b[start:r.at]) {
-		r.fail("data that is JSON")
+	if end < 0 {
+		r.fail("data that is JSON, without white space")
+		return nil
 	}
-	return bytes.Clone(r.b[start:r.at])
+	value := r.b[r.at:end]
+	r.at = end
+	return bytes.Clone(value)
 }
