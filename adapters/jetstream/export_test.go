@@ -51,9 +51,6 @@ func (s *Store) Gate() bool {
 // Disconnect has the server close a connection.
 func (s *Store) Disconnect(client uint64) error { return s.engine.server.DisconnectClientByID(client) }
 
-// Datasync is the flush of one file that the store uses.
-var Datasync = datasync
-
 // Published is the end of the log as the server has it.
 func (s *Store) Published() domain.Position {
 	info, err := s.engine.log.Info(s.ctx)
