@@ -8,6 +8,7 @@
 //
 //	callers → queue → committer: take all, check versions, publish → flusher: fdatasync, answer
 //
+// The committer has its own connection to the server and speaks NATS there itself (publisher.go).
 // The flush of one group overlaps with the publishing of the next. Only what is flushed is known to
 // anybody: readers, followers and callers alike. What a crash leaves is a log whose end may hold
 // commits that nobody was told of; their writers repeat the append and learn that it was done.

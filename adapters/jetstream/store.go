@@ -68,6 +68,7 @@ type Store struct {
 	heads  *heads
 	tail   tail
 
+	publisher *publisher      // the committer's
 	end       domain.Position // of the log as published; the committer's
 	published int64           // bytes since the start; the flusher's
 	blocks    *blocks         // the flusher's; nil where the server syncs each message itself
@@ -117,7 +118,10 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
-	s.engine.write.SetClosedHandler(func(*nats.Conn) { s.fail(errors.New("connection to the NATS server lost")) })
+	if s.publisher, err = s.engine.publisher(); err != nil {
+		return nil, err
+	}
+	s.engine.conn.SetClosedHandler(func(*nats.Conn) { s.fail(errLost) })
 	s.tail.use(config.Index)
 	s.marker.Go(s.keepMark)
 	go s.commit()
@@ -330,6 +334,9 @@ func (s *Store) Close() error {
 
 func (s *Store) release() error {
 	s.cancel()
+	if s.publisher != nil {
+		s.publisher.close()
+	}
 	if s.engine != nil {
 		s.engine.stop()
 	}
