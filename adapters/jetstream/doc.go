@@ -23,6 +23,6 @@
 //
 // A store's directory holds, beside the server's files: lock, held while a process has it open;
 // store.json, the mode and format of what is there; mark.json, a position that was durable, at most
-// a second behind (dir.go). A log that ends before the mark is damaged, and Open refuses it before
-// the server can give its positions out a second time.
+// a second behind (dir.go); closed, where the last process closed it (opening.go). A log that ends before
+// the mark is damaged, and Open refuses it before the server can give its positions out a second time.
 package jetstream

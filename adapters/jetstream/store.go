@@ -61,6 +61,7 @@ type Store struct {
 	closing chan struct{}
 	stopped chan struct{}
 	once    sync.Once
+	inOrder bool // everything went well until it was closed
 	marker  sync.WaitGroup
 
 	queue  chan *request // from callers to the committer
@@ -115,7 +116,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if err := checkMarker(config.Dir); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx); err != nil {
+	over := s.sayOpening()
+	err = s.start(ctx)
+	if over(err); err != nil {
 		return nil, err
 	}
 	if s.publisher, err = s.engine.publisher(); err != nil {
@@ -327,6 +330,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.stopped
 		s.marker.Wait()
+		s.inOrder = s.fatal() == nil
 		err = s.release()
 	})
 	return err
@@ -342,6 +346,11 @@ func (s *Store) release() error {
 	}
 	if s.blocks != nil {
 		s.blocks.close()
+	}
+	if s.inOrder {
+		if err := s.markClosed(); err != nil {
+			s.logger.Warn("event store: closed, but that cannot be noted", "error", err)
+		}
 	}
 	if s.lock != nil {
 		return s.lock.Close()
