@@ -50,7 +50,7 @@ func (c benchAppend) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	store, err := openStore(ctx, &folder{path: dir}, nil)
+	store, err := openAlone(ctx, dir, c.Callers)
 	if err != nil {
 		return err
 	}

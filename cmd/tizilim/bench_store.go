@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -58,9 +60,7 @@ const maxConnections = 64
 
 func (c benchStore) rivals() []rival {
 	all := []rival{
-		{"event store", func(ctx context.Context, dir string, _ int) (closingAppender, error) {
-			return openStore(ctx, &folder{path: dir}, nil)
-		}},
+		{"event store", openAlone},
 		{"event store, index following", openIndexed},
 		{fileRival, func(_ context.Context, dir string, _ int) (closingAppender, error) {
 			return yardstick.NewFile(filepath.Join(dir, "events"))
@@ -78,6 +78,61 @@ func (c benchStore) rivals() []rival {
 		}})
 	}
 	return all
+}
+
+// alone is the event store by itself: who appends keeps the versions of streams that an index would know.
+type alone struct {
+	*jetstream.Store
+	index *versions
+}
+
+func openAlone(ctx context.Context, dir string, _ int) (closingAppender, error) {
+	store, err := openStore(ctx, &folder{path: dir}, nil)
+	if err != nil {
+		return nil, err
+	}
+	a := alone{store, &versions{known: map[domain.Stream]uint64{}}}
+	store.UseIndex(a.index)
+	return a, nil
+}
+
+func (a alone) Append(ctx context.Context, stream domain.Stream, expected uint64, events []domain.Event) (domain.Position, error) {
+	p, err := a.Store.Append(ctx, stream, expected, events)
+	if err == nil {
+		a.index.appended(p, stream, expected+uint64(len(events)))
+	}
+	return p, err
+}
+
+// versions implements jetstream.Index for a store of which nothing is read.
+type versions struct {
+	mu       sync.Mutex // protects all below
+	position domain.Position
+	known    map[domain.Stream]uint64
+}
+
+func (v *versions) appended(p domain.Position, stream domain.Stream, version uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.position, v.known[stream] = max(v.position, p), version
+}
+
+func (v *versions) Position() domain.Position {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.position
+}
+
+func (v *versions) Version(_ context.Context, stream domain.Stream) (uint64, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.known[stream], nil
+}
+
+func (v *versions) Read(context.Context, domain.Stream, uint64) iter.Seq2[domain.Record, error] {
+	return func(yield func(domain.Record, error) bool) {
+		yield(domain.Record{}, fmt.Errorf("a store that is measured holds no records to read: %w", domain.ErrUnavailable))
+	}
 }
 
 // indexed is the event store with the streams read model following it, as in a running server.
