@@ -46,6 +46,8 @@ var rules = []rule{
 var elsewhere = map[string][]string{
 	"github.com/nats-io":         {"adapters/jetstream", "adapters/notices", "adapters/storetest", "adapters/yardstick"},
 	"github.com/jackc":           {"adapters/yardstick"},
+	"github.com/EventStore":      {"adapters/eventstoredb"},
+	"google.golang.org/grpc":     {"adapters/eventstoredb"},
 	"zombiezen.com/go/sqlite":    {"projections", "adapters/sqlitedb", "cmd"},
 	"github.com/alecthomas/kong": {"cmd"},
 	"net/http/pprof":             {"cmd"},

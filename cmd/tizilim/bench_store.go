@@ -87,7 +87,7 @@ type alone struct {
 }
 
 func openAlone(ctx context.Context, dir string, _ int) (closingAppender, error) {
-	store, err := openStore(ctx, &folder{path: dir}, nil)
+	store, err := openEmbedded(ctx, &folder{path: dir}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ type indexed struct {
 }
 
 func openIndexed(ctx context.Context, dir string, _ int) (closingAppender, error) {
-	store, err := openStore(ctx, &folder{path: dir}, nil)
+	store, err := openEmbedded(ctx, &folder{path: dir}, nil)
 	if err != nil {
 		return nil, err
 	}

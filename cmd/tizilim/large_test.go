@@ -224,11 +224,11 @@ func appendLarge(ctx context.Context, store appender, caller, n int) error {
 // openLarge opens the event store with its index, as the server does.
 func openLarge(b *testing.B, dir string) (store storeWithLog, index *streams.Model, end func()) {
 	b.Helper()
-	f, err := openFolder(dir)
+	f, err := lockFolder(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := openStore(b.Context(), f, nil)
+	s, err := openEmbedded(b.Context(), f, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -305,11 +305,11 @@ func TestLargeWriter(t *testing.T) {
 	if dir == "" {
 		t.Skip("a process of BenchmarkLarge")
 	}
-	f, err := openFolder(dir)
+	f, err := lockFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := openStore(t.Context(), f, nil)
+	store, err := openEmbedded(t.Context(), f, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

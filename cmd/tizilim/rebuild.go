@@ -30,7 +30,7 @@ var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, license
 // rebuildCmd builds read models anew.
 type rebuildCmd struct {
 	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history, notices. All of them where none is named."`
-	dataFlag
+	storeFlag
 }
 
 // Help says when one needs it.
@@ -46,7 +46,7 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := openFolder(c.Data)
+	f, err := c.lockExisting()
 	if err != nil {
 		return stopFirst(err)
 	}
@@ -65,7 +65,7 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err := projections.Rebuild(ctx, store, f.read(), logger, chosen...); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "rebuilt %s from %d commits in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))
+	_, err = fmt.Fprintf(out, "rebuilt %s up to position %d in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))
 	return err
 }
 
