@@ -12,8 +12,8 @@ import (
 )
 
 // closedName is a file that says that the store was closed in order. It is there between a Close and the
-// next Open and decides nothing: after an end by force the server reads most of the log, or all of it, and
-// whoever waits for that wants to know why.
+// next Open and decides nothing: after an end by force under load the server finds its own index of the log
+// to be older than the log and reads all of it, and whoever waits for that wants to know why.
 const closedName = "closed"
 
 // openingEvery is how often a long opening says that it goes on. Tests change it.
@@ -24,9 +24,9 @@ func (s *Store) sayOpening() (over func(error)) {
 	dir := blockDir(filepath.Join(s.config.Dir, natsName), streamName)
 	blocks, bytes := blockSizes(dir)
 	err := os.Remove(filepath.Join(s.config.Dir, closedName))
-	how := "the last process closed it"
+	how := "the last process closed it: its index is read"
 	if errors.Is(err, fs.ErrNotExist) && blocks > 0 {
-		how = "the last process was ended by force: what it wrote last is read anew"
+		how = "the last process was ended by force: every commit is read and its checksum compared"
 	}
 	size := fmt.Sprintf("%d MiB in %d blocks", bytes>>20, blocks)
 	s.logger.Info("event store: opening the log", "size", size, "state", how)
