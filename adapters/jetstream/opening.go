@@ -26,7 +26,7 @@ func (s *Store) sayOpening() (over func(error)) {
 	err := os.Remove(filepath.Join(s.config.Dir, closedName))
 	how := "the last process closed it: its index is read"
 	if errors.Is(err, fs.ErrNotExist) && blocks > 0 {
-		how = "the last process was ended by force: every commit is read and its checksum compared"
+		how = "the last process was ended by force: if it had written, every commit is read and its checksum compared"
 	}
 	size := fmt.Sprintf("%d MiB in %d blocks", bytes>>20, blocks)
 	s.logger.Info("event store: opening the log", "size", size, "state", how)
