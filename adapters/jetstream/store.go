@@ -64,6 +64,7 @@ type Store struct {
 	closing chan struct{}
 	stopped chan struct{}
 	once    sync.Once
+	inOrder bool // everything went well until it was closed
 	marker  sync.WaitGroup
 
 	queue  chan *request // from callers to the committer
@@ -71,6 +72,7 @@ type Store struct {
 	heads  *heads
 	tail   tail
 
+	publisher *publisher      // the committer's
 	end       domain.Position // of the log as published; the committer's
 	published int64           // bytes since the start; the flusher's
 	blocks    *blocks         // the flusher's; nil where the server syncs each message itself
@@ -117,10 +119,15 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if err := checkMarker(config.Dir); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx); err != nil {
+	over := s.sayOpening()
+	err = s.start(ctx)
+	if over(err); err != nil {
 		return nil, err
 	}
-	s.engine.write.SetClosedHandler(func(*nats.Conn) { s.fail(errors.New("connection to the NATS server lost")) })
+	if s.publisher, err = s.engine.publisher(); err != nil {
+		return nil, err
+	}
+	s.engine.conn.SetClosedHandler(func(*nats.Conn) { s.fail(errLost) })
 	s.tail.use(config.Index)
 	s.marker.Go(s.keepMark)
 	go s.commit()
@@ -354,6 +361,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.stopped
 		s.marker.Wait()
+		s.inOrder = s.fatal() == nil
 		err = s.release()
 	})
 	return err
@@ -361,11 +369,19 @@ func (s *Store) Close() error {
 
 func (s *Store) release() error {
 	s.cancel()
+	if s.publisher != nil {
+		s.publisher.close()
+	}
 	if s.engine != nil {
 		s.engine.stop()
 	}
 	if s.blocks != nil {
 		s.blocks.close()
+	}
+	if s.inOrder {
+		if err := s.markClosed(); err != nil {
+			s.logger.Warn("event store: closed, but that cannot be noted", "error", err)
+		}
 	}
 	if s.lock != nil {
 		return s.lock.Close()
