@@ -15,18 +15,20 @@ import (
 	"time"
 
 	book "github.com/tizilim/tizilim/adapters/accounts"
+	pki "github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/signing"
 )
 
-// certified lets in by the demonstration's signatures, as cmd does by real ones.
-func (w *world) certified() {
+// certified lets in by the demonstration's signatures, or as another verifier judges, as cmd does by real ones.
+func (w *world) certified(by ...signing.Verifier) {
 	w.t.Helper()
+	by = append(by, verifier{w})
 	w.cfg.Certificates = true
 	w.reopen(func(c *book.Config) {
 		c.Verify = func(ctx context.Context, challenge, cms []byte) (book.Certificate, error) {
-			v, err := verifier{w}.Verify(ctx, signing.Claim{Signed: challenge, CMS: cms})
+			v, err := by[0].Verify(ctx, signing.Claim{Signed: challenge, CMS: cms, Purpose: signing.Purpose(pki.ForLogin), Received: w.clock.now()})
 			switch {
 			case err != nil:
 				return book.Certificate{}, err

@@ -19,7 +19,7 @@ import (
 )
 
 // walkers are who walks the routes: nobody, and each role of one licensor or center and of another.
-var walkers = strings.Fields("- company stranger clerk-at-home officer other-officer head other-head operator other-operator auditor admin")
+var walkers = strings.Fields("- company stranger clerk-at-home officer other-officer head head-too other-head operator other-operator auditor admin")
 
 // whoIs is the account with the id; the public where there is none.
 func whoIs(id string) someone {
@@ -199,7 +199,7 @@ func TestGate(t *testing.T) {
 		}
 	}
 	for _, way := range []string{"applicant own +", "applicant own N", "officer licensor +", "officer licensor N", "officer licensor F",
-		"head licensor +", "head licensor N", "operator center +", "operator center N", "auditor all +", "admin all +", "auditor nothing F", "admin nothing F"} {
+		"head licensor +", "head licensor N", "head licensor F", "operator center +", "operator center N", "auditor all +", "admin all +", "auditor nothing F", "admin nothing F"} {
 		if !seen[way] {
 			t.Errorf("nobody came the way %q", way)
 		}
@@ -355,20 +355,60 @@ func TestRouteWithoutAction(t *testing.T) {
 
 func TestNobodyDecidesTheirOwn(t *testing.T) {
 	w := newWorld(t)
-	w.enroll(someone{"head-too", domain.RoleHead, "trade-committee", clerk})
 	a := w.examined("clerk-at-home", "import-export-license", clerk)
+	decision := at(a.ID, "/decision/signature")
 	for _, who := range []string{"officer", "head-too"} {
 		w.call(who, "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(403, "own-application")
 	}
-	if got := app(w.decide("head", a.ID, v1.Decision{Decision: "approve"}).want(200)); got.Status != "completed" {
-		t.Errorf("decided by the head: %+v", got)
+	w.call("head-too", "POST", decision, sent64(mark{})).want(403, "own-application") // not even while there is none to sign
+	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	drafted := w.call("head", "GET", decision, nil).want(200).body
+	w.call("head-too", "GET", decision, nil).want(403, "own-application")
+	w.call("head-too", "POST", decision, sent64(markOf(drafted, clerk))).want(403, "own-application")
+	if a = app(w.call("head", "POST", decision, sent64(markOf(drafted, boss))).want(200)); a.Status != "completed" {
+		t.Fatalf("decided by the head: %+v", a)
 	}
+	w.keepsOff("head-too", "/api/v1/licenses/"+a.Result)
 
 	w.enroll(someone{"representative-too", domain.RoleHead, "trade-committee", person})
 	a = w.examined("company", "import-export-license", company) // signed by that person
 	w.call("representative-too", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(403, "own-application")
 	w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
-	w.call("representative-too", "GET", at(a.ID, "/decision/signature"), nil).want(403, "own-application")
+	decision = at(a.ID, "/decision/signature")
+	w.call("representative-too", "GET", decision, nil).want(403, "own-application")
+	drafted = w.call("head", "GET", decision, nil).want(200).body
+	w.call("representative-too", "POST", decision, sent64(markOf(drafted, person))).want(403, "own-application")
+	if got := app(w.call("head", "GET", at(a.ID, ""), nil).want(200)); got.Status != "examined" || got.Draft == nil {
+		t.Errorf("after it was refused: %+v", got)
+	}
+}
+
+// keepsOff: a license of their own is neither signed nor changed by the head, but by another one.
+func (w *world) keepsOff(who, path string) {
+	w.t.Helper()
+	site := v1.NewSite{Kind: "branch", Address: "Тараз, 7"}
+	content := w.call("head", "GET", path+"/signature", nil).want(200).body
+	sites := decode[v1.License](w.call("head", "POST", path+"/sites", site).want(200)).Sites
+	before := decode[v1.License](w.call("head", "GET", path, nil).want(200)).Version
+	w.call(who, "GET", path+"/signature", nil).want(403, "own-application")
+	for _, change := range []struct {
+		method, rest string
+		body         any
+	}{
+		{"POST", "/signature", sent64(markOf(content, clerk))},
+		{"POST", "/suspension", v1.Suspend{From: "2026-11-24", Until: "2026-12-24", Reason: "x"}},
+		{"POST", "/resumption", v1.Resume{}},
+		{"POST", "/sites", site},
+		{"DELETE", "/sites/" + sites[0].ID, nil},
+		{"POST", "/termination", v1.Terminate{Ground: "revoked"}},
+	} {
+		w.call(who, change.method, path+change.rest, change.body).want(403, "own-application")
+	}
+	if after := decode[v1.License](w.call(who, "GET", path, nil).want(200)).Version; after != before {
+		w.t.Errorf("what was refused changed the license from version %d to %d", before, after)
+	}
+	w.call("head", "POST", path+"/signature", sent64(markOf(content, boss))).want(200)
+	w.call("head", "DELETE", path+"/sites/"+sites[0].ID, nil).want(200)
 }
 
 // bearer is call with a token.

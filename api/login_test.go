@@ -7,11 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	book "github.com/tizilim/tizilim/adapters/accounts"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 )
 
 // submit sends a form as a page of the site would, with what headers say besides.
@@ -354,6 +357,44 @@ func TestAccountPage(t *testing.T) {
 		t.Errorf("after the change it goes to %q, let in %t", to, w.in(session))
 	}
 	w.submit("/login", credentials("aigerim", "Ақ боз ат 2026-2027")).want(303)
+}
+
+// A form that is sent after its session ended leads through the login to a page that there is.
+func TestFormWithoutSession(t *testing.T) {
+	w := newWorld(t)
+	a := w.issued("company", "commodity-broker-license", company, "officer")
+	sessions := map[string]string{"company": w.enter("company"), "head": w.enter("head")}
+	forms := map[string]string{} // where they lead
+	for _, pattern := range w.server.Routes() {
+		path, form := strings.CutPrefix(pattern, "POST ")
+		if !form || strings.HasPrefix(path, "/api/") || access.Public(api.ActionOf(pattern)) {
+			continue
+		}
+		place := strings.NewReplacer("{id}", a.ID, "{number}", a.Result).Replace(path)
+		to := must(url.Parse(w.submit(place, url.Values{}).want(303).header.Get("Location")))
+		next, who := to.Query().Get("next"), "company"
+		if strings.Contains(path, "/decision/") || strings.HasPrefix(path, "/licenses/") {
+			who = "head"
+		}
+		in := credentials(who, password)
+		in.Set("next", next)
+		if on := w.submit("/login", in).want(303).header.Get("Location"); to.Path != "/login" || on != next {
+			t.Errorf("%s leads to %s, and from there to %s", pattern, to, on)
+		}
+		if r := w.call("", "GET", next, nil, "Cookie", sessions[who]); r.status != 200 && r.status != 303 {
+			t.Errorf("%s leads to %s: %d", pattern, next, r.status)
+		}
+		forms[path] = next
+	}
+	signed := "/applications/" + a.ID
+	want := map[string]string{
+		"/account/role": "/account", "/account/password": "/account", "/account/sessions": "/account",
+		"/applications/{id}/signature": signed + "/signature", "/applications/{id}/decision/signature": signed + "/decision/signature",
+		"/licenses/{number}/signature": "/licenses/" + a.Result + "/signature",
+	}
+	if diff := cmp.Diff(want, forms); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // A login never leads to another site.

@@ -19,6 +19,8 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 const theCallback = "/api/v1/payments/callback"
@@ -212,6 +214,32 @@ func TestHundredReplaysOneEffect(t *testing.T) {
 	}
 }
 
+// Money that is faster than the record of its order is not put down as another order's: the gateway is told to
+// come again, and then it pays.
+func TestPaymentBeforeItsOrder(t *testing.T) {
+	w := newWorld(t)
+	w.outside.feeless.Store(true) // so that there is no order yet
+	a := w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)
+	n := api.PaymentNotice{Application: a.ID, Order: "order-" + a.ID, Reference: "r", Amount: 4_325_000, Currency: "KZT", Paid: true}
+	for range 2 {
+		w.call("", "POST", theCallback, n, "Seal", "genuine").want(503, "unavailable")
+	}
+	if got := app(w.call("company", "GET", at(a.ID, ""), nil).want(200)); got.Version != a.Version || len(got.Unmatched) != 0 {
+		t.Errorf("before the order: %+v", got)
+	}
+	w.outside.feeless.Store(false)
+	w.until(a.ID, "payment-requested")
+	for range 2 {
+		if got := w.tell(n); got.Status != "recorded" {
+			t.Errorf("%+v", got)
+		}
+	}
+	got := app(w.call("company", "GET", at(a.ID, ""), nil).want(200))
+	if !got.Payment.Paid || len(got.Unmatched) != 0 || got.Step.Action != "choose-certificate" || got.Version != a.Version+2 {
+		t.Errorf("after it: %+v, %+v", got, got.Payment)
+	}
+}
+
 // An applicant whose fee nobody entered is told so, and so is whoever looks at the figures.
 func TestFeeUnknown(t *testing.T) {
 	var known atomic.Bool
@@ -236,22 +264,76 @@ func TestFeeUnknown(t *testing.T) {
 	}
 }
 
-// Without a step of paying the head says by what the payment was seen.
+// atDecision brings an application of a channel without a step of paying to the decision, with one document that
+// proves the payment; its SHA-256 is the second result.
+func (w *world) atDecision(channel string) (v1.Application, string) {
+	w.t.Helper()
+	who, service := "officer", "commodity-broker-license"
+	if channel == "center" {
+		who, service = "operator", "trunk-pipeline-license"
+		for _, s := range sample.Rules().Catalog.Services() {
+			if s.Slug == service {
+				w.enroll(accountsOf(s.Licensor.Slug)...)
+			}
+		}
+	}
+	a := w.open(who, service, channel, company)
+	up := decode[v1.Uploaded](w.upload(who, a.ID, "%PDF-1.7 receipt of "+a.ID).want(201))
+	filing := form("ТОО «Жарық Әлем»")
+	filing.Documents = []v1.Attached{{Name: "түбіртек.pdf", SHA256: up.SHA256}}
+	for range 8 {
+		switch action := regulation.Action(a.Step.Action); action {
+		case regulation.FillForm, regulation.AttachDocuments:
+			a = app(w.call(who, "PUT", at(a.ID, "/form"), filing).want(200))
+		case regulation.AttachAndSign:
+			w.call(who, "PUT", at(a.ID, "/form"), filing).want(200)
+			a = app(w.sign(who, a.ID, operator).want(200))
+		case regulation.Send, regulation.Register:
+			a = app(w.call("officer", "POST", at(a.ID, "/registration"), nil).want(200))
+		case regulation.IssueResult, regulation.IssueOrRefuse:
+			return a, up.SHA256
+		default:
+			w.t.Fatalf("waits for %s: %+v", action, a)
+		}
+	}
+	w.t.Fatalf("does not come to the decision: %+v", a)
+	return a, ""
+}
+
+// Without a step of paying, in the office and in the center, whoever drafts the decision says by what the payment
+// was seen: a document of the application, or why there is none.
 func TestProofOfPaymentIsAskedFor(t *testing.T) {
 	w := newWorld(t)
-	a := w.open("officer", "commodity-broker-license", "office", company)
-	for range 4 {
-		if a.Step.Action == "register" {
-			break
+	for _, channel := range []string{"office", "center"} {
+		a, receipt := w.atDecision(channel)
+		draft := func(proof string) *reply {
+			return w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "1", PaymentProof: proof})
 		}
-		a = w.file("officer", a.ID)
+		draft("").want(422, "payment-proof-required")
+		for _, proof := range []string{"receipt", strings.Repeat("0", 64), strings.ToUpper(receipt)} {
+			draft(proof).want(422, "payment-proof-unknown")
+		}
+		a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "1", PaymentProof: receipt}).want(200))
+		if a.Status != "completed" || a.Approval.PaymentProof != receipt {
+			t.Errorf("%s: %s, %+v", channel, a.Status, a.Approval)
+		}
+		w.contains(w.pageAs("auditor", "/applications/"+a.ID, "ru", 200), "Чем подтверждена оплата: документом заявления")
+
+		unpaid, _ := w.atDecision(channel)
+		unpaid = app(w.decide("head", unpaid.ID, v1.Decision{Decision: "refuse", Ground: "fee-not-paid", Text: "Алым төленбеген"}).want(200))
+		if unpaid.Status != "refused" || unpaid.Refusal.Stage != "decision" || unpaid.Refusal.Ground != "fee-not-paid" || unpaid.Result != "" {
+			t.Errorf("%s, unpaid: %s, %+v", channel, unpaid.Status, unpaid.Refusal)
+		}
 	}
-	a = app(w.call("officer", "POST", at(a.ID, "/registration"), nil).want(200))
-	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(422, "payment-proof-required")
-	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", PaymentProof: "receipt"}).want(422, "payment-proof-unknown")
+	a, _ := w.atDecision("center")
 	a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", PaymentProof: "not-due"}).want(200))
 	if a.Approval.PaymentProof != application.FeeNotDue {
 		t.Errorf("%+v", a.Approval)
 	}
 	w.contains(w.pageAs("auditor", "/applications/"+a.ID, "ru", 200), "Чем подтверждена оплата: оплата не требуется")
+
+	paid := w.examined("company", "commodity-broker-license", company) // through the gateway
+	w.call("head", "POST", at(paid.ID, "/decision"), v1.Decision{Decision: "approve", PaymentProof: "shown"}).want(404)
+	w.enroll(accountsOf("trade-committee")...)
+	w.call("head", "POST", at(paid.ID, "/decision"), v1.Decision{Decision: "approve", PaymentProof: "shown"}).want(422, "payment-proof-not-expected")
 }

@@ -37,6 +37,7 @@ var accounts = []someone{
 	{"clerk-at-home", domain.RoleApplicant, "", clerk},
 	{"officer", domain.RoleOfficer, "trade-committee", clerk},
 	{"head", domain.RoleHead, "trade-committee", boss},
+	{"head-too", domain.RoleHead, "trade-committee", clerk},
 	{"other-officer", domain.RoleOfficer, "bailiff-committee", ""},
 	{"other-head", domain.RoleHead, "bailiff-committee", boss},
 	{"operator", domain.RoleOperator, "center-1", operator},

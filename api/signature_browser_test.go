@@ -117,27 +117,81 @@ func (s *signer) logIn(who string) {
 		chromedp.SendKeys(chromedp.CSS("#password"), password+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
 }
 
-// decides has the licensor's head sign the decision on the application, in the same browser.
+// leave logs out.
+func (s *signer) leave() {
+	s.Helper()
+	s.do(chromedp.Navigate(s.url+"/login"), chromedp.Click(chromedp.CSS(".viewer button")), chromedp.WaitVisible(chromedp.CSS("p.viewer")))
+}
+
+// as has somebody else with their own keys at the browser and beside it, and then the person again.
+func (s *signer) as(who string, keys []pki.Key, do func()) {
+	s.Helper()
+	mine := s.layer.keys.Swap(&keys)
+	s.leave()
+	s.logIn(who)
+	do()
+	s.layer.keys.Store(mine)
+	s.leave()
+	s.logIn("person")
+}
+
+// follow goes from the page by its link to the page where one signs, has NCALayer sign there, and waits for the
+// page where that leads.
+func (s *signer) follow(page, link, end string) {
+	s.Helper()
+	s.do(chromedp.Navigate(s.url+page), chromedp.Click(chromedp.CSS(`.shown a[href$="`+link+`"]`)), chromedp.WaitVisible(chromedp.CSS(".ncalayer button")),
+		chromedp.Click(chromedp.CSS(".ncalayer button")), chromedp.WaitVisible(chromedp.CSS(end)))
+}
+
+// decides has the licensor's head sign the decision on the application, and then the license, in the same browser.
 func (s *signer) decides(a v1.Application) {
 	s.Helper()
 	s.call("other-officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "17-л"}).want(200)
-	mine := s.layer.keys.Swap(&[]pki.Key{s.keys.key("boss", demo.Sign)})
-	log := func(who string) {
-		s.do(chromedp.Navigate(s.url+"/login"), chromedp.Click(chromedp.CSS(".viewer button")), chromedp.WaitVisible(chromedp.CSS("p.viewer")))
-		s.logIn(who)
-	}
-	log("other-head")
-	s.do(chromedp.Navigate(s.url+"/applications/"+a.ID), chromedp.Click(chromedp.CSS(`.shown a[href$="/decision/signature"]`)),
-		chromedp.WaitVisible(chromedp.CSS(".ncalayer button")))
-	for _, lang := range []string{"kk", "ru", "en"} {
-		for _, width := range []int64{320, 1280} {
-			s.look(s.T, s.ctx, "/applications/"+a.ID+"/decision/signature", lang, width)
+	s.as("other-head", []pki.Key{s.keys.key("boss", demo.Sign)}, func() {
+		for _, lang := range []string{"kk", "ru", "en"} {
+			for _, width := range []int64{320, 1280} {
+				s.look(s.T, s.ctx, "/applications/"+a.ID+"/decision/signature", lang, width)
+			}
 		}
+		s.follow("/applications/"+a.ID, "/decision/signature", "#history")
+		s.wants(a, "completed", person)
+		number := app(s.call("person", "GET", at(a.ID, ""), nil).want(200)).Result
+		content := s.call("other-head", "GET", "/api/v1/licenses/"+number+"/signature", nil).want(200).body
+		s.follow("/licenses/"+number, "/signature", "#history")
+		l := decode[v1.License](s.call("person", "GET", "/api/v1/licenses/"+number, nil).want(200))
+		if l.Signature == nil || !strings.HasPrefix(l.Signature.Signatory, "Сынақова Әсел") || string(s.layer.asked.Load().Data[0]) != content {
+			s.Errorf("the license: %+v, over %s", l.Signature, s.layer.asked.Load().Data)
+		}
+	})
+}
+
+// enters has an operator of a center sign what they entered.
+func (s *signer) enters() {
+	s.Helper()
+	a := s.file("operator", s.open("operator", "trunk-pipeline-license", "center", company).ID)
+	s.as("operator", []pki.Key{s.keys.key("operator", demo.Sign)}, func() {
+		s.follow("/applications/"+a.ID, "/signature", "#history")
+	})
+	if got := app(s.call("operator", "GET", at(a.ID, ""), nil).want(200)); got.SignedBy != operator || got.Number == "" {
+		s.Errorf("entered: %s, signed by %q", got.Status, got.SignedBy)
 	}
-	s.do(chromedp.Click(chromedp.CSS(".ncalayer button")), chromedp.WaitVisible(chromedp.CSS("#history")))
-	s.wants(a, "completed", person)
-	s.layer.keys.Store(mine)
-	log("person")
+}
+
+// logInByKey logs in with NCALayer: by the key for that, and not by the one for signing.
+func (s *signer) logInByKey(keys []pki.Key) {
+	s.Helper()
+	button := chromedp.CSS(`form[action="/login/certificate"] .ncalayer button`)
+	s.layer.keys.Store(&[]pki.Key{keys[1]})
+	s.do(chromedp.Navigate(s.url+"/login?lang=en"), chromedp.WaitVisible(button), chromedp.Click(button), chromedp.WaitVisible(chromedp.CSS(`.ncalayer [data-word="failed"]`)))
+	s.layer.keys.Store(&keys)
+	s.do(chromedp.Click(button), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
+	if name := script[string](s.T, s.ctx, `document.querySelector("form.viewer").innerText`); !strings.Contains(name, "Holder of the certificate") {
+		s.Errorf("logged in as %s", name)
+	}
+	r := s.layer.asked.Load()
+	if !strings.HasPrefix(string(r.Data[0]), "Tizilim login") || r.Key.Certificate.SerialNumber.Cmp(keys[0].Certificate.SerialNumber) != 0 {
+		s.Errorf("NCALayer was asked for %+v", r)
+	}
 }
 
 // TestSignInBrowser signs as a person does: with the npm client in a real browser, over TLS, by the protocol that
@@ -151,13 +205,12 @@ func TestSignInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	mine := []pki.Key{s.keys.key("person", demo.Auth), s.keys.key("person", demo.Sign)}
-	s.layer.keys.Store(&mine)
-	s.logIn("person")
+	s.certified(&s.keys)
+	s.logInByKey(mine)
 
 	// From the application by its link to the page; the button signs and sends.
 	a := s.signable()
-	s.do(chromedp.Navigate(s.url+"/applications/"+a.ID+"?lang=kk"), chromedp.Click(chromedp.CSS(`.shown a[href$="/signature"]`)),
-		chromedp.WaitVisible(chromedp.CSS(".ncalayer button")), chromedp.Click(chromedp.CSS(".ncalayer button")), chromedp.WaitVisible(chromedp.CSS("#history")))
+	s.follow("/applications/"+a.ID+"?lang=kk", "/signature", "#history")
 	s.wants(a, "examined", person)
 	content := s.call("person", "GET", at(a.ID, "/signature"), nil).want(200).body
 	if r := s.layer.asked.Load(); r.Locale != "kk" || r.Origin != s.url || len(r.Data) != 1 || string(r.Data[0]) != content || r.Key.Certificate.SerialNumber.Cmp(mine[1].Certificate.SerialNumber) != 0 {
@@ -181,6 +234,7 @@ func TestSignInBrowser(t *testing.T) {
 	s.wants(a, "examined", person)
 
 	s.decides(a)
+	s.enters()
 	for _, lang := range []string{"kk", "ru", "en"} {
 		a := s.signable()
 		for _, width := range []int64{320, 390, 1280} {

@@ -55,6 +55,7 @@ func (c *certified) trusting(t *testing.T) func(*api.Config) {
 		door := must(net.Listen("tcp", "127.0.0.1:0"))
 		c.authority = must(demo.Open(demo.Config{Dir: t.TempDir(), URL: "http://" + door.Addr().String(), Now: cfg.Now, Logger: slog.New(slog.DiscardHandler)}))
 		for _, h := range []demo.Holder{{ID: "person", Surname: "Үлгібаев", GivenName: "Ерлан", IIN: person}, {ID: "clerk", Surname: "Мысалов", GivenName: "Қанат", IIN: clerk},
+			{ID: "operator", Surname: "Орталықова", GivenName: "Дана", IIN: operator, BIN: stranger, Organization: "Орталық", Role: pki.Employee},
 			{ID: "boss", Surname: "Сынақова", GivenName: "Әсел", IIN: boss, BIN: "050752006781", Organization: "Комитет", Role: pki.Head}} {
 			if err := c.authority.Issue(h); err != nil {
 				t.Fatal(err)

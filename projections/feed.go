@@ -18,6 +18,7 @@ const (
 	feedCommits = 16384
 	feedBytes   = 64 << 20
 	patience    = 2 * time.Second
+	forever     = 0 // the patience of a rebuild, for which reading the log again would cost more than waiting
 )
 
 // errBehind says that the feed no longer has what comes next for a taker.
@@ -100,7 +101,7 @@ func (d *feed) follow(ctx context.Context) error {
 		if c.Position <= d.last || len(c.Records) == 0 {
 			return fmt.Errorf("commit %d after %d: %w", c.Position, d.last, domain.ErrDamaged)
 		}
-		if !d.put(ctx, c) {
+		if !d.put(ctx, decoded(c)) {
 			return nil
 		}
 	}

@@ -225,20 +225,22 @@ func TestFailingEventStopsThatProjectionOnly(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("failure (-want +got):\n%s", diff)
 	}
-	if err := f.Wait(soon(t), at, "streams", "applications", "numbers", "deadlines", "notices"); err != nil {
+	if err := f.Wait(soon(t), at, "streams", "applications", "numbers", "deadlines", "notices", "payments"); err != nil {
 		t.Errorf("the others: %v", err)
 	}
 	if err := f.Wait(soon(t), at); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("wait for all: %v", err)
 	}
-	if err := f.Wait(soon(t), at, "history"); !errors.Is(err, domain.ErrUnavailable) { // the second that fails
-		t.Errorf("wait for history: %v", err)
+	for _, name := range []string{"history", "reactor"} { // which fail too
+		if err := f.Wait(soon(t), at, name); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("wait for %s: %v", name, err)
+		}
 	}
 	if err := f.Wait(soon(t), at-1, "applications"); err != nil {
 		t.Errorf("wait for what was reached: %v", err)
 	}
 	for _, s := range f.Status() {
-		failed := s.Name == "licenses" || s.Name == "history"
+		failed := s.Name == "licenses" || s.Name == "history" || s.Name == "reactor"
 		if s.Stopped != failed || (s.Err != nil) != failed || failed == (s.Lag == 0) {
 			t.Errorf("status of %s: %+v", s.Name, s)
 		}

@@ -51,8 +51,21 @@ func (s *Store) Gate() bool {
 // Disconnect has the server close a connection.
 func (s *Store) Disconnect(client uint64) error { return s.engine.server.DisconnectClientByID(client) }
 
-// Datasync is the flush of one file that the store uses.
-var Datasync = datasync
+// DisconnectCommitter has the server close the committer's connection.
+func (s *Store) DisconnectCommitter(t *testing.T) {
+	all, err := s.engine.server.Connz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all.Conns {
+		if c.Name == "committer" {
+			err = s.Disconnect(c.Cid)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Published is the end of the log as the server has it.
 func (s *Store) Published() domain.Position {
@@ -68,7 +81,7 @@ func (s *Store) Waiting() int { return len(s.queue) }
 
 // PublishForeign puts a message into the log that is no commit of the store's.
 func (s *Store) PublishForeign() {
-	if _, err := s.engine.writer.Publish(s.ctx, subjectPrefix+".license.foreign", []byte("{}")); err != nil {
+	if _, err := s.engine.client.Publish(s.ctx, subjectPrefix+".license.foreign", []byte("{}")); err != nil {
 		panic(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tizilim/tizilim/adapters/ncanode"
+	"github.com/tizilim/tizilim/adapters/ncanodetest"
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/domain"
 )
@@ -39,11 +41,10 @@ func must[T any](v T, err error) T {
 // gostCMS is a signature of the State standard, whose bits nobody here can tell, in the holder's
 // certificate.
 func gostCMS(inside string, change ...func(*x509.Certificate)) []byte {
-	return sign(gostCertificate(change...), inside, gost512)
+	return ncanodetest.Sign(gostCertificate(change...), inside, ncanodetest.GOST512)
 }
 
 func gostCertificate(change ...func(*x509.Certificate)) *x509.Certificate {
-	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(0xabcdef), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
 		Subject:  pkix.Name{CommonName: "ҮЛГІБАЕВ ЕРЛАН", SerialNumber: "IIN" + iin},
@@ -53,48 +54,54 @@ func gostCertificate(change ...func(*x509.Certificate)) *x509.Certificate {
 	for _, f := range change {
 		f(t)
 	}
-	return asGOST(must(x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)))
+	return ncanodetest.Certificate(t)
 }
 
 func claim(cms []byte) signature.Claim {
 	return signature.Claim{Signed: []byte(message), CMS: cms, Purpose: signature.ForRequest, Who: signature.Who{IIN: iin}, Received: now}
 }
 
-func verifier(t *testing.T, n *node) *ncanode.Verifier {
+func verifier(t *testing.T, n *ncanodetest.Node) *ncanode.Verifier {
+	if n.Now.IsZero() {
+		n.Now = now
+	}
+	server := httptest.NewServer(n)
+	t.Cleanup(server.Close)
 	root := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: now.AddDate(1, 0, 0)}
 	trust := must(signature.NewTrust([]*x509.Certificate{must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template, root.Public(), root))))}, nil))
-	native := must(signature.New(signature.Config{Trust: trust, Now: n.clock}))
-	return &ncanode.Verifier{Native: native, URL: n.start(t), Now: n.clock, Timeout: 200 * time.Millisecond}
+	native := must(signature.New(signature.Config{Trust: trust, Now: n.Clock}))
+	return &ncanode.Verifier{Native: native, URL: server.URL, Now: n.Clock, Timeout: 200 * time.Millisecond}
 }
 
 func TestVerdicts(t *testing.T) {
 	yesterday, tomorrow := now.AddDate(0, 0, -1), now.AddDate(0, 0, 1)
-	sound := node{signature: true, issuer: true, ocsp: active, crl: active}
-	with := func(change func(*node)) node { n := sound; change(&n); return n }
+	type answers = ncanodetest.Answers
+	sound, revoked, unknown := ncanodetest.Sound, ncanodetest.Revoked, ncanodetest.Unknown
+	with := func(change func(*answers)) answers { n := sound; change(&n); return n }
 	tests := map[string]struct {
-		node    node
+		node    answers
 		outcome signature.Outcome
 		reason  signature.Reason
 		asked   int
 	}{
 		"sound":                         {sound, signature.Valid, "", 1},
-		"bad signature":                 {with(func(n *node) { n.signature = false }), signature.Invalid, signature.SignatureMismatch, 2},
-		"unknown issuer":                {with(func(n *node) { n.issuer = false }), signature.Invalid, signature.IssuerUnknown, 2},
-		"revoked":                       {with(func(n *node) { n.ocsp, n.crl, n.revokedAt = revoked, revoked, yesterday }), signature.Invalid, signature.Revoked, 1},
-		"revoked, as OCSP says":         {with(func(n *node) { n.ocsp, n.revokedAt = revoked, yesterday }), signature.Invalid, signature.Revoked, 1},
-		"revoked, nobody says when":     {with(func(n *node) { n.ocsp = revoked }), signature.Invalid, signature.Revoked, 1},
-		"revoked later":                 {with(func(n *node) { n.ocsp, n.revokedAt = revoked, tomorrow }), signature.Valid, "", 2},
-		"revoked later, and bad":        {with(func(n *node) { n.ocsp, n.revokedAt, n.signature = revoked, tomorrow, false }), signature.Invalid, signature.SignatureMismatch, 2},
-		"OCSP does not answer":          {with(func(n *node) { n.ocsp = unknown }), signature.Pending, signature.StatusUnknown, 2},
-		"OCSP does not answer, and bad": {with(func(n *node) { n.ocsp, n.signature = unknown, false }), signature.Invalid, signature.SignatureMismatch, 2},
+		"bad signature":                 {with(func(n *answers) { n.Signature = false }), signature.Invalid, signature.SignatureMismatch, 2},
+		"unknown issuer":                {with(func(n *answers) { n.Issuer = false }), signature.Invalid, signature.IssuerUnknown, 2},
+		"revoked":                       {with(func(n *answers) { n.OCSP, n.CRL, n.RevokedAt = revoked, revoked, yesterday }), signature.Invalid, signature.Revoked, 1},
+		"revoked, as OCSP says":         {with(func(n *answers) { n.OCSP, n.RevokedAt = revoked, yesterday }), signature.Invalid, signature.Revoked, 1},
+		"revoked, nobody says when":     {with(func(n *answers) { n.OCSP = revoked }), signature.Invalid, signature.Revoked, 1},
+		"revoked later":                 {with(func(n *answers) { n.OCSP, n.RevokedAt = revoked, tomorrow }), signature.Valid, "", 2},
+		"revoked later, and bad":        {with(func(n *answers) { n.OCSP, n.RevokedAt, n.Signature = revoked, tomorrow, false }), signature.Invalid, signature.SignatureMismatch, 2},
+		"OCSP does not answer":          {with(func(n *answers) { n.OCSP = unknown }), signature.Pending, signature.StatusUnknown, 2},
+		"OCSP does not answer, and bad": {with(func(n *answers) { n.OCSP, n.Signature = unknown, false }), signature.Invalid, signature.SignatureMismatch, 2},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			n := tt.node
-			verdict, evidence, err := verifier(t, &n).Verify(t.Context(), claim(gostCMS("")))
-			if verdict.Outcome != tt.outcome || verdict.Reason != tt.reason || len(n.questions) != tt.asked {
-				t.Fatalf("%s %s (%s) after %d questions, want %s %s after %d: %v", verdict.Outcome, verdict.Reason, verdict.Detail, len(n.questions), tt.outcome, tt.reason, tt.asked, err)
+			n := &ncanodetest.Node{Answers: tt.node}
+			verdict, evidence, err := verifier(t, n).Verify(t.Context(), claim(gostCMS("")))
+			if verdict.Outcome != tt.outcome || verdict.Reason != tt.reason || len(n.Questions()) != tt.asked {
+				t.Fatalf("%s %s (%s) after %d questions, want %s %s after %d: %v", verdict.Outcome, verdict.Reason, verdict.Detail, len(n.Questions()), tt.outcome, tt.reason, tt.asked, err)
 			}
 			if tt.outcome == signature.Pending {
 				if !errors.Is(err, domain.ErrUnavailable) || evidence != nil {
@@ -137,15 +144,16 @@ func recheck(t *testing.T, e *signature.Evidence, was signature.Verdict) {
 
 // What the server is asked.
 func TestQuestion(t *testing.T) {
-	n := &node{signature: true, issuer: true, ocsp: unknown, crl: active}
+	n := &ncanodetest.Node{Answers: ncanodetest.Sound}
+	n.OCSP = ncanodetest.Unknown
 	if _, _, err := verifier(t, n).Verify(t.Context(), claim(gostCMS(message))); !errors.Is(err, domain.ErrUnavailable) {
 		t.Fatal(err)
 	}
-	if len(n.questions) != 2 {
-		t.Fatalf("%d questions", len(n.questions))
+	if len(n.Questions()) != 2 {
+		t.Fatalf("%d questions", len(n.Questions()))
 	}
 	for i, checks := range [][]string{{"OCSP", "CRL"}, {}} {
-		q := n.questions[i]
+		q := n.Questions()[i]
 		if diff := cmp.Diff(checks, q.RevocationCheck); diff != "" || string(q.Data) != message {
 			t.Errorf("question %d: data %q (-want +got)\n%s", i, q.Data, diff)
 		}
@@ -170,10 +178,10 @@ func TestNotAsked(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			n := &node{signature: true, issuer: true, ocsp: active, crl: active}
+			n := &ncanodetest.Node{Answers: ncanodetest.Sound}
 			verdict, evidence, err := verifier(t, n).Verify(t.Context(), claim(tt.cms))
-			if err != nil || verdict.Outcome != signature.Invalid || verdict.Reason != tt.want || len(n.questions) != 0 {
-				t.Fatalf("%s %s after %d questions, %v; want %s", verdict.Outcome, verdict.Reason, len(n.questions), err, tt.want)
+			if err != nil || verdict.Outcome != signature.Invalid || verdict.Reason != tt.want || len(n.Questions()) != 0 {
+				t.Fatalf("%s %s after %d questions, %v; want %s", verdict.Outcome, verdict.Reason, len(n.Questions()), err, tt.want)
 			}
 			recheck(t, evidence, verdict)
 		})
@@ -182,17 +190,17 @@ func TestNotAsked(t *testing.T) {
 
 // The server is asked only about algorithms of the State standard.
 func TestOtherAlgorithms(t *testing.T) {
-	n := &node{signature: true, issuer: true, ocsp: active, crl: active}
+	n := &ncanodetest.Node{Answers: ncanodetest.Sound}
 	v := verifier(t, n)
-	weak := sign(gostCertificate(), "", oid{1, 2, 840, 113549, 1, 1, 5}) // its digest is of the standard
+	weak := ncanodetest.Sign(gostCertificate(), "", asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}) // its digest is of the standard
 	for name, tt := range map[string]struct {
 		cms  []byte
 		want error
 	}{
 		"no CMS": {[]byte("x"), domain.ErrInvalid}, "a signature with SHA-1": {weak, signature.ErrUnsupported},
 	} {
-		if _, _, err := v.Verify(t.Context(), claim(tt.cms)); !errors.Is(err, tt.want) || len(n.questions) > 0 {
-			t.Errorf("%s: %v after %d questions", name, err, len(n.questions))
+		if _, _, err := v.Verify(t.Context(), claim(tt.cms)); !errors.Is(err, tt.want) || len(n.Questions()) > 0 {
+			t.Errorf("%s: %v after %d questions", name, err, len(n.Questions()))
 		}
 	}
 }
@@ -220,7 +228,7 @@ func TestUnreached(t *testing.T) {
 		"another's certificate":     text(`{"valid":true,"signers":[{"certificates":[{"valid":true,"serialNumber":"1"}]}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			verdict, evidence, err := verifier(t, &node{scripted: answer}).Verify(t.Context(), claim(gostCMS("")))
+			verdict, evidence, err := verifier(t, &ncanodetest.Node{Answers: ncanodetest.Answers{Scripted: answer}}).Verify(t.Context(), claim(gostCMS("")))
 			if !errors.Is(err, domain.ErrUnavailable) || evidence != nil || verdict.Outcome != signature.Pending || verdict.Reason != signature.ServiceUnreached {
 				t.Errorf("%s %s, %v", verdict.Outcome, verdict.Reason, err)
 			}
@@ -229,14 +237,15 @@ func TestUnreached(t *testing.T) {
 	refuses := func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, `{"status":400,"message":"Malformed content."}`, http.StatusBadRequest)
 	}
-	if _, _, err := verifier(t, &node{scripted: refuses}).Verify(t.Context(), claim(gostCMS(""))); !errors.Is(err, domain.ErrInvalid) {
+	if _, _, err := verifier(t, &ncanodetest.Node{Answers: ncanodetest.Answers{Scripted: refuses}}).Verify(t.Context(), claim(gostCMS(""))); !errors.Is(err, domain.ErrInvalid) {
 		t.Errorf("a request that it calls bad: %v", err)
 	}
 }
 
 // A certificate whose term ended while the server could not be asked is not held against its holder.
 func TestTermEndedWhileWaiting(t *testing.T) {
-	n := &node{signature: true, issuer: true, ocsp: active, crl: active, now: now.AddDate(0, 0, 2)}
+	n := &ncanodetest.Node{Answers: ncanodetest.Sound}
+	n.Now = now.AddDate(0, 0, 2)
 	ends := func(t *x509.Certificate) { t.NotAfter = now.AddDate(0, 0, 1) }
 	verdict, _, err := verifier(t, n).Verify(t.Context(), claim(gostCMS("", ends)))
 	if !errors.Is(err, domain.ErrUnavailable) || verdict.Reason != signature.StatusUnknown {
@@ -246,13 +255,13 @@ func TestTermEndedWhileWaiting(t *testing.T) {
 
 // The rest never comes to the server.
 func TestNativeSignature(t *testing.T) {
-	n := &node{signature: true, issuer: true}
+	n := &ncanodetest.Node{Answers: ncanodetest.Sound}
 	private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{SerialNumber: big.NewInt(5), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0)}
 	k := signature.Key{Private: private, Certificate: must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template, private.Public(), private))))}
 	cms := must(k.Sign(t.Context(), []byte(message), signature.Signing{}))
 	verdict, _, err := verifier(t, n).Verify(t.Context(), claim(cms))
-	if err != nil || verdict.Method != "cms" || verdict.Reason != signature.IdentifierMissing || len(n.questions) != 0 {
+	if err != nil || verdict.Method != "cms" || verdict.Reason != signature.IdentifierMissing || len(n.Questions()) != 0 {
 		t.Errorf("%+v, %v", verdict, err)
 	}
 }

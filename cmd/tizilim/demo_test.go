@@ -213,6 +213,7 @@ func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 		}
 	}
 	p.certificates(data)
+	p.ended("120540001238")
 	number := p.issue("120540001238")
 	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
 	if before.Status != "active" || before.Licensee.ID != "120540001238" {
@@ -306,6 +307,33 @@ func (p *process) issue(bin string) (number string) {
 	return a.Result
 }
 
+// ended signs with the demo's keys of certificates that have ended, which refuses each application for its reason.
+func (p *process) ended(bin string) {
+	p.t.Helper()
+	const company = "applicant-company"
+	for holder, reason := range map[string]string{"revoked-company": "revoked", "expired-company": "expired", "revoked": "bin-mismatch"} {
+		a := p.toSign(company, bin)
+		a = p.sign(company, "/applications/"+a.ID+"/signature", holder)
+		if a.Status != "refused" || a.Refusal == nil || a.Refusal.Stage != "signature" || a.Refusal.Reason != reason || a.Refusal.ReasonText == "" {
+			p.t.Errorf("signed with the key of %s: %s, %+v, want %s", holder, a.Status, a.Refusal, reason)
+		}
+		e := call[v1.Evidence](p, 200, company, "GET", "/applications/"+a.ID+"/evidence", nil)
+		if len(e.Items) != 1 || e.Items[0].Type != "application-refused" {
+			p.t.Errorf("of the refusal of %s is kept: %+v", holder, e)
+		}
+	}
+}
+
+// toSign brings an application that costs nothing to its signature.
+func (p *process) toSign(account, applicant string) v1.Application {
+	p.t.Helper()
+	a := call[v1.Application](p, 201, account, "POST", "/applications",
+		v1.Opening{Service: "import-permit", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: applicant}})
+	a = call[v1.Application](p, 200, account, "PUT", "/applications/"+a.ID+"/form", v1.Filing{Form: v1.Form{Name: "ТОО «Үлгі Экспорт»"}})
+	p.waitFor(account, a.ID, "choose-certificate")
+	return a
+}
+
 // sign signs what the address has, with the holder's key, and sends it there.
 func (p *process) sign(account, at, holder string) v1.Application {
 	p.t.Helper()
@@ -331,15 +359,7 @@ func (p *process) sign(account, at, holder string) v1.Application {
 // waitFor asks until the application waits in a step with the action.
 func (p *process) waitFor(account, id, action string) {
 	p.t.Helper()
-	var last v1.Application
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		last = call[v1.Application](p, 200, account, "GET", "/applications/"+id, nil)
-		if last.Step != nil && last.Step.Action == action {
-			return
-		}
-		time.Sleep(20 * time.Millisecond) // there is nothing to wait on over HTTP
-	}
-	p.t.Fatalf("application does not come to %s: %+v", action, last)
+	p.until(account, id, func(a v1.Application) bool { return a.Step != nil && a.Step.Action == action })
 }
 
 func (p *process) replays(number, data, from string, more ...string) {

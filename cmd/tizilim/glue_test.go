@@ -20,6 +20,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/signature"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/signing"
 )
 
@@ -157,6 +158,55 @@ func TestSignaturesAreJudged(t *testing.T) {
 	v, err := sign(t.Context(), a, s, "person", signing.Claim{Signed: []byte("content"), Purpose: signing.Request, Signer: person, Received: time.Now()})
 	if err != nil || v.Outcome != signing.Pending || v.Reason != signing.OCSPUnreachable || len(v.Evidence) > 0 {
 		t.Errorf("nobody answers: %v %+v", err, v)
+	}
+}
+
+// A license signed by the head's real certificate, judged by the verifier as wired, ends as one that is signed;
+// an employee's, another head's and one over another license are refused, each for its reason.
+func TestLicenseSignaturesAreJudged(t *testing.T) {
+	a, s, _ := verifying(t)
+	issued := license.Issued{
+		Number: "26000001", Kind: "license", Service: "casino-license", Licensor: "sport-agency", Licensee: license.Licensee{ID: signerIIN, Name: "Үлгібаев Ерлан"},
+		IssuedOn: "2026-11-24", FirstIssuedOn: "2026-11-24",
+	}
+	var l license.State
+	l.Evolve(issued)
+	head := signing.Signer{IIN: signerIIN, BIN: signerBIN}
+	for name, tt := range map[string]struct {
+		holder  string
+		signer  signing.Signer
+		content []byte
+		reason  signing.Reason // empty where the license ends as signed
+	}{
+		"the head":             {"head", head, l.Content(), ""},
+		"an employee":          {"employee", head, l.Content(), signing.RoleMissing},
+		"a person":             {"person", signing.Signer{IIN: signerIIN}, l.Content(), signing.RoleMissing},
+		"another head":         {"head", signing.Signer{IIN: "990101450026", BIN: signerBIN}, l.Content(), signing.IINMismatch},
+		"another licensor":     {"head", signing.Signer{IIN: signerIIN, BIN: "991141000451"}, l.Content(), signing.BINMismatch},
+		"over another license": {"head", head, bytes.Replace(l.Content(), []byte("26000001"), []byte("26000002"), 1), signing.DigestMismatch},
+	} {
+		key, err := a.Key(tt.holder, authority.Sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cms, err := key.Sign(t.Context(), tt.content, signature.Signing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.Verify(t.Context(), signing.Claim{Signed: l.Content(), CMS: cms, Purpose: signing.Decision, Signer: tt.signer, Received: time.Now()})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		events, err := license.Decide(l, license.Judged(v, time.Now(), 0))
+		var refused *domain.Rejection
+		switch {
+		case tt.reason != "":
+			if v.Reason != tt.reason || !errors.As(err, &refused) || len(events) > 0 {
+				t.Errorf("%s: %s %s, %v, %+v", name, v.Outcome, v.Reason, err, events)
+			}
+		case err != nil || len(events) != 1 || events[0].(license.Signed).Signatory != "Үлгібаев Ерлан М." || len(events[0].(license.Signed).Evidence) == 0:
+			t.Errorf("%s: %s %s, %v, %+v", name, v.Outcome, v.Reason, err, events)
+		}
 	}
 }
 

@@ -291,6 +291,19 @@ func TestOrderWithoutATerm(t *testing.T) {
 	}
 }
 
+// A term shorter than the first pause is not overrun.
+func TestShortTerm(t *testing.T) {
+	s := start(t, noon.Add(time.Second))
+	s.after(999 * time.Millisecond)
+	if s.state().Refusal != nil {
+		t.Error("refused too early")
+	}
+	s.after(time.Second)
+	if r := s.state().Refusal; r == nil || r.Stage != application.AtPayment || r.Text != application.PaymentExpired {
+		t.Errorf("at the end of its term: %+v", r)
+	}
+}
+
 // The notice and the answer to a question at once have one effect, whichever is first.
 func TestNoticeWhileAsking(t *testing.T) {
 	s := start(t, noon.Add(term))

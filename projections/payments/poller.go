@@ -102,7 +102,11 @@ func (p *Poller) applied(changes []order) {
 		if o.expires.IsZero() {
 			o.expires = o.requested.Add(Term)
 		}
-		p.orders[o.application] = &item{order: o, next: o.requested.Add(shortest)}
+		first := o.requested.Add(shortest)
+		if first.After(o.expires) {
+			first = o.expires
+		}
+		p.orders[o.application] = &item{order: o, next: first}
 	}
 	select {
 	case p.changed <- struct{}{}:

@@ -1,6 +1,9 @@
-package ncanode_test
+package ncanodetest
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -9,11 +12,27 @@ import (
 
 type oid = asn1.ObjectIdentifier
 
+// GOST512 is the algorithm of signatures by the State standard GOST 34.10-2015 with a hash of 512 bits.
+var GOST512 = gost512
+
 var (
 	streebog512 = oid{1, 2, 398, 3, 10, 1, 3, 3}
 	gost512     = oid{1, 2, 398, 3, 10, 1, 1, 2, 3, 2}
 	gost512Key  = oid{1, 2, 398, 3, 10, 1, 1, 2, 2, 2}
 )
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Certificate is one of the State standard, by the template, issued by nobody.
+func Certificate(template *x509.Certificate) *x509.Certificate {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	return asGOST(must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))
+}
 
 // asGOST puts a key and a signature of the State standard in the place of the certificate's own. Their
 // bits mean nothing.
@@ -42,8 +61,8 @@ func asGOST(der []byte) *x509.Certificate {
 	return must(x509.ParseCertificate(must(asn1.Marshal(parsed))))
 }
 
-// sign is a CMS by the certificate, with what is inside attached where that is anything.
-func sign(c *x509.Certificate, inside string, algorithm oid) []byte {
+// Sign is a CMS by the certificate, with what is inside attached where that is anything.
+func Sign(c *x509.Certificate, inside string, algorithm oid) []byte {
 	type attribute struct {
 		Type   oid
 		Values []asn1.RawValue `asn1:"set"`
