@@ -185,6 +185,13 @@ func (d *feed) index(p domain.Position) int {
 	return sort.Search(len(d.commits), func(i int) bool { return d.commits[i].Position > p })
 }
 
+// unread is how many commits after the position the feed has, and the position up to which it was read.
+func (d *feed) unread(p domain.Position) (int, domain.Position) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.commits) - d.index(p), d.last
+}
+
 // take returns the commits after the position, at most n and at least one, and waits only when there
 // is none. It tells the feed that the taker is done with everything up to the position. errBehind
 // when the feed has no longer all of them.

@@ -52,5 +52,6 @@
 // same ids at the same version it is stored once. All requests demand the leader, since a follower may
 // not have yet what was acknowledged; a node that is none names the leader, and the hosts are asked by
 // gossip. A subscription that is dropped is made anew after the last whole commit. One that is silent is
-// compared with the end of the log (follow.go).
+// compared with the end of the log (follow.go). Subscriptions have a connection of their own, which carries a
+// hundred of them; one more fails after the deadline, and nothing else waits for them.
 package eventstoredb

@@ -19,7 +19,9 @@ var errLocked = errors.New("in use")
 type folder struct {
 	path  string
 	store string // where the log is, empty for in the folder
-	lock  *os.File
+	// begins allows to begin a registry on the server of the store, which had none.
+	begins bool
+	lock   *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
 }

@@ -22,11 +22,11 @@ type storeFlag struct {
 	Store string `placeholder:"URL" help:"EventStoreDB that keeps the event log, such as esdb+discover://user:password@host:2113, for several nodes to share; the data folder keeps it where left out."`
 }
 
-// lock locks the data folder and makes it where it does not exist.
+// lock locks the data folder, and makes it, and the registry on its server, where they do not exist.
 func (c storeFlag) lock() (*folder, error) {
 	f, err := lockFolder(c.Data)
 	if err == nil {
-		f.store = c.Store
+		f.store, f.begins = c.Store, true
 	}
 	return f, err
 }
@@ -39,7 +39,11 @@ func (c storeFlag) lockExisting() (*folder, error) {
 			return nil, err
 		}
 	}
-	return c.lock()
+	f, err := c.lock()
+	if err == nil {
+		f.begins = false
+	}
+	return f, err
 }
 
 // eventStore is the event store as the registry needs it, whichever it is.
@@ -85,11 +89,41 @@ func openElsewhere(ctx context.Context, f *folder, r *registry) (_ eventStore, e
 			err = errors.Join(err, store.Close())
 		}
 	}()
-	log, err := store.Identity(ctx)
+	log, err := f.identify(ctx, store)
 	if err != nil {
 		return nil, fmt.Errorf("open the event log: %w", err)
 	}
 	return store, f.belong(log)
+}
+
+// identify finds out which log the server has. Where it has none a new folder may begin one; one that follows a
+// log has lost it, or is at the wrong server.
+func (f *folder) identify(ctx context.Context, store *eventstoredb.Store) (uuid.UUID, error) {
+	if err := f.ownLog(); err != nil {
+		return uuid.Nil, err
+	}
+	is, err := f.foreign()
+	if err != nil {
+		return uuid.Nil, err
+	}
+	log, err := store.Identity(ctx)
+	switch {
+	case err != nil || log != uuid.Nil:
+		return log, err
+	case is != uuid.Nil || f.hadTree():
+		return uuid.Nil, fmt.Errorf("the server has no registry, and folder %s follows one: it is another server, or one that lost everything; nothing was written: %w", f.path, domain.ErrDamaged)
+	case !f.begins:
+		return uuid.Nil, fmt.Errorf("the server has no registry (start one with: tizilim serve): %w", domain.ErrNotFound)
+	}
+	return store.Begin(ctx)
+}
+
+// ownLog is ErrConflict for a folder that has a log in it.
+func (f *folder) ownLog() error {
+	if hasData(f.path) == nil {
+		return fmt.Errorf("folder %s has a log of its own; name another one with --data, and move the events with export and import: %w", f.path, domain.ErrConflict)
+	}
+	return nil
 }
 
 // shared reports whether the log is not in the folder, and other nodes write to it too.
@@ -120,9 +154,6 @@ func (f *folder) foreign() (uuid.UUID, error) {
 // belong makes sure that what is in the folder follows from the log and from no other, and writes that
 // down where nothing was written.
 func (f *folder) belong(log uuid.UUID) error {
-	if hasData(f.path) == nil {
-		return fmt.Errorf("folder %s has a log of its own; name another one with --data, and move the events with export and import: %w", f.path, domain.ErrConflict)
-	}
 	is, err := f.foreign()
 	switch {
 	case err != nil || is == log:

@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/adapters/archive"
+	"github.com/tizilim/tizilim/adapters/eventstoredb"
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/api/v1"
@@ -176,6 +178,45 @@ func TestFolderOfAnotherStore(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(shared, "log")); !os.IsNotExist(err) {
 		t.Errorf("a refused start made a log: %v", err)
+	}
+}
+
+// TestServerWithoutTheLog names a server that has nothing of the folder's log, as one does that was wiped: it is
+// told as damage, and nothing is written to the server, nor by who only wants to read.
+func TestServerWithoutTheLog(t *testing.T) {
+	dir, server, blank := t.TempDir(), esdb(t, esdbtest.Options{}), esdb(t, esdbtest.Options{})
+	data := filepath.Join(dir, "data")
+	if out, code := command("import", "testdata/events.jsonl", "--data", data, "--store", server.URL()); code != 0 {
+		t.Fatal(out)
+	}
+	for _, tt := range []struct {
+		folder string
+		want   string
+		args   []string
+	}{
+		{"data", "lost everything", []string{"verify", "log"}},
+		{"data", "lost everything", []string{"verify", "read-models"}},
+		{"data", "lost everything", []string{"restore"}},
+		{"data", "lost everything", []string{"restore", "--accept-loss", "--reason", "the disk burned"}},
+		{"data", "lost everything", []string{"rebuild"}},
+		{"data", "lost everything", []string{"export"}},
+		{"data", "lost everything", []string{"import", "testdata/events.jsonl"}},
+		{"data", "lost everything", []string{"demo", "--listen", "127.0.0.1:0"}},
+		{"new", "has no registry", []string{"export"}},
+		{"new", "has no registry", []string{"rebuild"}},
+	} {
+		out, code := command(append(tt.args, "--data", filepath.Join(dir, tt.folder), "--store", blank.URL())...)
+		if code != 1 || !strings.Contains(out, tt.want) {
+			t.Errorf("%s %v: %d %s", tt.folder, tt.args, code, out)
+		}
+	}
+	store, err := eventstoredb.Open(t.Context(), eventstoredb.Config{URL: blank.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if log, err := store.Identity(t.Context()); err != nil || log != uuid.Nil {
+		t.Errorf("the server has got the registry %s, %v", log, err)
 	}
 }
 

@@ -156,9 +156,9 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 			case <-tick:
 			}
 			for _, s := range r.follower.Status() {
-				if slices.Contains(names, s.Name) && s.Lag > 0 {
-					r.logger.Warn("bringing a read model up to date", "model", s.Name, "position", s.Position, "behind", s.Lag)
-					starting(fmt.Sprintf("bringing the read models up to date: %s is %d commits behind", s.Name, s.Lag))
+				if head := r.follower.Head(); slices.Contains(names, s.Name) && s.Position < head {
+					r.logger.Warn("bringing a read model up to date", "model", s.Name, "position", s.Position, "head", head)
+					starting(fmt.Sprintf("bringing the read models up to date: %s is at position %d of %d", s.Name, s.Position, head))
 				}
 			}
 		}
