@@ -27,7 +27,10 @@ type marker struct {
 	Format int    `json:"format"`
 }
 
-var embedded = marker{Mode: "embedded", Format: 1}
+var (
+	embedded  = marker{Mode: "embedded", Format: 1}
+	clustered = marker{Mode: "cluster", Format: 1} // the log is elsewhere, and only what is known of it here
+)
 
 // mark is a position that was durable when it was written: a log that ends before it has lost
 // acknowledged events.
@@ -72,15 +75,15 @@ func makeDirs(dir string) error {
 }
 
 // checkMarker reads the marker, or writes it where the directory is new.
-func checkMarker(dir string) error {
+func checkMarker(dir string, want marker) error {
 	var m marker
 	found, err := readJSON(filepath.Join(dir, markerName), &m)
 	if err != nil {
 		return err
 	}
-	if found && m != embedded {
+	if found && m != want {
 		return fmt.Errorf("%s holds an event store of mode %q, format %d; this is mode %q, format %d: %w",
-			dir, m.Mode, m.Format, embedded.Mode, embedded.Format, domain.ErrInvalid)
+			dir, m.Mode, m.Format, want.Mode, want.Format, domain.ErrInvalid)
 	}
 	if found {
 		return nil
@@ -88,7 +91,7 @@ func checkMarker(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, natsName)); err == nil {
 		return fmt.Errorf("%s holds NATS files and no %s: %w", dir, markerName, domain.ErrDamaged)
 	}
-	return writeJSON(filepath.Join(dir, markerName), embedded)
+	return writeJSON(filepath.Join(dir, markerName), want)
 }
 
 func readMark(dir string) (domain.Position, error) {
