@@ -43,6 +43,9 @@ type appending struct {
 	// whatever is stored by now.
 	after place
 	fresh bool
+	// sent says that the commit was sent, behind the position that the stream ended with at its version.
+	sent   bool
+	behind domain.Position
 }
 
 // place is the end of a stream: its version, and the position of its last commit.
@@ -89,6 +92,7 @@ func (c *Cluster) attempt(ctx context.Context, a *appending) (domain.Position, e
 	if a.after.version > a.expected {
 		return c.repeated(ctx, a)
 	}
+	a.sent, a.behind = true, a.after.position
 	position, err := c.publish(ctx, a)
 	if err != nil {
 		a.fresh = true
@@ -184,14 +188,7 @@ func wrongSequence(err *jetstream.APIError) bool {
 // repeated finds out whether the stream has moved on by this very append, and gives its position. What it
 // compares is in the log for good, however far behind this node may be.
 func (c *Cluster) repeated(ctx context.Context, a *appending) (domain.Position, error) {
-	var stored []domain.Record
-	err := c.source(max(c.known.position(), a.after.position)).read(ctx, a.stream, a.expected+1, func(r domain.Record) bool {
-		if len(stored) > 0 && r.Position != stored[0].Position {
-			return false
-		}
-		stored = append(stored, r)
-		return true
-	})
+	stored, err := c.next(ctx, a)
 	switch {
 	case errors.Is(err, domain.ErrUnavailable):
 		return 0, fmt.Errorf("%w: %w", errAgain, err)
@@ -201,6 +198,40 @@ func (c *Cluster) repeated(ctx context.Context, a *appending) (domain.Position, 
 		return stored[0].Position, nil
 	}
 	return 0, conflict(a)
+}
+
+// next is the commit that follows the version the append expects, in a stream that is longer. Where the
+// append was sent, the leader knows it by the place it was sent behind: the tail may not be there yet.
+func (c *Cluster) next(ctx context.Context, a *appending) ([]domain.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	s := c.source(a.after.position)
+	if a.sent {
+		m, err := c.log.GetMsg(ctx, uint64(a.behind)+1, jetstream.WithGetMsgSubject(subject(a.stream)))
+		if err != nil {
+			return nil, s.unavailable(err) // it is there: who does not find it leads no more
+		}
+		commit, err := decode(m.Sequence, m.Subject, m.Data)
+		return commit.Records, err
+	}
+	var stored []domain.Record
+	yield := func(r domain.Record) bool {
+		if len(stored) > 0 && r.Position != stored[0].Position {
+			return false
+		}
+		stored = append(stored, r)
+		return true
+	}
+	var err error
+	if c.follows(ctx, a.after.position) {
+		err = s.read(ctx, a.stream, a.expected+1, yield)
+	} else {
+		err = s.readLog(ctx, a.stream, &sequence{from: a.expected + 1, yield: yield})
+	}
+	if err == nil && len(stored) == 0 {
+		err = fmt.Errorf("version %d does not come: %w", a.expected+1, domain.ErrUnavailable)
+	}
+	return stored, err
 }
 
 // places remembers where streams ended when this node last wrote to them. It is a hint: the leader checks.
