@@ -45,6 +45,8 @@ var rules = []rule{
 // engine stays behind the port that hides it.
 var elsewhere = map[string][]string{
 	"github.com/nats-io":         {"adapters/jetstream", "adapters/notices", "adapters/storetest"},
+	"github.com/EventStore":      {"adapters/eventstoredb"},
+	"google.golang.org/grpc":     {"adapters/eventstoredb"},
 	"zombiezen.com/go/sqlite":    {"projections", "adapters/sqlitedb", "cmd"},
 	"github.com/alecthomas/kong": {"cmd"},
 	"net/http/pprof":             {"cmd"},
@@ -60,7 +62,9 @@ var elsewhere = map[string][]string{
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},
+	"github.com/sony":            {"adapters/breaker"},
 	"github.com/digitorus":       {"adapters/signature"},
+	"github.com/coder/websocket": {"adapters/signature/demo"},
 	"software.sslmate.com":       {"adapters/signature"},
 }
 

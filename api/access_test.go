@@ -67,11 +67,16 @@ var actions = map[string]access.Action{
 	"GET /deadlines":                 access.ReadPages,
 	"GET /deadlines/visits":          access.ReadVisits,
 	"GET /applications/{id}":         access.ReadApplications,
-	"GET /calendar":                  access.ReadPages,
-	"GET /login":                     access.LogIn,
-	"POST /login":                    access.LogIn,
-	"POST /logout":                   access.LogIn,
-	"GET /static/{file}":             access.ReadServer,
+
+	"GET /applications/{id}/signature":         access.SignApplication,
+	"POST /applications/{id}/signature":        access.SignApplication,
+	"GET /applications/{id}/signature/content": access.SignApplication,
+
+	"GET /calendar":      access.ReadPages,
+	"GET /login":         access.LogIn,
+	"POST /login":        access.LogIn,
+	"POST /logout":       access.LogIn,
+	"GET /static/{file}": access.ReadServer,
 }
 
 // TestGateIsTheTable: every route is one action of the table of who may do what, and the gate lets

@@ -60,6 +60,9 @@ type Config struct {
 	Wait time.Duration
 	// Version is the program's, for /openapi.json; "dev" where empty.
 	Version string
+	// NCALayer is where browsers find the program that signs on people's own machines; where it always
+	// is, wss://127.0.0.1:13579, where empty.
+	NCALayer string
 }
 
 // Account is somebody who may log in, by a bearer token. These are demonstration accounts: tokens stand

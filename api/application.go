@@ -274,7 +274,7 @@ func wireApplication(s application.State, c caller) v1.Application {
 	a := v1.Application{
 		ID: s.ID, Version: s.Version, Status: string(s.Status), Service: s.Service, Channel: string(s.Channel),
 		Act: s.Act, Wording: s.Wording, Request: string(s.Request), Licensor: s.Licensor, License: s.License, Holder: holder, Reason: string(s.Reason),
-		Applicant: &v1.Person{ID: s.Applicant.ID, Name: s.Applicant.Name, Address: s.Applicant.Address},
+		Applicant: wireApplicant(s.Applicant),
 		OpenedAt:  &opened, Number: s.Number, RegisteredOn: s.RegisteredOn, Result: s.Result, Delivery: s.Delivery,
 	}
 	if s.Step != 0 {
@@ -305,6 +305,17 @@ func wireApplication(s application.State, c caller) v1.Application {
 		a.Rating = &v1.Rating{Quality: r.Quality, Availability: r.Availability}
 	}
 	return a
+}
+
+// wireApplicant is the applicant with what the identifier tells of them. What cannot be read as one tells
+// nothing.
+func wireApplicant(p application.Applicant) *v1.Person {
+	out := &v1.Person{ID: p.ID, Name: p.Name, Address: p.Address}
+	if id, err := ident.Parse(p.ID); err == nil {
+		out.Organization, out.Unit = id.Organization()
+		out.Warnings = id.Warnings()
+	}
+	return out
 }
 
 // dueDay is the day by whose end something is due, empty where it is due within a day.

@@ -18,21 +18,25 @@ import (
 )
 
 // browser starts Chromium.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path := tooltest.Program(t, "BROWSER", "the pages in a real browser", "chromium", "chromium-browser", "google-chrome", "chrome")
 	bounded, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(bounded, chromedp.WithAllocatorOptions(
+	ctx, end := chromedp.NewContext(bounded, chromedp.WithAllocatorOptions(append(options,
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-	))
+	)...))
 	t.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil {
 			t.Log("close the browser:", err)
 		}
 		end()
 	})
+	// The browser lives as long as the context that it was first used with.
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
 }
 
@@ -142,7 +146,7 @@ func (w *world) look(t *testing.T, ctx context.Context, path, lang string, width
 		t.Fatal(err)
 	}
 	wide := script[bool](t, ctx, `document.documentElement.scrollWidth > innerWidth`)
-	unlabeled := script[[]string](t, ctx, `[...document.querySelectorAll("input:not([type=hidden]),select")].filter(e => e.labels.length != 1).map(e => e.name)`)
+	unlabeled := script[[]string](t, ctx, `[...document.querySelectorAll("input:not([type=hidden]),select,textarea")].filter(e => e.labels.length != 1).map(e => e.name)`)
 	headless := script[[]string](t, ctx, `[...document.querySelectorAll("th")].filter(e => !e.scope).map(e => e.innerText)`)
 	clipped := script[[]string](t, ctx, `[...document.querySelectorAll("h1,h2,p,td,th,dd,dt,button,label,li")].filter(e => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1).map(e => e.tagName + " " + e.innerText)`)
 	twins := script[[]string](t, ctx, `(names => names.filter((n, i) => names.indexOf(n) != i))([...document.querySelectorAll("nav,section[aria-labelledby],[role=region]")].map(e => (e.tagName == "NAV" ? "nav " : "region ") + (e.getAttribute("aria-label") || e.getAttribute("aria-labelledby").split(" ").map(id => document.getElementById(id).innerText).join(" "))))`)
@@ -151,6 +155,9 @@ func (w *world) look(t *testing.T, ctx context.Context, path, lang string, width
 	}
 	if wide || len(unlabeled)+len(headless)+len(clipped) > 0 {
 		t.Errorf("%s in %s, %d wide: scrolls sideways %t, without label %v, headers without scope %v, clipped %q", path, lang, width, wide, unlabeled, headless, clipped)
+	}
+	if path == "/deadlines" && width == 1280 && script[bool](t, ctx, `[...document.querySelectorAll(".scroll")].some(e => e.scrollWidth > e.clientWidth)`) {
+		t.Errorf("%s in %s: a table is wider than the page", path, lang)
 	}
 	if dir := os.Getenv("TIZILIM_SCREENSHOTS"); dir != "" {
 		w.shoot(t, ctx, filepath.Join(dir, strings.NewReplacer("/", "_", "?", "_").Replace(path)+"-"+lang), width)

@@ -67,7 +67,13 @@ func readWrite(w http.ResponseWriter, r *http.Request, pattern string, c caller)
 			return write{}, err
 		}
 	}
-	resource := r.Method + " " + r.URL.Path
+	out := newWrite(key, r.Method+" "+r.URL.Path, body, c)
+	out.ifVersion = version
+	return out, nil
+}
+
+// newWrite is the caller's write of the body to the resource under the key.
+func newWrite(key, resource string, body []byte, c caller) write {
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%s\n", resource)
 	digest.Write(body)
@@ -75,8 +81,7 @@ func readWrite(w http.ResponseWriter, r *http.Request, pattern string, c caller)
 		key:         key,
 		command:     uuid.NewSHA1(commandSpace, []byte(key+"\x00"+c.Actor.ID+"\x00"+resource)),
 		fingerprint: hex.EncodeToString(digest.Sum(nil))[:32],
-		ifVersion:   version,
-	}, nil
+	}
 }
 
 // visible reports whether the key is 1 to 200 visible ASCII characters.

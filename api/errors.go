@@ -71,7 +71,7 @@ var statuses = map[int][]string{
 	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
 	http.StatusUnprocessableEntity: {
 		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
-		"signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "period-unknown", "outcome-unknown", "step-unknown", "day-future", "days-reversed", "figures-too-many", "applicant-kind", "request-not-offered",
+		"signature-required", "signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "period-unknown", "outcome-unknown", "step-unknown", "day-future", "days-reversed", "figures-too-many", "applicant-kind", "request-not-offered",
 		"license-not-expected", "license-required", "license-unknown", "license-of-other-service", "reason-required",
 		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "signatory-required", "decision-contradictory",
 		"valid-until-invalid", "valid-until-not-expected", "delivery-unknown", "rating-invalid", "suspension-days-invalid",

@@ -113,11 +113,16 @@ var rules = map[string]rule{
 	"GET /deadlines":                 public,
 	"GET /deadlines/visits":          watchers,
 	"GET /applications/{id}":         readers,
-	"GET /calendar":                  public,
-	"GET /login":                     public,
-	"POST /login":                    public,
-	"POST /logout":                   public,
-	"GET /static/{file}":             public,
+
+	"GET /applications/{id}/signature":         entrants,
+	"POST /applications/{id}/signature":        entrants,
+	"GET /applications/{id}/signature/content": entrants,
+
+	"GET /calendar":      public,
+	"GET /login":         public,
+	"POST /login":        public,
+	"POST /logout":       public,
+	"GET /static/{file}": public,
 }
 
 // gate knows the accounts and the rules.

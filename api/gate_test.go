@@ -78,11 +78,16 @@ var walks = map[string]struct {
 	"GET /deadlines":                 {"+ + + + + + + + + + +", nil},
 	"GET /deadlines/visits":          {"L F F + + + + F F + +", nil},
 	"GET /applications/{id}":         {"L + N + N + N N N + +", nil},
-	"GET /calendar":                  {"+ + + + + + + + + + +", nil},
-	"GET /login":                     {"+ + + + + + + + + + +", nil},
-	"POST /login":                    {"+ + + + + + + + + + +", nil},
-	"POST /logout":                   {"+ + + + + + + + + + +", nil},
-	"GET /static/{file}":             {"+ + + + + + + + + + +", nil},
+
+	"GET /applications/{id}/signature":         {"L + N F N F F N N F F", nil},
+	"POST /applications/{id}/signature":        {"L + N F N F F N N F F", nil},
+	"GET /applications/{id}/signature/content": {"L + N F N F F N N F F", nil},
+
+	"GET /calendar":      {"+ + + + + + + + + + +", nil},
+	"GET /login":         {"+ + + + + + + + + + +", nil},
+	"POST /login":        {"+ + + + + + + + + + +", nil},
+	"POST /logout":       {"+ + + + + + + + + + +", nil},
+	"GET /static/{file}": {"+ + + + + + + + + + +", nil},
 }
 
 // TestGate walks every route with every role, and nobody is let through but those the table says.

@@ -23,6 +23,7 @@ type Metrics struct {
 	appended prometheus.Counter
 	requests *prometheus.HistogramVec
 	refused  prometheus.Gauge
+	breakers *prometheus.GaugeVec
 }
 
 // NewMetrics makes the figures, empty.
@@ -43,8 +44,11 @@ func NewMetrics() *Metrics {
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tizilim_rules_refused", Help: "1 while acts, calendars, policies or terms that were brought last were not sound, and what was in use before holds.",
 		}),
+		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tizilim_breaker_open", Help: "1 while a service around this process does not answer and is asked only now and then, 0 while it answers.",
+		}, []string{"to"}),
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused,
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,6 +61,11 @@ func (m *Metrics) ObserveAppend(took time.Duration, events int) {
 
 // ObserveRules notes how reading the rules anew went.
 func (m *Metrics) ObserveRules(err error) { m.refused.Set(truth(err != nil)) }
+
+// ObserveBreaker notes whether the breaker before a service is open. Tell it once at the start, closed.
+func (m *Metrics) ObserveBreaker(service string, open bool) {
+	m.breakers.WithLabelValues(service).Set(truth(open))
+}
 
 // request notes an answered request. A request without a route is counted as such, whatever its
 // address, so that a scanner cannot make series; the same goes for methods of its invention.

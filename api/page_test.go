@@ -16,6 +16,14 @@ import (
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
+// What a browser may do with pages, and what those that are signed need besides: two scripts of ours.
+const (
+	policy        = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	signingPolicy = policy + "; script-src 'self'; connect-src wss://127.0.0.1:13579 https://127.0.0.1:24680"
+)
+
+var scripts = regexp.MustCompile(`<script src="/static/ncalayer-client.js" defer></script>\s*<script src="/static/sign.js" type="module" [^>]*></script>`)
+
 var source = regexp.MustCompile(`<a href="https?://[^"]*" rel="noreferrer">[^<]*</a>`)
 
 // page reads a page in a language, as the public, and checks what every page must be.
@@ -27,9 +35,13 @@ func (w *world) page(path, lang string, status int) string {
 func (w *world) pageAs(who, path, lang string, status int) string {
 	w.t.Helper()
 	r := w.call(who, "GET", path, nil, "Accept-Language", lang).want(status)
+	policy, rest := policy, r.body
+	if strings.Contains(r.body, "data-ncalayer-bytes=") {
+		policy, rest = signingPolicy, scripts.ReplaceAllString(rest, "")
+	}
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Content-Language": lang, "X-Content-Type-Options": "nosniff",
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": policy,
 	} {
 		if got := r.header.Get(name); got != want {
 			w.t.Errorf("%s: %s is %q, want %q", path, name, got, want)
@@ -40,7 +52,7 @@ func (w *world) pageAs(who, path, lang string, status int) string {
 			w.t.Errorf("%s: no %s", path, want)
 		}
 	}
-	rest := source.ReplaceAllString(r.body, "") // where a fact was read: a link away, of which the other side learns nothing
+	rest = source.ReplaceAllString(rest, "") // where a fact was read: a link away, of which the other side learns nothing
 	for _, bad := range []string{"<script", "style=\"", "http://", "https://", "{{", "ZgotmplZ", "<nil>"} {
 		if strings.Contains(rest, bad) {
 			w.t.Errorf("%s: has %s", path, bad)
@@ -361,6 +373,11 @@ func TestStatic(t *testing.T) {
 		t.Errorf("type %q", r.header.Get("Content-Type"))
 	}
 	w.call("", "GET", "/static/style.css", nil, "If-None-Match", r.header.Get("ETag")).want(304)
+	for _, name := range []string{"sign.js", "ncalayer-client.js"} {
+		if got := w.call("", "GET", "/static/"+name, nil).want(200).header.Get("Content-Type"); got != "text/javascript; charset=utf-8" {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
 	w.call("", "GET", "/static/..%2fweb.go", nil).want(404)
 	for _, path := range []string{"/", "/api/v1/services", "/metrics"} {
 		if r := w.call("", http.MethodHead, path, nil); r.status != 200 || r.body != "" {

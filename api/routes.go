@@ -18,7 +18,11 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
-	for pattern, h := range map[string]handler{"POST /login": s.login, "POST /logout": s.logout} {
+	for pattern, h := range map[string]handler{
+		"POST /login": s.login, "POST /logout": s.logout,
+		"GET /applications/{id}/signature": s.signaturePage, "POST /applications/{id}/signature": s.takeSignature,
+		"GET /applications/{id}/signature/content": s.contentFile,
+	} {
 		s.pages[pattern] = true
 		s.plain(pattern, h)
 	}

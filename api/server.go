@@ -55,7 +55,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.site, err = web.New(web.Config{
 		Texts: s.texts, Rules: cfg.Rules, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
-		History: cfg.History, Now: cfg.Now, Viewer: s.viewer,
+		History: cfg.History, Now: cfg.Now, Viewer: s.viewer, NCALayer: cfg.NCALayer,
 	})
 	if err != nil {
 		return nil, err
@@ -83,6 +83,7 @@ func (c *Config) complete() error {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Wait = cmp.Or(c.Wait, 3*time.Second)
 	c.Version = cmp.Or(c.Version, "dev")
+	c.NCALayer = cmp.Or(c.NCALayer, "wss://127.0.0.1:13579")
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics()
 	}
@@ -230,10 +231,11 @@ func (s *Server) recovered(out *recorder, r *http.Request, p any) {
 }
 
 // secure sets the headers that every answer has. Pages are ours alone: no script, no frame, nothing
-// from elsewhere. Nothing is to be kept by anybody, but for what says so itself: files that do not change.
+// from elsewhere; one that is to be signed says itself what more it needs. Nothing is to be kept by
+// anybody, but for what says so itself: files that do not change.
 func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", web.Policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")

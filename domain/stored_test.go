@@ -36,13 +36,14 @@ func TestStoredApplicationEvents(t *testing.T) {
 		Sites: []application.Site{{Kind: "branch", Name: "Филиал", Address: "Астана"}}, Phone: "+77010000000", Email: "a@example.kz", Note: "n",
 	}
 	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
+	answer := &application.RegisterAnswer{At: due, Reference: "r-1", Text: "{\"found\": true,\r\n \"name\":\"<n>\"}\n"}
 	payloads := []domain.Payload{
 		application.Opened{
 			Progress: way, Service: "casino-license", Channel: regulation.Portal, Act: "act", Wording: "0123456789ab", Request: regulation.Reissue, Licensor: "l",
 			Applicant: application.Applicant{ID: "120540001238", Name: "n", Address: "a"}, License: "25000001", Reason: application.NameChanged, Holder: "940140000385",
 		},
-		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul"},
-		application.ApplicantNotFound{Progress: first, Source: "gbd-ul"},
+		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul", Answer: answer},
+		application.ApplicantNotFound{Progress: first, Source: "gbd-ul", Answer: answer},
 		application.Filed{Progress: way, Form: form, Documents: []application.Document{document}},
 		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u"},
 		application.Paid{Progress: way, Order: "o", Reference: "r", Amount: 100, Currency: "KZT"},
@@ -69,7 +70,13 @@ func TestStoredApplicationEvents(t *testing.T) {
 			e.Progress, e.Wording = first, ""
 			p = e
 		case application.ApplicantConfirmed:
-			e.Progress = first
+			e.Progress, e.Answer = first, nil
+			p = e
+			second := e
+			second.Progress = way
+			checkRead(t, token, 2, second, application.Decode)
+		case application.ApplicantNotFound:
+			e.Answer = nil
 			p = e
 		case application.Filed:
 			e.Progress = first

@@ -9,6 +9,7 @@
 package stateregister
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/ident"
@@ -28,6 +30,10 @@ type Answer struct {
 	Name    string `json:"name,omitempty"`
 	Address string `json:"address,omitempty"`
 	Source  string `json:"source"` // which register answered
+	// Reference is the register's own number of this answer, where it numbers them.
+	Reference string `json:"reference,omitempty"`
+	// Text is the body of the answer, byte for byte: the evidence.
+	Text string `json:"-"`
 }
 
 // Timeout is how long a Client without a Timeout waits for an answer.
@@ -94,12 +100,27 @@ func (c *Client) ask(ctx context.Context, path string) (Answer, error) {
 	if resp.StatusCode != http.StatusOK {
 		return Answer{}, fmt.Errorf("status %d", resp.StatusCode)
 	}
-	var a Answer
-	dec := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&a); err != nil {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
 		return Answer{}, fmt.Errorf("read answer: %w", err)
 	}
+	return parse(body)
+}
+
+// parse reads the body of an answer, whole. Its errors do not repeat the body.
+func parse(body []byte) (a Answer, err error) {
+	if len(body) > maxAnswer || !utf8.Valid(body) {
+		return Answer{}, fmt.Errorf("the answer is too long, or no text")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return Answer{}, fmt.Errorf("the answer is not of the form it should have")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Answer{}, fmt.Errorf("something follows the answer")
+	}
+	a.Text = string(body)
 	return a, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,7 +43,10 @@ func TestKnown(t *testing.T) {
 	c := client(t, demo.Handler())
 	for _, e := range demo.Known {
 		got, err := c.Find(t.Context(), e.ID)
-		want := stateregister.Answer{ID: e.ID, Found: true, Name: e.Name, Address: e.Address, Source: got.Source}
+		want := stateregister.Answer{ID: e.ID, Found: true, Name: e.Name, Address: e.Address, Source: got.Source, Reference: got.Reference, Text: got.Text}
+		if !strings.Contains(got.Text, `"`+got.Reference+`"`) || len(got.Reference) != 36 || !strings.HasSuffix(got.Text, "}\n") {
+			t.Errorf("%s: reference %q, text %q", e.ID, got.Reference, got.Text)
+		}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got)\n%s", e.ID, err, diff)
 		}
@@ -69,9 +73,53 @@ func TestPatterns(t *testing.T) {
 		if err != nil || !first.Found || first.Name == "" || first.Address == "" {
 			t.Errorf("%s %s: %+v, %v; want somebody", kind, other, first, err)
 		}
-		if again, err := c.Find(t.Context(), other); err != nil || again != first {
+		again, err := c.Find(t.Context(), other)
+		if err != nil || again.Reference == first.Reference || said(again) != said(first) {
 			t.Errorf("%s %s: %+v, then %+v, %v", kind, other, first, again, err)
 		}
+	}
+}
+
+// said is an answer without what is new in each.
+func said(a stateregister.Answer) stateregister.Answer {
+	a.Reference, a.Text = "", ""
+	return a
+}
+
+func TestOutage(t *testing.T) {
+	c := client(t, demo.Handler())
+	set := func(method, want string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, c.URL+"/outage", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.HTTP.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(string(text), want) {
+			t.Errorf("%s: %d %s %v", method, resp.StatusCode, text, err)
+		}
+	}
+	set(http.MethodPost, "There is an outage")
+	if _, err := c.Find(t.Context(), demo.Known[0].ID); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("in an outage: %v", err)
+	}
+	set(http.MethodDelete, "They answer")
+	if got, err := c.Find(t.Context(), demo.Known[0].ID); err != nil || !got.Found {
+		t.Errorf("after it: %+v, %v", got, err)
+	}
+}
+
+// What is kept is what came, spaces and all.
+func TestTextIsByteForByte(t *testing.T) {
+	const body = "\r\n { \"source\":\"x\", \"found\" : false,\t\"id\":\"850312300121\", \"reference\":\"m-\\u0031\" }\n\n"
+	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+	got, err := c.Find(t.Context(), "850312300121")
+	if err != nil || got.Text != body || got.Reference != "m-1" || got.Found {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
@@ -136,6 +184,8 @@ func TestUnsoundAnswersAreUnavailable(t *testing.T) {
 		"found, no name":     {200, `{"id":"` + id + `","found":true,"source":"x"}`},
 		"absent with a name": {200, `{"id":"` + id + `","found":false,"name":"A","source":"x"}`},
 		"no source":          {200, `{"id":"` + id + `","found":false}`},
+		"two answers":        {200, `{"id":"` + id + `","found":false,"source":"x"}{"id":"` + id + `","found":true,"name":"A","source":"x"}`},
+		"no text":            {200, `{"id":"` + id + `","found":true,"source":"x","name":"` + "\xff" + `"}`},
 		"another shape":      {200, `{"id":"` + id + `","found":false,"source":"x","deleted":true}`},
 		"endless":            {200, `{"id":"` + id + `","found":true,"source":"x","name":"` + strings.Repeat("x", 1<<20) + `"}`},
 	}

@@ -144,6 +144,10 @@ type Person struct {
 	ID      string `json:"id"`
 	Name    string `json:"name,omitempty"`
 	Address string `json:"address,omitempty"`
+	// Organization, Unit and Warnings are what the identifier itself tells.
+	Organization string   `json:"organization,omitempty" enum:"resident,non-resident,joint" doc:"Kind of organization that a BIN is of"`
+	Unit         string   `json:"unit,omitempty" enum:"head,branch,representative,farm" doc:"Unit of it that a BIN is of"`
+	Warnings     []string `json:"warnings,omitempty" doc:"What is odd about the identifier and no reason to refuse it: iin-century, iin-date, bin-unit"`
 }
 
 // OpenStep is the step that an application waits in.

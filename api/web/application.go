@@ -29,6 +29,7 @@ type ApplicationPage struct {
 	Facts     []Fact
 	Drawing   template.HTML
 	Procedure string // address of the procedure that it follows
+	Sign      string // where the viewer signs it; empty where that is not to be done now, or not by the viewer
 	Visits    []Visit
 	Events    []Event // the newest last
 }
@@ -54,6 +55,9 @@ func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
 	page.Title = f.T("application.title", "number", number(f, state.ID, state.Number))
 	if page.Drawing, err = wayDrawing(f, procedure, page.Procedure, visits); err != nil {
 		return err
+	}
+	if f.Viewer.Signs != nil && f.Viewer.Signs(state) {
+		page.Sign = SignatureURL(state.ID)
 	}
 	for _, v := range visits {
 		line := s.visit(f, v)
@@ -113,8 +117,9 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 		{Name: f.T("license.licensor"), Value: f.wording(p.Service.Licensor.Title)},
 		fact(f, "application.applicant", a.Applicant.Name),
 		fact(f, "license."+string(kind), id),
-		fact(f, "application.opened", s.Texts.Moment(f.Lang, a.OpenedAt, calendar.Zone)),
 	}
+	list = append(list, identified(f, a.Applicant.ID)...)
+	list = append(list, fact(f, "application.opened", s.Texts.Moment(f.Lang, a.OpenedAt, calendar.Zone)))
 	if a.License != "" {
 		list = append(list, link(f, "application.license", a.License))
 	}
@@ -136,6 +141,23 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 		list = append(list, link(f, "application.result", a.Result))
 	}
 	return given(list...)
+}
+
+// identified is what an identifier tells of whom it belongs to, and what is odd about it.
+func identified(f Frame, identifier string) (list []Fact) {
+	id, err := ident.Parse(identifier)
+	if err != nil {
+		return nil
+	}
+	if kind, unit := id.Organization(); unit != "" {
+		list = append(list, fact(f, "application.organization", f.T("organization."+kind)+", "+f.T("unit."+unit)))
+	} else if kind != "" {
+		list = append(list, fact(f, "application.organization", f.T("organization."+kind)))
+	}
+	for _, warning := range id.Warnings() {
+		list = append(list, fact(f, "application.warning", f.T("warning."+warning)))
+	}
+	return list
 }
 
 // stepOf is a step of the procedure with its number and action.
@@ -214,15 +236,19 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 		}
 		list = append(list, Event{
 			At: e.Time.Format(time.RFC3339Nano), When: s.Texts.Second(f.Lang, e.Time, calendar.Zone), What: f.T("event." + e.Type),
-			Who: s.who(f, e.Actor), More: append(told(f, payload), moved(f, p, e.Progress)...),
+			Who: s.who(f, e.Actor), More: append(s.told(f, payload), moved(f, p, e.Progress)...),
 		})
 	}
 	return list, nil
 }
 
 // told is what an event says besides, but for what is personal.
-func told(f Frame, p domain.Payload) []Fact {
+func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
+	case application.ApplicantConfirmed:
+		return s.answered(f, e.Source, e.Answer)
+	case application.ApplicantNotFound:
+		return s.answered(f, e.Source, e.Answer)
 	case application.Registered:
 		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
 	case application.Approved:
@@ -238,6 +264,15 @@ func told(f Frame, p domain.Payload) []Fact {
 		return []Fact{fact(f, "application.delivery", f.T("delivery."+e.To))}
 	}
 	return nil
+}
+
+// answered says which register answered and when. Events of before the answer was kept name the register.
+func (s *Site) answered(f Frame, source string, a *application.RegisterAnswer) []Fact {
+	if a == nil {
+		return given(fact(f, "application.register", source))
+	}
+	return given(fact(f, "application.register", source), fact(f, "application.answered", s.Texts.Second(f.Lang, a.At, calendar.Zone)),
+		fact(f, "application.answer-reference", a.Reference))
 }
 
 // moved says which steps an event completed and which one it entered.

@@ -21,16 +21,21 @@ type ErrorPage struct {
 // can do something else about it, the page has words of its own, "page.CODE". It is the last resort, so
 // it has no error of its own: where even this page fails, the plain words are sent.
 func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, title, detail string) {
-	page := ErrorPage{Frame: s.frame(r, ""), Status: status, Code: code, Detail: detail}
-	page.Title = title
-	if key := "page." + code; s.Texts.Has(key + ".title") {
-		page.Title, page.Detail = page.T(key+".title"), page.T(key+".detail")
-	}
+	page := ErrorPage{Frame: s.frame(r, ""), Status: status, Code: code}
+	page.Title, page.Detail = s.words(page.Frame, code, title, detail)
 	page.Back, page.Again = back(page.Frame, r.URL, code)
 	w.Header().Set("Cache-Control", "no-store")
 	if err := s.render(w, r, "error", status, page); err != nil {
 		http.Error(w, page.Title, status)
 	}
+}
+
+// words are what a page says of an error: words of its own where it has some.
+func (s *Site) words(f Frame, code, title, detail string) (string, string) {
+	if key := "page." + code; s.Texts.Has(key + ".title") {
+		return f.T(key + ".title"), f.T(key + ".detail")
+	}
+	return title, detail
 }
 
 // back is where to do without what was wrong, and the words for it; empty where there is only the search.

@@ -18,6 +18,8 @@ type Viewer struct {
 	Licensor string
 	// Sees says whether the viewer may see an application; nil where nobody may see one on the page.
 	Sees func(application.State) bool
+	// Signs says whether the viewer is the one to sign an application now; nil where nobody is.
+	Signs func(application.State) bool
 }
 
 // opens reports whether the viewer may see what stands behind figures of the licensor, of all where that

@@ -34,9 +34,18 @@ func loadStatic() (map[string]file, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(content)
-		files[e.Name()] = file{content, mime.TypeByExtension(path.Ext(e.Name())), `"` + hex.EncodeToString(sum[:8]) + `"`}
+		files[e.Name()] = file{content, mediaOf(e.Name()), `"` + hex.EncodeToString(sum[:8]) + `"`}
 	}
 	return files, nil
+}
+
+// mediaOf is the type of a file. That of scripts does not depend on what the machine has registered: browsers
+// run them as nothing else.
+func mediaOf(name string) string {
+	if path.Ext(name) == ".js" {
+		return "text/javascript; charset=utf-8"
+	}
+	return mime.TypeByExtension(path.Ext(name))
 }
 
 func (s *Site) static(w http.ResponseWriter, r *http.Request) error {

@@ -23,6 +23,7 @@ var pages = map[string]any{
 	"deadline":    web.DeadlinePage{},
 	"visits":      web.VisitsPage{},
 	"application": web.ApplicationPage{},
+	"signature":   web.SignaturePage{},
 	"calendar":    web.CalendarPage{},
 	"login":       web.LoginPage{},
 	"error":       web.ErrorPage{},

@@ -1,7 +1,8 @@
 // Package web is the registry's pages: one site in Kazakh, Russian and English for anybody who looks a
 // license up, lays a procedure beside its act, or asks how procedures keep to their deadlines; and for those
 // who watch the deadlines, who see which applications stand behind each figure and what befell them. Pages are
-// made on the server and need no script; everything they load is embedded.
+// made on the server and need no script, but to sign with the program that has one's keys; everything they load
+// is embedded.
 //
 // Each page is a struct (SearchPage, LicensePage, ProcedurePage, …) with all that is shown
 // already in words, and a template of the same stem in templates/. A natural person's IIN is masked,
@@ -39,6 +40,8 @@ type Config struct {
 	Now       func() time.Time
 	// Viewer says who looks at a page.
 	Viewer func(r *http.Request) Viewer
+	// NCALayer is where a browser finds that program, which signs on the person's own machine.
+	NCALayer string
 }
 
 // Site is the pages.
@@ -62,7 +65,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "visits", "application", "calendar", "login", "error"}
+var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "visits", "application", "signature", "calendar", "login", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -127,8 +130,25 @@ type Frame struct {
 	Nav      string // stem of the page in the navigation
 	Switches []Switch
 	Viewer   Viewer
+	// NCALayer is where the page's form is signed; empty on a page that has none such, and so no script.
+	NCALayer string
 
 	site *Site
+}
+
+// Policy is what a browser may do with an answer: show it, with our own styles and pictures, and send its forms
+// to us. There is no script, no frame, and nothing from elsewhere.
+const Policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// tokenAddress is where a browser finds KAZTOKEN's program, which the client of NCALayer asks as well.
+const tokenAddress = "https://127.0.0.1:24680"
+
+// policy is Policy, and where the page has a form to be signed, our own scripts and the programs that sign.
+func (f Frame) policy() string {
+	if f.NCALayer == "" {
+		return Policy
+	}
+	return Policy + "; script-src 'self'; connect-src " + f.NCALayer + " " + tokenAddress
 }
 
 // Switch leads to the same page in a language.
@@ -178,7 +198,7 @@ type Wording struct {
 }
 
 // render writes a page. It is made as a whole first: half a page is never sent.
-func (s *Site) render(w http.ResponseWriter, r *http.Request, stem string, status int, page any) error {
+func (s *Site) render(w http.ResponseWriter, r *http.Request, stem string, status int, page interface{ policy() string }) error {
 	var out bytes.Buffer
 	if err := s.templates[stem].ExecuteTemplate(&out, "layout.tmpl", page); err != nil {
 		return fmt.Errorf("page %s: %w", stem, err)
@@ -186,6 +206,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, stem string, statu
 	lang := s.Language(r)
 	remember(w, r, lang)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", page.policy())
 	w.Header().Set("Content-Language", lang)
 	w.Header().Set("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	v1 "github.com/tizilim/tizilim/api/v1"
 )
 
@@ -26,7 +27,9 @@ type process struct {
 	t      *testing.T
 	url    string
 	signer string
-	tokens map[string]string
+	// registers is the address of the state registers.
+	registers string
+	tokens    map[string]string
 	// services are the addresses of the stand-ins, as printed.
 	services []string
 	lines    chan string // of its output; closed at its end
@@ -34,10 +37,11 @@ type process struct {
 	writes   int
 }
 
-// startDemo starts a demo on any free port and does not wait for it.
-func startDemo(t *testing.T, data string) *process {
+// startDemo starts a demo on any free port, with more flags, and does not wait for it.
+func startDemo(t *testing.T, data string, more ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], "demo", "--data", data, "--listen", "127.0.0.1:0"), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}}
+	flags := append([]string{"demo", "--data", data, "--listen", "127.0.0.1:0"}, more...)
+	p := &process{Cmd: exec.Command(os.Args[0], flags...), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}}
 	p.Env = append(os.Environ(), asTizilim+"=1")
 	p.Stderr = p.errors
 	out, err := p.StdoutPipe()
@@ -72,8 +76,11 @@ func (p *process) greeted(data string) *process {
 			p.url = strings.TrimSuffix(words[3], "/")
 		case strings.HasPrefix(line, "  Demo "):
 			p.services = append(p.services, words[len(words)-1])
-			if words[1] == "signer" {
+			switch words[1] {
+			case "signer":
 				p.signer = strings.TrimSuffix(words[2], "/")
+			case "state": // registers
+				p.registers = words[3]
 			}
 		case strings.Contains(line, "Start again with the same command"):
 			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
@@ -211,11 +218,42 @@ func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 	}
 	p = startDemo(t, data).greeted(data)
 	call[v1.License](p, 200, "", "GET", "/licenses/"+second, nil)
+	p.outage("120540001238")
 	if err := p.end(syscall.SIGINT); err != nil {
 		t.Errorf("interrupted: %v: %s", err, p.errors)
 	}
 	if p.errors.Len() > 0 {
 		t.Errorf("the demo complains: %s", p.errors)
+	}
+}
+
+// outage makes the state registers answer nobody and asks them often enough for the breaker to open.
+func (p *process) outage(bin string) {
+	p.t.Helper()
+	const figure = `tizilim_breaker_open{to="registers"} `
+	if text := get(p.t, p.url+"/metrics", ""); !strings.Contains(text, figure+"0") {
+		p.t.Errorf("before the outage: no %s0", figure)
+	}
+	set := func(method string) {
+		req, err := http.NewRequestWithContext(p.t.Context(), method, strings.TrimSuffix(p.registers, "/")+"/outage", nil)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		send(p.t, req, 200)
+	}
+	set(http.MethodPost)
+	defer set(http.MethodDelete)
+	const company = "applicant-company"
+	for range breaker.Failures {
+		a := call[v1.Application](p, 201, company, "POST", "/applications",
+			v1.Opening{Service: "import-export-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: bin}})
+		a = call[v1.Application](p, 200, company, "PUT", "/applications/"+a.ID+"/form", v1.Filing{Form: v1.Form{Name: "x"}})
+		if a.Step == nil || a.Step.Action != "query-registers" {
+			p.t.Errorf("in the outage: %s, %+v", a.Status, a.Step)
+		}
+	}
+	if text := get(p.t, p.url+"/metrics", ""); !strings.Contains(text, figure+"1") {
+		p.t.Errorf("in the outage: no %s1", figure)
 	}
 }
 
@@ -268,9 +306,9 @@ func (p *process) waitFor(account, id, action string) {
 	p.t.Fatalf("application does not come to %s: %+v", action, last)
 }
 
-func (p *process) replays(number, data, from string) {
+func (p *process) replays(number, data, from string, more ...string) {
 	p.t.Helper()
-	out, code := command("replay", number, "--data", data)
+	out, code := command(append([]string{"replay", number, "--data", data}, more...)...)
 	if code != 0 || !strings.Contains(out, from) {
 		p.t.Errorf("replay: %d, not from %s: %s", code, from, out)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/adapters/stateregister"
@@ -19,7 +20,21 @@ type stateRegisters struct{ *stateregister.Client }
 
 func (r stateRegisters) Find(ctx context.Context, id string) (reactor.Person, error) {
 	a, err := r.Client.Find(ctx, id)
-	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source}, err
+	return reactor.Person{Found: a.Found, Name: a.Name, Address: a.Address, Source: a.Source, Reference: a.Reference, Text: a.Text}, err
+}
+
+// guardedRegisters are the state registers behind a breaker.
+type guardedRegisters struct {
+	reactor.StateRegisters
+	breaker *breaker.Breaker
+}
+
+func (g guardedRegisters) Find(ctx context.Context, id string) (p reactor.Person, err error) {
+	err = g.breaker.Do(ctx, func(ctx context.Context) error {
+		p, err = g.StateRegisters.Find(ctx, id)
+		return err
+	})
+	return p, err
 }
 
 // payments is a client of the payment gateway as the reactor and the server want it.

@@ -18,6 +18,7 @@ type launch struct {
 	listenFlag
 	noticesFlags
 	data   string
+	store  string // where the log is, empty for in the folder
 	kind   kind
 	rules  *rulebook
 	logger *slog.Logger
@@ -45,7 +46,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	}
 	e := enter(door, l.logger)
 	defer e.cut()
-	f, err := lockFolder(l.data)
+	f, err := storeFlag{dataFlag{l.data}, l.store}.lock()
 	if err != nil {
 		return err
 	}

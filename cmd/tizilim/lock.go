@@ -16,8 +16,9 @@ var errLocked = errors.New("in use")
 // folder is a data folder that this process alone may write to, until it is closed or the process
 // ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
 type folder struct {
-	path string
-	lock *os.File
+	path  string
+	store string // where the log is, empty for in the folder
+	lock  *os.File
 }
 
 // lockFolder makes the folder where it does not exist and locks it. errLocked, with the process that has
@@ -45,14 +46,6 @@ func lockFolder(path string) (*folder, error) {
 		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
 	}
 	return &folder{path: path, lock: f}, nil
-}
-
-// openFolder is lockFolder for a folder that has to be there already: ErrNotFound otherwise.
-func openFolder(path string) (*folder, error) {
-	if err := hasData(path); err != nil {
-		return nil, err
-	}
-	return lockFolder(path)
 }
 
 // hasData is ErrNotFound where the folder holds no registry.

@@ -8,6 +8,7 @@
 //	tizilim export/import the whole event log as a text file
 //	tizilim rebuild       read models, anew from the log
 //	tizilim sign          a file's signature
+//	tizilim ncalayer      a stand-in for NCALayer, to sign in the browser with demo keys
 //	tizilim verify        signatures, and the evidence of those that were judged before
 //	tizilim bench         what this machine gives
 //
@@ -41,6 +42,7 @@ type commands struct {
 	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
 	Sign        signCmd        `cmd:"" help:"Sign a file with a key of one's own."`
+	NCALayer    ncalayerCmd    `cmd:"" name:"ncalayer" help:"Stand in for NCALayer: sign in the browser with demo keys."`
 	Verify      verifyCmd      `cmd:"" help:"Check signatures, and the evidence of signatures that were checked before."`
 	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -158,7 +158,7 @@ func ledger(t *testing.T, r *registry) map[string]string {
 			t.Fatalf("pending: %v", pending)
 		}
 	}
-	conn, err := r.store.Annex()
+	conn, err := r.embedded.Annex()
 	if err != nil {
 		t.Fatal(err)
 	}

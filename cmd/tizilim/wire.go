@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
@@ -27,7 +28,8 @@ import (
 // between them. newRegistry puts it together, handler puts HTTP before it, close takes it apart in
 // the opposite order.
 type registry struct {
-	store        *jetstream.Store
+	store        eventStore
+	embedded     *jetstream.Store // the same, where it is in the folder
 	streams      *streams.Model
 	numbers      *numbers.Model
 	licenses     *licenses.Model
@@ -74,6 +76,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, err
 	}
 	r.onClose(r.store.Close)
+	r.embedded, _ = r.store.(*jetstream.Store)
 	if err := r.openModels(f.read()); err != nil {
 		return r, err
 	}
@@ -85,7 +88,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	}
 	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
-		Registers: world.registers, Payments: world.payments, Now: world.now, Logger: world.logger,
+		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: world.payments, Now: world.now, Logger: world.logger,
 	})
 	if err != nil {
 		return r, err
@@ -102,9 +105,17 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err := r.catchUp(ctx, world.starting, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
-	r.store.UseIndex(r.streams)
+	if r.embedded != nil {
+		r.embedded.UseIndex(r.streams)
+	}
 	r.start(ctx, r.reactor.Run)
 	return r, nil
+}
+
+// breaker makes the breaker before a service around the registry. It is told of in the log and /metrics.
+func (r *registry) breaker(service string) *breaker.Breaker {
+	r.metrics.ObserveBreaker(service, false)
+	return breaker.New(breaker.Config{Name: service, Logger: r.logger, OnChange: r.metrics.ObserveBreaker})
 }
 
 // progress is how often a long start says how far it is.
@@ -135,9 +146,9 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 	return err
 }
 
-// openStore opens the event store of the folder. Where it belongs to a registry, that one is told of
+// openEmbedded opens the event store in the folder. Where it belongs to a registry, that one is told of
 // every append, and of the end.
-func openStore(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
+func openEmbedded(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
 	config := jetstream.Config{Dir: f.log()}
 	if r != nil {
 		config.Listen = r.door

@@ -39,6 +39,7 @@ type AnswerRegisters struct {
 	Name    string
 	Address string
 	Source  string
+	Answer  *RegisterAnswer // as it came
 }
 
 // RequestPayment records the order given to the payment gateway.

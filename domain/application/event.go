@@ -89,12 +89,23 @@ type ApplicantConfirmed struct {
 	Name    string `json:"name"`
 	Address string `json:"address,omitempty"`
 	Source  string `json:"source"` // which register answered
+	// Answer is what that rests on, since schema 3.
+	Answer *RegisterAnswer `json:"answer,omitempty"`
 }
 
 // ApplicantNotFound: the state registers have no data of the applicant.
 type ApplicantNotFound struct {
 	Progress
 	Source string `json:"source"`
+	// Answer is what that rests on, since schema 2.
+	Answer *RegisterAnswer `json:"answer,omitempty"`
+}
+
+// RegisterAnswer is the answer of a state register as it came.
+type RegisterAnswer struct {
+	At        time.Time `json:"at"`                  // when it came
+	Reference string    `json:"reference,omitempty"` // the register's own number of the answer
+	Text      string    `json:"text"`                // its body, byte for byte
 }
 
 // Filed: the request is filled in and its documents are attached.
@@ -204,8 +215,8 @@ type Rated struct {
 }
 
 func (Opened) EventType() (string, int)              { return "application-opened", 2 }
-func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 2 }
-func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 1 }
+func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 3 }
+func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 2 }
 func (Filed) EventType() (string, int)               { return "application-filed", 2 }
 func (PaymentRequested) EventType() (string, int)    { return "payment-requested", 1 }
 func (Paid) EventType() (string, int)                { return "application-paid", 2 }
@@ -219,11 +230,12 @@ func (Withdrawn) EventType() (string, int)           { return "application-withd
 func (Delivered) EventType() (string, int)           { return "result-delivered", 1 }
 func (Rated) EventType() (string, int)               { return "service-rated", 1 }
 
-// extended reads an event of a type whose schema 2 has what schema 1 had and more: what schema 1
-// lacks stays empty.
+// extended reads an event of a type whose every schema has what the one before had and more: what an
+// earlier one lacks stays empty.
 func extended[P domain.Payload](e domain.Event) (domain.Payload, error) {
-	if e.Schema == 1 {
-		e.Schema = 2
+	var p P
+	if _, schema := p.EventType(); e.Schema > 0 && e.Schema < schema {
+		e.Schema = schema
 	}
 	return domain.Decode[P](e)
 }
@@ -237,7 +249,7 @@ func Decode(e domain.Event) (domain.Payload, error) {
 	case "applicant-confirmed":
 		return extended[ApplicantConfirmed](e)
 	case "applicant-not-found":
-		return domain.Decode[ApplicantNotFound](e)
+		return extended[ApplicantNotFound](e)
 	case "application-filed":
 		return extended[Filed](e)
 	case "payment-requested":

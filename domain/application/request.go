@@ -68,12 +68,12 @@ func (w way) answerRegisters(s State, c AnswerRegisters) ([]domain.Payload, erro
 	}
 	if c.Found {
 		progress, err := w.advance(c.At, regulation.Found, regulation.AnswerRegisters)
-		return []domain.Payload{ApplicantConfirmed{Progress: progress, Name: c.Name, Address: c.Address, Source: c.Source}}, err
+		return []domain.Payload{ApplicantConfirmed{Progress: progress, Name: c.Name, Address: c.Address, Source: c.Source, Answer: c.Answer}}, err
 	}
 	progress, err := w.advance(c.At, regulation.Absent, regulation.AnswerRegisters, regulation.ReportAbsent)
 	// The message of absence is the refusal; the two events share one commit.
 	return []domain.Payload{
-		ApplicantNotFound{Source: c.Source},
+		ApplicantNotFound{Source: c.Source, Answer: c.Answer},
 		Refused{Progress: progress, Stage: AtRegisters, Ground: NotInRegisters},
 	}, err
 }

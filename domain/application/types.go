@@ -132,6 +132,12 @@ func (s State) Over() bool {
 	return s.Status == StatusCompleted || s.Status == StatusRefused || s.Status == StatusWithdrawn
 }
 
+// AwaitsSignature reports whether the content is there and waits to be signed, by the applicant or, where the
+// acts have it so, by the operator who entered it.
+func (s State) AwaitsSignature() bool {
+	return s.Form != nil && (s.Action == regulation.ChooseCertificate || s.Action == regulation.AttachAndSign)
+}
+
 // AwaitsRegistry reports whether the application waits for the registry itself: for what the open
 // step leaves to the system, or for the license that an approval called for.
 func (s State) AwaitsRegistry() bool {

@@ -14,6 +14,11 @@ import (
 
 // Codes of the rejections that Parse makes. They are public and translated; none of the messages
 // repeats the identifier, which is personal data.
+//
+// The numbers of the certificates that the national certification authority gives out for tests,
+// 123456789011 and 123456789021, are refused like any other with a wrong check digit, also in a
+// demonstration: nobody has them, and no registry with real data may be one setting away from taking
+// them. The package adapters/signature reads such certificates where its policy says AnyDigits.
 const (
 	CodeForm       = "identifier-form"        // not twelve ASCII digits, or a BIN's month is none
 	CodeCheckDigit = "identifier-check-digit" // the twelfth digit does not follow from the first eleven
@@ -133,6 +138,34 @@ func (id ID) Kind() Kind {
 		return BIN
 	}
 	return IIN
+}
+
+// The kinds of organization that a BIN tells of by its fifth digit.
+const (
+	Resident    = "resident"     // 4: a legal entity of Kazakhstan
+	NonResident = "non-resident" // 5: a legal entity of another country
+	Joint       = "joint"        // 6: individual entrepreneurs in joint form
+)
+
+// The kinds of unit that a BIN tells of by its sixth digit.
+const (
+	Head           = "head"           // 0: the organization itself
+	Branch         = "branch"         // 1
+	Representative = "representative" // 2: a representative office
+	Farm           = "farm"           // 3: a peasant or farm enterprise
+)
+
+// Organization is what kind of organization a BIN is of, and which unit of it; both are empty for an IIN,
+// and the unit for a BIN with WarnUnit.
+func (id ID) Organization() (kind, unit string) {
+	if id.Kind() != BIN {
+		return "", ""
+	}
+	kinds, units := [...]string{Resident, NonResident, Joint}, [...]string{Head, Branch, Representative, Farm}
+	if n := int(id.digits[5] - '0'); n < len(units) {
+		unit = units[n]
+	}
+	return kinds[id.digits[4]-'4'], unit
 }
 
 // String is the twelve digits.

@@ -86,6 +86,29 @@ func TestParseSamples(t *testing.T) {
 	}
 }
 
+func TestOrganization(t *testing.T) {
+	for in, want := range map[string][2]string{
+		"120540001238": {ident.Resident, ident.Head},
+		"991141000451": {ident.Resident, ident.Branch},
+		"050752006781": {ident.NonResident, ident.Representative},
+		"180363000010": {ident.Joint, ident.Farm},
+		"130550000998": {ident.NonResident, ident.Head},
+		"120549001237": {ident.Resident, ""},
+		"850312300121": {"", ""},
+	} {
+		id, err := ident.Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind, unit := id.Organization(); kind != want[0] || unit != want[1] {
+			t.Errorf("%s: %q, %q; want %q", in, kind, unit, want)
+		}
+	}
+	if kind, unit := (ident.ID{}).Organization(); kind != "" || unit != "" {
+		t.Errorf("nothing is %q, %q", kind, unit)
+	}
+}
+
 // code is the code of a rejection, "" where there was none.
 func code(err error) string {
 	var r *domain.Rejection
@@ -203,7 +226,10 @@ func FuzzParse(f *testing.F) {
 		if len(id.Mask()) != 12 || id.Kind() == ident.IIN && strings.Contains(id.Mask(), id.String()[:7]) {
 			t.Fatalf("mask %q of %q", id.Mask(), id.Kind())
 		}
-		id.Warnings()
+		kind, unit := id.Organization()
+		if (kind == "") != (id.Kind() == ident.IIN) || (unit == "") != (kind == "" || id.Warnings() != nil) {
+			t.Fatalf("%q of kind %q is %q, %q", id, id.Kind(), kind, unit)
+		}
 	})
 }
 

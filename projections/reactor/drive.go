@@ -54,8 +54,9 @@ func (r *Reactor) next(ctx context.Context, s application.State, c cause) (strin
 	switch s.Action {
 	case regulation.QueryRegisters:
 		p, err := r.Registers.Find(ctx, s.Applicant.ID)
+		answer := &application.RegisterAnswer{At: r.Now().UTC().Truncate(time.Microsecond), Reference: p.Reference, Text: p.Text}
 		return "answer-registers", func(t time.Time) application.Command {
-			return application.AnswerRegisters{At: t, Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source}
+			return application.AnswerRegisters{At: t, Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source, Answer: answer}
 		}, err
 	case regulation.Pay:
 		order, err := r.Payments.Request(ctx, Order{

@@ -15,6 +15,10 @@ type Person struct {
 	Name    string
 	Address string
 	Source  string // which register answered
+	// Reference is the register's own number of the answer, empty where it gives none, and Text the
+	// answer as it came: the event keeps both.
+	Reference string
+	Text      string
 }
 
 // Payments is the payment gateway.

@@ -8,7 +8,9 @@
 //	…98k  the registers do not answer: 503
 //	else  a made-up person or organization, for the same identifier always the same
 //
-// Whatever is not a sound IIN or BIN is 400.
+// Whatever is not a sound IIN or BIN is 400. Each answer has a number of its own.
+//
+// POST /outage makes it stop answering whoever is asked for, DELETE /outage ends that.
 package demo
 
 import (
@@ -16,6 +18,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"sync/atomic"
+
+	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/domain/ident"
@@ -27,25 +32,49 @@ const (
 	Organizations = "demo-register-of-organizations"
 )
 
+// registers is the service.
+type registers struct{ out atomic.Bool }
+
 // Handler serves the registers.
 func Handler() http.Handler {
+	r := &registers{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", about)
-	mux.HandleFunc("GET /persons/{id}", answer(ident.IIN))
-	mux.HandleFunc("GET /organizations/{id}", answer(ident.BIN))
-	return mux
+	mux.HandleFunc("GET /{$}", r.about)
+	mux.HandleFunc("GET /persons/{id}", r.answer(ident.IIN))
+	mux.HandleFunc("GET /organizations/{id}", r.answer(ident.BIN))
+	mux.HandleFunc("POST /outage", r.outage(true))
+	mux.HandleFunc("DELETE /outage", r.outage(false))
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 // about says what this is to whoever comes here with a browser.
-func about(w http.ResponseWriter, _ *http.Request) {
+func (r *registers) about(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprintf(w, `Demo state registers of persons and organizations. Everybody in them is made up.
-
+%s
 GET /persons/IIN          such as /persons/%s
 GET /organizations/BIN    such as /organizations/%s
 
 An identifier whose tenth and eleventh digits are 99 is unknown to them; at 98 they do not answer.
-`, known(ident.IIN), known(ident.BIN))
+
+POST /outage              they answer nobody, until
+DELETE /outage            ends it
+`, r.state(), known(ident.IIN), known(ident.BIN))
+}
+
+func (r *registers) state() string {
+	if r.out.Load() {
+		return "There is an outage now: they answer nobody."
+	}
+	return "They answer."
+}
+
+// outage begins or ends one.
+func (r *registers) outage(out bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		r.out.Store(out)
+		fmt.Fprintln(w, r.state())
+	}
 }
 
 // known is the first identifier of the kind in the table.
@@ -58,18 +87,19 @@ func known(kind ident.Kind) string {
 	return ""
 }
 
-func answer(kind ident.Kind) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		id, err := ident.Parse(r.PathValue("id"))
-		if err != nil || id.Kind() != kind || id.String() != r.PathValue("id") {
+func (r *registers) answer(kind ident.Kind) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		id, err := ident.Parse(req.PathValue("id"))
+		if err != nil || id.Kind() != kind || id.String() != req.PathValue("id") {
 			http.Error(w, fmt.Sprintf("not an identifier of kind %s", kind), http.StatusBadRequest)
 			return
 		}
 		found, available := Find(id)
-		if !available {
+		if !available || r.out.Load() {
 			http.Error(w, "the register does not answer; it is a demonstration of that", http.StatusServiceUnavailable)
 			return
 		}
+		found.Reference = uuid.NewString()
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		// An error here is a client that went away.

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+)
+
+// SignaturePage shows what is to be signed, all of it and as it is signed, and takes the signature.
+type SignaturePage struct {
+	Frame
+	Back     string    // address of what it belongs to
+	Passages []Passage // what is signed, in its order
+	Bytes    []Fact    // the exact bytes: how many, and their digest
+	Open     bool      // it waits for a signature
+	Final    bool      // a signature that is not valid ends the matter
+	Form     SigningForm
+	// Problem and Detail say what was wrong with the signature that was sent.
+	Problem, Detail string
+}
+
+// SigningForm is a form that is signed with NCALayer, or with a signature made elsewhere. The page that has it
+// sets NCALayer in its frame.
+type SigningForm struct {
+	Frame
+	Action   string // where it is sent
+	Download string // where the exact bytes are
+	Content  string // they, in base64
+	Purpose  string // which key of the person's: "signature" or "authentication"
+	Hidden   []Hidden
+	Wrong    bool // what was sent before was refused
+}
+
+// Hidden is a value that goes with a form.
+type Hidden struct{ Name, Value string }
+
+// Signing is what there is to sign.
+type Signing struct {
+	Title   string
+	Back    string
+	Action  string // where the page is, and where its form is sent
+	Content []byte // the exact bytes
+	Open    bool
+	Final   bool
+	Hidden  []Hidden
+	// Problem, Title and Detail of a signature that was refused, by its code.
+	Code, Problem, Detail string
+}
+
+// SignatureURL is where an application is signed.
+func SignatureURL(id string) string {
+	return "/applications/" + url.PathEscape(id) + "/signature"
+}
+
+// AskSignature shows what there is to sign, and asks for the signature where it is to be signed now.
+func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, what Signing) error {
+	f := s.frame(r, "deadline")
+	passages, err := s.signed(f, what.Content)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(what.Content)
+	f.Title = what.Title
+	if what.Open {
+		f.NCALayer = s.NCALayer
+	}
+	download := what.Action + "/content"
+	page := SignaturePage{
+		Frame: f, Back: what.Back, Passages: passages, Open: what.Open, Final: what.Final,
+		Bytes: []Fact{
+			{Name: f.T("signing.size"), Value: Wording{Text: f.Count("count.bytes", len(what.Content))}, URL: download},
+			fact(f, "signed.documents.sha256", hex.EncodeToString(digest[:])),
+		},
+		Form: SigningForm{
+			Frame: f, Action: what.Action, Download: download, Content: base64.StdEncoding.EncodeToString(what.Content),
+			Purpose: "signature", Hidden: what.Hidden, Wrong: what.Code != "",
+		},
+	}
+	if what.Code != "" {
+		page.Problem, page.Detail = s.words(f, what.Code, what.Problem, what.Detail)
+	}
+	return s.render(w, r, "signature", status, page)
+}
+
+// ApplicationTitle is the title of a page where an application is signed.
+func (s *Site) ApplicationTitle(r *http.Request, id, registered string) string {
+	f := s.frame(r, "")
+	return f.T("signing.title", "number", number(f, id, registered))
+}
