@@ -46,7 +46,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
-	if err := (launch{listenFlag: c.listenFlag, data: c.Data, store: c.Store, kind: demoKind, rules: rules, noticesFlags: c.notices(), logger: logger, around: d.around}).run(ctx); err != nil {
+	if err := (launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: demoKind, rules: rules, noticesFlags: c.notices(), logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "\nStopped. Everything is in %s.\n", c.Data)

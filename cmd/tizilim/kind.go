@@ -71,7 +71,7 @@ func (f *folder) kind(ctx context.Context) (kind, error) {
 
 // head is the last position of the folder's log, 0 where there is none.
 func (f *folder) head(ctx context.Context) (head domain.Position, err error) {
-	if f.store == "" && hasData(f.path) != nil {
+	if f.store == "" && f.nats.NATS == "" && hasData(f.path) != nil {
 		return 0, nil
 	}
 	store, err := openStore(ctx, f, nil)

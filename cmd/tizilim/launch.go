@@ -17,8 +17,7 @@ import (
 type launch struct {
 	listenFlag
 	noticesFlags
-	data   string
-	store  string // where the log is, empty for in the folder
+	storeFlag
 	kind   kind
 	rules  *rulebook
 	logger *slog.Logger
@@ -46,7 +45,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	}
 	e := enter(door, l.logger)
 	defer e.cut()
-	f, err := storeFlag{dataFlag{l.data}, l.store}.lock()
+	f, err := l.lock()
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ var errLocked = errors.New("in use")
 type folder struct {
 	path  string
 	store string // where the log is, empty for in the folder
+	nats  natsFlags
 	lock  *os.File
 }
 

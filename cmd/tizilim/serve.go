@@ -84,7 +84,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 			},
 		}, err
 	}
-	return launch{listenFlag: c.listenFlag, data: c.Data, store: c.Store, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
+	return launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
 }
 
 // listen opens the door. A port that is taken is told with what to do.

@@ -19,14 +19,15 @@ import (
 // storeFlag is where a command finds the registry: its data folder, and its log where that is elsewhere.
 type storeFlag struct {
 	dataFlag
-	Store string `placeholder:"URL" help:"EventStoreDB that keeps the event log, such as esdb+discover://user:password@host:2113, for several nodes to share; the data folder keeps it where left out."`
+	natsFlags
+	Store string `placeholder:"URL" xor:"store" help:"EventStoreDB that keeps the event log, such as esdb+discover://user:password@host:2113, for several nodes to share; the data folder keeps it where left out."`
 }
 
 // lock locks the data folder and makes it where it does not exist.
 func (c storeFlag) lock() (*folder, error) {
 	f, err := lockFolder(c.Data)
 	if err == nil {
-		f.store = c.Store
+		f.store, f.nats = c.Store, c.natsFlags
 	}
 	return f, err
 }
@@ -34,7 +35,7 @@ func (c storeFlag) lock() (*folder, error) {
 // lockExisting is lock for a registry that has to be there already: ErrNotFound otherwise.
 func (c storeFlag) lockExisting() (*folder, error) {
 	_, err := os.Stat((&folder{path: c.Data}).elsewhere())
-	if c.Store == "" && err != nil {
+	if c.Store == "" && c.NATS == "" && err != nil {
 		if err := hasData(c.Data); err != nil {
 			return nil, err
 		}
@@ -54,8 +55,11 @@ type eventStore interface {
 // openStore opens the event store of the folder, in it or elsewhere. Where it belongs to a registry, that
 // one is told of every append. ErrConflict for a folder whose log is not where the command says.
 func openStore(ctx context.Context, f *folder, r *registry) (eventStore, error) {
-	if f.store != "" {
+	switch {
+	case f.store != "":
 		return openElsewhere(ctx, f, r)
+	case f.nats.NATS != "":
+		return openCluster(ctx, f, r)
 	}
 	switch log, err := f.foreign(); {
 	case err != nil:
@@ -132,8 +136,11 @@ func (f *folder) belong(log uuid.UUID) error {
 
 // where is the log, for people.
 func (f *folder) where() string {
-	if f.store != "" {
+	switch {
+	case f.store != "":
 		return "EventStoreDB"
+	case f.nats.NATS != "":
+		return "the NATS cluster"
 	}
 	return f.path
 }

@@ -105,8 +105,8 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err := r.catchUp(ctx, world.starting, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
-	if r.embedded != nil {
-		r.embedded.UseIndex(r.streams)
+	if store, ok := r.store.(interface{ UseIndex(jetstream.Index) }); ok {
+		store.UseIndex(r.streams)
 	}
 	r.start(ctx, r.reactor.Run)
 	return r, nil
