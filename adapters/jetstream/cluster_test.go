@@ -19,7 +19,7 @@ import (
 const logStream = "TIZILIM"
 
 // startNodes starts a cluster of three processes.
-func startNodes(t *testing.T) *natstest.Nodes {
+func startNodes(t testing.TB) *natstest.Nodes {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts three servers")
@@ -28,7 +28,7 @@ func startNodes(t *testing.T) *natstest.Nodes {
 }
 
 // at is a configuration for a node of the registry with a directory of its own.
-func at(t *testing.T, nodes *natstest.Nodes) jetstream.ClusterConfig {
+func at(t testing.TB, nodes *natstest.Nodes) jetstream.ClusterConfig {
 	t.Helper()
 	return jetstream.ClusterConfig{
 		Servers: jetstream.Servers{URLs: nodes.URLs(), CA: nodes.CA, Cert: nodes.Cert, Key: nodes.Key},
@@ -37,7 +37,7 @@ func at(t *testing.T, nodes *natstest.Nodes) jetstream.ClusterConfig {
 }
 
 // connect opens a store in the cluster and closes it with the test.
-func connect(t *testing.T, config jetstream.ClusterConfig) *jetstream.Cluster {
+func connect(t testing.TB, config jetstream.ClusterConfig) *jetstream.Cluster {
 	t.Helper()
 	s, err := jetstream.Connect(t.Context(), config)
 	if err != nil {
