@@ -42,8 +42,6 @@ type ClusterConfig struct {
 	// step, where a test sets it, is asked before a commit is sent ("send"), when it was acknowledged, and
 	// the acknowledgement is lost where it fails ("acknowledged"), and before the caller is told ("sent").
 	step func(name string) error
-	// checkEvery is set by tests alone.
-	checkEvery time.Duration
 }
 
 // Cluster is the event store in a NATS cluster outside this process, which any number of processes share.
@@ -91,7 +89,6 @@ func Connect(ctx context.Context, config ClusterConfig) (_ *Cluster, err error) 
 		config.step = func(string) error { return nil }
 	}
 	config.Patience = cmp.Or(config.Patience, defaultPatience)
-	config.checkEvery = cmp.Or(config.checkEvery, defaultCheckEvery)
 	c := &Cluster{config: config, logger: config.Logger, closing: make(chan struct{})}
 	c.tail = tail{max: defaultMaxTail, shared: true}
 	c.asked.ask = c.askLeader

@@ -18,8 +18,8 @@ const (
 	// varzSubject asks every server of the cluster what it is. It belongs to the system account, which has to
 	// let it through: no other request says how a server syncs.
 	varzSubject = "$SYS.REQ.SERVER.PING.VARZ"
-	// defaultCheckEvery is how often the servers are asked again: one may come back with another configuration.
-	defaultCheckEvery = 10 * time.Second
+	// checkEvery is how often the servers are asked again: one may come back with another configuration.
+	checkEvery = 10 * time.Second
 	// varzWait is how long the servers may take.
 	varzWait = time.Second
 )
@@ -124,7 +124,7 @@ func (c *Cluster) askServers(ctx context.Context, expected int) ([]server.Varz, 
 // keepChecking looks again and again. A server that is set up wrongly stops the writing, until it is right.
 // Servers that do not answer change nothing: what they are was known before.
 func (c *Cluster) keepChecking() {
-	tick := time.NewTicker(c.config.checkEvery)
+	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -132,17 +132,21 @@ func (c *Cluster) keepChecking() {
 		case <-c.closing:
 			return
 		}
-		err := c.checkOnce(c.ctx)
-		switch {
-		case err == nil:
-			if c.unsafe.Swap(nil) != nil {
-				c.logger.Info("event store: the NATS cluster is set up as it must be again")
-			}
-		case errors.Is(err, domain.ErrInvalid):
-			refusal := fmt.Errorf("nothing is written to the NATS cluster: %w: %w", domain.ErrUnavailable, err)
-			if c.unsafe.Swap(&refusal) == nil {
-				c.logger.Error("event store: nothing is written to the NATS cluster any more", "error", err)
-			}
+		c.recheck()
+	}
+}
+
+func (c *Cluster) recheck() {
+	err := c.checkOnce(c.ctx)
+	switch {
+	case err == nil:
+		if c.unsafe.Swap(nil) != nil {
+			c.logger.Info("event store: the NATS cluster is set up as it must be again")
+		}
+	case errors.Is(err, domain.ErrInvalid):
+		refusal := fmt.Errorf("nothing is written to the NATS cluster: %w: %w", domain.ErrUnavailable, err)
+		if c.unsafe.Swap(&refusal) == nil {
+			c.logger.Error("event store: nothing is written to the NATS cluster any more", "error", err)
 		}
 	}
 }

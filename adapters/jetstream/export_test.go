@@ -92,3 +92,6 @@ func (c ClusterConfig) WithStep(step func(name string) error) ClusterConfig {
 func ClusterBlockDir(dir string) string {
 	return filepath.Join(streamDir(dir, "TIZILIM", streamName), "msgs")
 }
+
+// Recheck looks at the servers now.
+func (c *Cluster) Recheck() { c.recheck() }
