@@ -20,6 +20,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
 	"github.com/tizilim/tizilim/projections/deadlines"
@@ -42,7 +43,7 @@ type Config struct {
 	Follower     *projections.Follower
 	Reactor      *reactor.Reactor
 
-	Verifier Verifier
+	Verifier signing.Verifier
 	Blobs    Blobs
 	// PaymentNotice reads what the payment gateway sent to /api/v1/payments/callback and checks that
 	// the gateway sent it: domain.ErrForbidden where it did not, domain.ErrInvalid where it says
@@ -74,24 +75,6 @@ type Account struct {
 	Actor domain.Actor
 	// Identifier is the IIN or BIN, required for applicants: it is what makes an application theirs.
 	Identifier string
-}
-
-// Verifier checks signatures. It may be called by many goroutines at once.
-type Verifier interface {
-	// Verify checks the signature over exactly the bytes signed. A signature that is surely wrong is a
-	// Verdict that is not Valid, with its Reason; a verifier that cannot tell is domain.ErrUnavailable,
-	// and bytes that are no signature at all are domain.ErrInvalid.
-	Verify(ctx context.Context, signed, signature []byte) (Verdict, error)
-}
-
-// Verdict is what a verifier found.
-type Verdict struct {
-	Valid   bool
-	Subject string // IIN or BIN of the certificate
-	Serial  string // of the certificate
-	Digest  string // SHA-256 of the signed bytes, hex
-	Method  string // which verifier said so
-	Reason  string // why not valid: a token, no personal data
 }
 
 // Blobs keep the files of documents by their digest.

@@ -10,7 +10,7 @@ import (
 func TestFromApplicationToLicense(t *testing.T) {
 	w := newWorld(t)
 	a := w.issued("company", "commodity-broker-license", company, "officer")
-	if a.Number == "" || a.RegisteredOn != "2026-11-24" || a.Approval.Signatory != "Name of officer" || a.SignedBy != company {
+	if a.Number == "" || a.RegisteredOn != "2026-11-24" || a.Approval.Signatory != "Сынақ С." || a.SignedBy != company {
 		t.Errorf("application %+v", a)
 	}
 	l := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+a.Result, nil).want(200))
@@ -22,7 +22,7 @@ func TestFromApplicationToLicense(t *testing.T) {
 	for _, e := range h.Items {
 		types = append(types, e.Type)
 	}
-	want := "application-opened application-filed applicant-confirmed payment-requested application-paid certificate-accepted application-signed application-registered application-approved application-completed"
+	want := "application-opened application-filed applicant-confirmed payment-requested application-paid certificate-accepted application-signed application-registered decision-drafted application-approved application-completed"
 	if got := strings.Join(types, " "); got != want {
 		t.Errorf("history\n%s, want\n%s", got, want)
 	}

@@ -34,10 +34,14 @@ func etag(version uint64) string { return `"` + strconv.FormatUint(version, 10) 
 
 func positionText(p domain.Position) string { return strconv.FormatUint(uint64(p), 10) }
 
-// replyApplication answers with the state, readable up to the position.
-func replyApplication(s application.State, position domain.Position, c caller) *applicationReply {
+// replyApplication answers with the state, readable up to now. 202 says that a signature waits.
+func (s *Server) replyApplication(ctx context.Context, state application.State) *applicationReply {
+	status := http.StatusOK
+	if v := visitOf(ctx); state.Pending != nil && v.write.key != "" {
+		status = http.StatusAccepted
+	}
 	return &applicationReply{
-		Status: http.StatusOK, ETag: etag(s.Version), Position: positionText(position), Body: wireApplication(s, c),
+		Status: status, ETag: etag(state.Version), Position: positionText(s.cfg.Follower.Head()), Body: s.wireApplication(ctx, state),
 	}
 }
 
@@ -112,7 +116,7 @@ func (s *Server) getApplication(ctx context.Context, in *ByID) (*applicationRepl
 	if err != nil {
 		return nil, err
 	}
-	return replyApplication(state, s.cfg.Follower.Head(), visitOf(ctx).caller), nil
+	return s.replyApplication(ctx, state), nil
 }
 
 type applicationsInput struct {
@@ -157,7 +161,7 @@ func (s *Server) listApplications(ctx context.Context, in *applicationsInput) (*
 	}
 	out := &applicationsReply{Position: positionText(position), Body: v1.Applications{Items: []v1.Application{}, Next: page.Next}}
 	for _, a := range page.Applications {
-		item := wireApplication(a.State, visitOf(ctx).caller)
+		item := s.wireApplication(ctx, a.State)
 		updated := a.UpdatedAt
 		item.UpdatedAt = &updated
 		out.Body.Items = append(out.Body.Items, item)
@@ -264,8 +268,16 @@ func (s *Server) loadForApplicant(ctx context.Context, id string) (application.S
 	return state, err
 }
 
-// wireApplication is the application as it goes out. Of somebody else who holds the license an applicant
-// sees what the public sees.
+// wireApplication is the application as it goes out to the caller, in their language.
+func (s *Server) wireApplication(ctx context.Context, state application.State) v1.Application {
+	v := visitOf(ctx)
+	a := wireApplication(state, v.caller)
+	s.wireSignature(v, state, &a)
+	return a
+}
+
+// wireApplication is the application but for its signatures. Of somebody else who holds the license an
+// applicant sees what the public sees.
 func wireApplication(s application.State, c caller) v1.Application {
 	opened, holder := s.OpenedAt, s.Holder
 	if holder != "" && (c.reach == own || c.reach == nothing) {

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strconv"
@@ -327,33 +326,5 @@ func TestBeingRecorded(t *testing.T) {
 	a := app(r)
 	if a.Status != "being-recorded" || a.ID == "" || a.Version != 1 || r.header.Get("Tizilim-Position") == "0" || r.header.Get("Location") == "" {
 		t.Errorf("answer %+v %v", a, r.header)
-	}
-}
-
-func TestSignatures(t *testing.T) {
-	w := newWorld(t)
-	post := func(id string, signature []byte) *reply {
-		return w.call("company", "POST", at(id, "/signature"), v1.Signing{Signature: base64.StdEncoding.EncodeToString(signature)})
-	}
-	paid := func() string {
-		return w.pay(w.file("company", w.open("company", "commodity-broker-license", "portal", company).ID)).ID
-	}
-	id := paid()
-	w.call("company", "POST", at(id, "/signature"), v1.Signing{Signature: "%%%"}).want(422, "signature-malformed")
-	post(id, []byte("no envelope")).want(422, "signature-malformed")
-	w.blind.Store(true)
-	w.sign("company", id, company).want(503, "unavailable")
-	w.blind.Store(false)
-	if a := app(w.call("company", "GET", at(id, ""), nil)); a.Status != "in-progress" {
-		t.Fatalf("what could not be judged changed the application: %+v", a)
-	}
-	if a := app(post(id, must(w.keys.Sign(company, []byte("other bytes")))).want(200)); a.Status != "refused" || a.Refusal.Stage != "signature" {
-		t.Errorf("an invalid signature left %+v", a)
-	}
-	if a := app(w.sign("company", paid(), stranger).want(200)); a.Status != "refused" || a.Refusal.Text != "certificate-of-another" {
-		t.Errorf("another's certificate left %+v", a)
-	}
-	if a := app(w.sign("company", paid(), company).want(200)); a.Status != "examined" || a.SignedBy != company {
-		t.Errorf("signed: %+v", a)
 	}
 }

@@ -307,7 +307,11 @@ func (s *Server) doAs(ctx context.Context, meta domain.Meta, id string, command 
 		return nil, err
 	}
 	// At this point the events are durable: whatever fails below must not turn into a refusal.
-	if !s.seen(ctx, result.Position, id) {
+	settle := id
+	if _, waits := command.(application.ReceiveSignature); waits { // for others, and perhaps for long
+		settle = ""
+	}
+	if !s.seen(ctx, result.Position, settle) {
 		return recordedApplication(id, result), nil
 	}
 	state, err := domain.Load(ctx, s.cfg.Store, stream, application.Fold)
@@ -315,5 +319,5 @@ func (s *Server) doAs(ctx context.Context, meta domain.Meta, id string, command 
 		s.log.Warn("read an application after its write", "stream", stream.String(), "err", err)
 		return recordedApplication(id, result), nil
 	}
-	return replyApplication(state, s.cfg.Follower.Head(), visitOf(ctx).caller), nil
+	return s.replyApplication(ctx, state), nil
 }

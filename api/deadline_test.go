@@ -35,7 +35,7 @@ func busy(t *testing.T) (w *world, middle time.Time) {
 	w.call("company", "POST", at(withdrawn.ID, "/withdrawal"), v1.Withdrawal{}).want(200)
 	middle = w.clock.now()
 	w.clock.pass(24 * time.Hour)
-	w.call("officer", "POST", at(late.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	w.decide("officer", late.ID, v1.Decision{Decision: "approve"}).want(200)
 	w.call("company", "POST", "/api/v1/applications", v1.Opening{
 		Service: "commodity-broker-license", Channel: "portal", Request: "duplicate", Applicant: v1.Applicant{ID: company}, License: old,
 	}).want(201)
@@ -140,7 +140,7 @@ func TestAsOf(t *testing.T) {
 		told[path] = w.call("auditor", "GET", path, nil).want(200).body
 	}
 	w.clock.pass(time.Hour)
-	w.call("other-officer", "POST", at(list[0].Application, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "x"}).want(200)
+	w.decide("other-officer", list[0].Application, v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "x"}).want(200)
 	w.issued("company", "commodity-broker-license", company, "officer")
 	w.clock.pass(400 * 24 * time.Hour)
 	for _, path := range asked {
@@ -166,7 +166,7 @@ func TestApplicationDeadlines(t *testing.T) {
 	due := a.Step.Due.UTC()
 	before := w.clock.now()
 	w.clock.set(due.Add(90 * time.Second))
-	w.call("other-officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	w.decide("other-officer", a.ID, v1.Decision{Decision: "approve"}).want(200)
 	d := decode[v1.ApplicationDeadlines](w.call("person", "GET", at(a.Number, "/deadlines"), nil).want(200)) // by its number too
 	w.call("stranger", "GET", at(a.Number, "/deadlines"), nil).want(404, "not-found")
 	w.call("auditor", "GET", at("KZ95APP99999999", ""), nil).want(404, "not-found")
@@ -189,7 +189,7 @@ func TestApplicationDeadlines(t *testing.T) {
 	}
 	last := d.Steps[len(d.Steps)-1]
 	decided := whole
-	decided.Step, decided.Action, decided.Visit, decided.LeftBy = a.Step.Number, "issue", 1, &v1.LeftBy{Role: "officer", Organization: "bailiff-committee"}
+	decided.Step, decided.Action, decided.Visit, decided.LeftBy = a.Step.Number, "issue", 1, &v1.LeftBy{Role: "head", Organization: "bailiff-committee"}
 	if diff := cmp.Diff(decided, last); diff != "" {
 		t.Errorf("the last step (-want +got):\n%s", diff)
 	}

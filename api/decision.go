@@ -33,7 +33,7 @@ type byIDDecision struct {
 	Body v1.Decision
 }
 
-// decide records the licensor's decision. The license follows from an approval by itself.
+// decide drafts the licensor's decision. It is made by the authorized person's signature.
 func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationReply, error) {
 	state, err := s.load(ctx, in.ID)
 	if err != nil {
@@ -50,23 +50,17 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 		}
 		b.Holder = holder.String()
 	}
-	if b.Signatory == "" {
-		b.Signatory = c.Actor.Name
-	}
 	if err := coherent(b); err != nil {
 		return nil, err
-	}
-	if b.Decision == "refuse" {
-		return s.do(ctx, state.ID, state.Act, application.Refuse{
-			At: s.now(ctx), Ground: application.Ground(b.Ground), Text: b.Text, Signatory: b.Signatory,
-		})
 	}
 	concerns, err := s.concerns(ctx, state.License)
 	if err != nil {
 		return nil, err
 	}
-	return s.do(ctx, state.ID, state.Act, application.Approve{
-		At: s.now(ctx), Concerns: concerns, Order: b.Order, ValidUntil: b.ValidUntil, Signatory: b.Signatory, Holder: b.Holder,
+	return s.do(ctx, state.ID, state.Act, application.Draft{
+		At: s.now(ctx), Concerns: concerns, Drafter: c.Identifier, Decision: application.Decision{
+			Decision: b.Decision, Order: b.Order, ValidUntil: b.ValidUntil, Holder: b.Holder, Ground: application.Ground(b.Ground), Text: b.Text,
+		},
 	})
 }
 
@@ -74,7 +68,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 // the other way round. Which of the two was meant is not for the registry to guess.
 func coherent(b v1.Decision) error {
 	foreign := []struct{ name, value string }{{"ground", b.Ground}, {"text", b.Text}}
-	if b.Decision == "refuse" {
+	if b.Decision == application.Refuse {
 		foreign = []struct{ name, value string }{{"order", b.Order}, {"valid_until", b.ValidUntil}, {"holder", b.Holder}}
 		if b.Ground == "" {
 			return unfit("ground-unknown", field{"body.ground", "field.one-of", []string{"value", strings.Join(tokens(application.Grounds), ", ")}})

@@ -144,8 +144,8 @@ func TestApplicationDiagram(t *testing.T) {
 	a = w.examined("company", "bookmaker-license", company)
 	w.contains(draw(a.ID).body, ">due by the end of 2026-12-", ">open<")
 	refused := w.examined("company", "bookmaker-license", company)
-	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
-	w.call("head", "POST", at(refused.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "жоқ", Signatory: "Б. Ахметов"}).want(200)
+	w.decide("head", a.ID, v1.Decision{Decision: "approve"}).want(200)
+	w.decide("head", refused.ID, v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "жоқ"}).want(200)
 	if draw(a.ID).body == draw(refused.ID).body {
 		t.Error("an approval looks like a refusal")
 	}

@@ -58,7 +58,7 @@ var statuses = map[int][]string{
 	},
 	http.StatusUnauthorized: {"login-required", "token-unknown", "login-refused", "challenge-refused", "openid-refused"},
 	http.StatusForbidden: {
-		"forbidden", "own-application", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
+		"forbidden", "own-application", "four-eyes", "account-names-nobody", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
 		"certificate-represents-not", "openid-no-role",
 	},
 	http.StatusTooManyRequests:       {"login-too-many-tries"},
@@ -73,18 +73,18 @@ var statuses = map[int][]string{
 		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
 		"signature-required", "signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "period-unknown", "outcome-unknown", "step-unknown", "day-future", "days-reversed", "figures-too-many", "applicant-kind", "request-not-offered",
 		"license-not-expected", "license-required", "license-unknown", "license-of-other-service", "reason-required",
-		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "signatory-required", "decision-contradictory",
+		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "decision-contradictory",
 		"valid-until-invalid", "valid-until-not-expected", "delivery-unknown", "rating-invalid", "suspension-days-invalid",
 		"suspension-reason-required", "suspension-too-long", "resumption-day-invalid", "termination-day-invalid",
-		"document-required", "holder-unconfirmed", "site-invalid", "site-unknown", "signed-other-content", "signature-invalid",
+		"document-required", "holder-unconfirmed", "site-invalid", "site-unknown", "signed-other-content", "signature-refused", "signature-too-large",
 		"identifier-form", "identifier-check-digit", "identifier-kind", "identifier-other-kind", "one-identifier",
 		"number-form", "number-check-digits", "password-short", "password-long", "password-easy", "certificate-names-nobody",
 	},
 	http.StatusConflict: {
-		"conflict", "account-exists", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
+		"conflict", "account-exists", "draft-required", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
 		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
 		"number-taken", "paid-already", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-short",
-		"rated-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
+		"rated-already", "license-signed-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
 	},
 }
 
@@ -105,10 +105,10 @@ var fieldOf = map[string]string{
 	"request-not-offered": "body.request", "license-not-expected": "body.license", "license-required": "body.license",
 	"license-unknown": "body.license", "license-of-other-service": "body.license", "reason-required": "body.reason",
 	"reason-not-expected": "body.reason", "name-required": "body.form.name", "document-required": "body.documents",
-	"signatory-required": "body.signatory", "valid-until-invalid": "body.valid_until", "valid-until-not-expected": "body.valid_until",
+	"valid-until-invalid": "body.valid_until", "valid-until-not-expected": "body.valid_until",
 	"holder-unconfirmed": "body.holder", "suspension-days-invalid": "body.from", "suspension-too-long": "body.until",
 	"suspension-reason-required": "body.reason", "resumption-day-invalid": "body.on", "termination-day-invalid": "body.on",
-	"not-expired": "body.ground", "site-invalid": "body.address", "signed-other-content": "body.signature",
+	"not-expired": "body.ground", "site-invalid": "body.address", "signed-other-content": "body.signature", "signature-too-large": "body.signature",
 }
 
 // fault is an error with a public code of its own.
@@ -169,19 +169,24 @@ func (s *Server) answer(err error, lang string) v1.Problem {
 	var rejection *domain.Rejection
 	var f *fault
 	var l *located
+	words := "" // the code whose text it is
 	switch {
 	case errors.As(err, &rejection):
 		code, params = rejection.Code, s.params(rejection, lang)
+		if rejection.Params["signature"] != "" {
+			words = "signature-refused"
+		}
 	case errors.As(err, &f):
 		code, params, where = f.code, s.sized(f.params, lang), f.fields
 	}
 	if errors.As(err, &l) {
 		where = []field{l.field}
 	}
+	words = cmp.Or(words, code)
 	p := v1.Problem{
-		Type: "urn:tizilim:problem:" + code, Code: code, Status: cmp.Or(statusOf[code], http.StatusInternalServerError),
-		Title:  s.texts.Text(lang, "problem."+code+".title", params...),
-		Detail: s.texts.Text(lang, "problem."+code+".detail", params...),
+		Type: "urn:tizilim:problem:" + code, Code: code, Status: cmp.Or(statusOf[words], http.StatusInternalServerError),
+		Title:  s.texts.Text(lang, "problem."+words+".title", params...),
+		Detail: s.texts.Text(lang, "problem."+words+".detail", params...),
 	}
 	for _, f := range where {
 		message := p.Title
@@ -213,6 +218,8 @@ func (s *Server) params(r *domain.Rejection, lang string) []string {
 			value = s.texts.Text(lang, "action."+value)
 		case "kind":
 			value = s.texts.Text(lang, "license."+value)
+		case "signature":
+			value = s.texts.Text(lang, "signature-reason."+value)
 		case "status":
 			value = s.texts.Text(lang, "license-status."+value)
 		case "until", "issued":

@@ -168,7 +168,7 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t)
 	a := w.examined("company", "commodity-broker-license", company)
 	w.clock.pass(time.Minute)
-	w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	w.decide("officer", a.ID, v1.Decision{Decision: "approve"}).want(200)
 	w.open("company", "commodity-dealer-license", "portal", company)
 	w.clock.pass(time.Hour)
 	w.open("company", "commodity-exchange-license", "portal", company)

@@ -109,7 +109,7 @@ func (w *world) lead(t *testing.T, who, service, channel, applicant string) v1.A
 		case regulation.Send, regulation.Register:
 			a = app(w.call("officer", "POST", at(a.ID, "/registration"), nil).want(200))
 		case regulation.IssueResult, regulation.IssueOrRefuse:
-			a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "5", Signatory: "Басшы Б."}).want(200))
+			a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "5"}).want(200))
 		default:
 			t.Fatalf("waits for %s: %+v", action, a)
 		}
@@ -123,8 +123,8 @@ func TestRefusals(t *testing.T) {
 	a := w.examined("company", "commodity-broker-license", company)
 	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Text: "x"}).want(422, "ground-unknown")
 	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified"}).want(422, "reasons-required")
-	a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "Талаптарға сай емес"}).want(200))
-	if a.Status != "refused" || a.Refusal.Stage != "decision" || a.Refusal.Signatory != "Name of head" || a.Step != nil {
+	a = app(w.decide("head", a.ID, v1.Decision{Decision: "refuse", Ground: "not-qualified", Text: "Талаптарға сай емес"}).want(200))
+	if a.Status != "refused" || a.Refusal.Stage != "decision" || a.Refusal.Signatory != "Сынақ С." || a.Step != nil {
 		t.Errorf("refused: %+v", a)
 	}
 	w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(409)
@@ -178,7 +178,7 @@ func TestReissueAndDuplicate(t *testing.T) {
 	a := app(w.call("company", "POST", "/api/v1/applications", opening).want(201))
 	a = w.pay(w.file("company", a.ID))
 	w.sign("company", a.ID, company).want(200)
-	a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200))
+	a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve"}).want(200))
 	before := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+old, nil).want(200))
 	after := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+a.Result, nil).want(200))
 	if before.Status != "reissued" || before.Successor != after.Number || after.Predecessor != old ||
@@ -192,7 +192,7 @@ func TestReissueAndDuplicate(t *testing.T) {
 	b := app(w.call("company", "POST", "/api/v1/applications", opening).want(201))
 	b = w.pay(w.file("company", b.ID))
 	w.sign("company", b.ID, company).want(200)
-	if b = app(w.call("head", "POST", at(b.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)); b.Result != after.Number {
+	if b = app(w.decide("head", b.ID, v1.Decision{Decision: "approve"}).want(200)); b.Result != after.Number {
 		t.Errorf("duplicate: %+v", b)
 	}
 	if l := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+after.Number, nil)); l.Copies != 1 {
@@ -424,7 +424,7 @@ func TestConcurrentApprovals(t *testing.T) {
 	var all sync.WaitGroup
 	for i, id := range ids {
 		all.Go(func() {
-			results[i] = app(w.call("head", "POST", at(id, "/decision"), v1.Decision{Decision: "approve"}).want(200)).Result
+			results[i] = app(w.decide("head", id, v1.Decision{Decision: "approve"}).want(200)).Result
 		})
 	}
 	all.Wait()

@@ -25,29 +25,36 @@ var walks = map[string]struct {
 	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  {"+ + + + + + + + + + +", nil},
 	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": {"+ + + + + + + + + + +", nil},
 
-	"POST /api/v1/applications":                        {"L + F F F F F F F F F", v1.Opening{Service: "commodity-dealer-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: company}}},
-	"GET /api/v1/applications":                         {"L + + + + + + + + + +", nil},
-	"GET /api/v1/applications/{id}":                    {"L + N + N + N N N + +", nil},
-	"GET /api/v1/applications/{id}/history":            {"L + N + N + N N N + +", nil},
-	"GET /api/v1/applications/{id}/diagram.svg":        {"L + N + N + N N N + +", nil},
-	"GET /api/v1/applications/{id}/deadlines":          {"L + N + N + N N N + +", nil},
-	"GET /api/v1/applications/{id}/documents/{sha256}": {"L + N + N + N N N + +", nil},
-	"GET /api/v1/applications/{id}/signature":          {"L + N + N + N N N + +", nil},
-	"PUT /api/v1/applications/{id}/form":               {"L + N F N F F N N F F", form("x")},
-	"POST /api/v1/applications/{id}/documents":         {"L + N F N F F N N F F", "%PDF-1.7 x"},
-	"POST /api/v1/applications/{id}/payment":           {"L + N F N F F N N F F", nil},
-	"POST /api/v1/applications/{id}/signature":         {"L + N F N F F N N F F", v1.Signing{Signature: "e30="}},
-	"POST /api/v1/applications/{id}/withdrawal":        {"L + N F N F F N N F F", v1.Withdrawal{}},
-	"POST /api/v1/applications/{id}/delivery":          {"L + N F N F F N N F F", v1.Delivery{To: "cabinet"}},
-	"POST /api/v1/applications/{id}/rating":            {"L + N F N F F N N F F", v1.Rating{Quality: 3, Availability: 3}},
-	"POST /api/v1/applications/{id}/registration":      {"L F F + N + N F F F F", nil},
-	"POST /api/v1/applications/{id}/decision":          {"L F F + N + N F F F F", v1.Decision{Decision: "approve"}},
-	"POST /api/v1/payments/callback":                   {"F F F F F F F F F F F", "{}"},
+	"POST /api/v1/applications":                         {"L + F F F F F F F F F", v1.Opening{Service: "commodity-dealer-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: company}}},
+	"GET /api/v1/applications":                          {"L + + + + + + + + + +", nil},
+	"GET /api/v1/applications/{id}":                     {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/history":             {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/diagram.svg":         {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/deadlines":           {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/documents/{sha256}":  {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/signature":           {"L + N + N + N N N + +", nil},
+	"PUT /api/v1/applications/{id}/form":                {"L + N F N F F N N F F", form("x")},
+	"POST /api/v1/applications/{id}/documents":          {"L + N F N F F N N F F", "%PDF-1.7 x"},
+	"POST /api/v1/applications/{id}/payment":            {"L + N F N F F N N F F", nil},
+	"POST /api/v1/applications/{id}/signature":          {"L + N F N F F N N F F", v1.Signing{Signature: "e30="}},
+	"POST /api/v1/applications/{id}/withdrawal":         {"L + N F N F F N N F F", v1.Withdrawal{}},
+	"POST /api/v1/applications/{id}/delivery":           {"L + N F N F F N N F F", v1.Delivery{To: "cabinet"}},
+	"POST /api/v1/applications/{id}/rating":             {"L + N F N F F N N F F", v1.Rating{Quality: 3, Availability: 3}},
+	"POST /api/v1/applications/{id}/registration":       {"L F F + N + N F F F F", nil},
+	"POST /api/v1/applications/{id}/decision":           {"L F F + N + N F F F F", v1.Decision{Decision: "approve"}},
+	"GET /api/v1/applications/{id}/decision/signature":  {"L F F + N + N F F F F", nil},
+	"POST /api/v1/applications/{id}/decision/signature": {"L F F F F + N F F F F", v1.Signing{Signature: "e30="}},
+	"GET /api/v1/applications/{id}/evidence":            {"L + N + N + N N N + +", nil},
+	"GET /api/v1/applications/{id}/evidence/{sha256}":   {"L N N N N N N N N N N", nil},
+	"POST /api/v1/payments/callback":                    {"F F F F F F F F F F F", "{}"},
 
 	"GET /api/v1/licenses":                        {"+ + + + + + + + + + +", nil},
 	"GET /api/v1/licenses.csv":                    {"+ + + + + + + + + + +", nil},
 	"GET /api/v1/licenses/{number}":               {"+ + + + + + + + + + +", nil},
 	"GET /api/v1/licenses/{number}/history":       {"+ + + + + + + + + + +", nil},
+	"GET /api/v1/licenses/{number}/signature":     {"L F F F F + N F F F F", nil},
+	"POST /api/v1/licenses/{number}/signature":    {"L F F F F + N F F F F", v1.Signing{Signature: "e30="}},
+	"GET /api/v1/licenses/{number}/evidence":      {"L + N + N + N F F + +", nil},
 	"POST /api/v1/licenses/{number}/suspension":   {"L F F + N + N F F F F", v1.Suspend{From: "2026-11-24", Until: "2026-12-24", Reason: "x"}},
 	"POST /api/v1/licenses/{number}/resumption":   {"L F F + N + N F F F F", v1.Resume{}},
 	"POST /api/v1/licenses/{number}/sites":        {"L F F + N + N F F F F", v1.NewSite{Kind: "branch", Address: "x"}},
@@ -82,6 +89,14 @@ var walks = map[string]struct {
 	"GET /applications/{id}/signature":         {"L + N F N F F N N F F", nil},
 	"POST /applications/{id}/signature":        {"L + N F N F F N N F F", nil},
 	"GET /applications/{id}/signature/content": {"L + N F N F F N N F F", nil},
+
+	"GET /applications/{id}/decision/signature":         {"L F F F F + N F F F F", nil},
+	"POST /applications/{id}/decision/signature":        {"L F F F F + N F F F F", nil},
+	"GET /applications/{id}/decision/signature/content": {"L F F F F + N F F F F", nil},
+
+	"GET /licenses/{number}/signature":         {"L F F F F + N F F F F", nil},
+	"POST /licenses/{number}/signature":        {"L F F F F + N F F F F", nil},
+	"GET /licenses/{number}/signature/content": {"L F F F F + N F F F F", nil},
 
 	"GET /calendar":      {"+ + + + + + + + + + +", nil},
 	"GET /login":         {"+ + + + + + + + + + +", nil},
@@ -189,7 +204,7 @@ func TestNobodyDecidesTheirOwn(t *testing.T) {
 	})
 	a := w.examined("clerk-at-home", "import-export-license", clerk)
 	w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(403, "own-application")
-	if got := app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)); got.Status != "completed" {
+	if got := app(w.decide("head", a.ID, v1.Decision{Decision: "approve"}).want(200)); got.Status != "completed" {
 		t.Errorf("decided by the head: %+v", got)
 	}
 }

@@ -35,6 +35,9 @@ func (c caller) detail(knows bool) detail {
 	return full
 }
 
+// inside reports whether the caller works for the licensor, or supervises it.
+func (c caller) inside() bool { return c.reach == licensor || c.reach == all }
+
 func (s *Server) applicationHistory(ctx context.Context, in *ByID) (*historyReply, error) {
 	state, err := s.load(ctx, in.ID)
 	if err != nil {
@@ -65,7 +68,7 @@ func (s *Server) history(ctx context.Context, stream domain.Stream, knows bool) 
 	c := visitOf(ctx).caller
 	out := &historyReply{Position: positionText(position), Body: v1.History{Items: []v1.HistoryEntry{}}}
 	for _, e := range entries {
-		entry, err := wireEntry(e, c.detail(knows), c.Actor.ID)
+		entry, err := wireEntry(e, c.detail(knows), c.Actor.ID, c.inside())
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +77,7 @@ func (s *Server) history(ctx context.Context, stream domain.Stream, knows bool) 
 	return out, nil
 }
 
-func wireEntry(e history.Entry, d detail, self string) (v1.HistoryEntry, error) {
+func wireEntry(e history.Entry, d detail, self string, inside bool) (v1.HistoryEntry, error) {
 	out := v1.HistoryEntry{
 		Event: e.ID.String(), Type: e.Type, Stream: e.Stream.String(), Version: e.Version, Position: uint64(e.Position),
 		Time: e.Time, Completes: e.Progress.Completes,
@@ -87,9 +90,11 @@ func wireEntry(e history.Entry, d detail, self string) (v1.HistoryEntry, error) 
 		out.Actor.ID, out.Actor.Name = e.Actor.ID, e.Actor.Name
 	}
 	if d != outline {
-		if err := json.Unmarshal(e.Data, &out.Data); err != nil {
+		var data map[string]any
+		if err := json.Unmarshal(e.Data, &data); err != nil {
 			return out, fmt.Errorf("%s version %d: %w: %w", e.Stream, e.Version, domain.ErrDamaged, err)
 		}
+		out.Data = bare(data, inside)
 	}
 	return out, nil
 }

@@ -334,6 +334,12 @@ func wireLicense(l licenses.License, c caller) v1.License {
 	if p := l.Stopped(); p != nil {
 		out.Suspension = &v1.Suspension{From: p.From, Until: p.Until, Reason: p.Reason, Order: p.Order}
 	}
+	if g := l.Signed; g != nil {
+		out.Signature = &v1.LicenseSignature{On: g.On}
+		if knows { // the person who signed is not public
+			out.Signature.Signatory = g.Signatory
+		}
+	}
 	if e := l.End; e != nil {
 		out.Termination = &v1.Termination{On: e.On, Ground: string(e.Ground), Text: e.Text, Order: e.Order}
 	}

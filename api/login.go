@@ -82,7 +82,7 @@ func sessionToken(r *http.Request) string {
 // viewer is who looks at a page.
 func (s *Server) viewer(r *http.Request) web.Viewer {
 	c := visitOf(r.Context()).caller
-	v := web.Viewer{Name: c.Actor.Name, Role: string(c.Actor.Role), Sees: c.sees, Signs: c.signs}
+	v := web.Viewer{Name: c.Actor.Name, Role: string(c.Actor.Role), Sees: c.sees, Signs: c.signs, Decides: c.decides, Seals: c.seals}
 	switch watchers.roles[c.Actor.Role] {
 	case licensor:
 		v.Watches, v.Licensor = c.Actor.Organization != "", c.Actor.Organization

@@ -348,7 +348,7 @@ func TestPagesSpeakToPeople(t *testing.T) {
 func TestHistoryNamesTheDecision(t *testing.T) {
 	w := newWorld(t)
 	approve := func(a v1.Application) v1.Application {
-		return app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "№ 17-Д"}).want(200))
+		return app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "№ 17-Д"}).want(200))
 	}
 	number := approve(w.examined("company", "commodity-broker-license", company)).Result
 	copied := app(w.call("company", "POST", "/api/v1/applications", v1.Opening{

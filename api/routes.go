@@ -18,13 +18,16 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
-	for pattern, h := range map[string]handler{
-		"POST /login": s.login, "POST /logout": s.logout,
-		"GET /applications/{id}/signature": s.signaturePage, "POST /applications/{id}/signature": s.takeSignature,
-		"GET /applications/{id}/signature/content": s.contentFile,
+	for _, pages := range []map[string]handler{
+		{"POST /login": s.login, "POST /logout": s.logout},
+		s.signaturePages("/applications/{id}/signature", s.requestToSign),
+		s.signaturePages("/applications/{id}/decision/signature", s.decisionToSign),
+		s.signaturePages("/licenses/{number}/signature", s.licenseToSign),
 	} {
-		s.pages[pattern] = true
-		s.plain(pattern, h)
+		for pattern, h := range pages {
+			s.pages[pattern] = true
+			s.plain(pattern, h)
+		}
 	}
 }
 
@@ -56,7 +59,13 @@ func (s *Server) applicationRoutes() {
 		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("id"))
 	operation(s, "POST "+at+"/signature", "sign-application", "Sign the application", s.sign)
 	operation(s, "POST "+at+"/registration", "register-application", "Register the request, where an officer does", s.register)
-	operation(s, "POST "+at+"/decision", "decide-application", "Approve or refuse", s.decide)
+	operation(s, "POST "+at+"/decision", "decide-application", "Draft the decision: approve or refuse", s.decide)
+	s.described("GET "+at+"/decision/signature", "get-decision-content", "The exact bytes of the drafted decision to sign", s.draftContent,
+		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("id"))
+	operation(s, "POST "+at+"/decision/signature", "sign-decision", "Decide, by signing the draft", s.signDecision)
+	operation(s, "GET "+at+"/evidence", "get-evidence", "What the verdicts on its signatures rest on, to be checked by anybody", s.evidence)
+	s.described("GET "+at+"/evidence/{sha256}", "get-evidence-list", "A list of revoked certificates that a verdict rests on", s.evidenceList,
+		"200", answerOf("The list, in DER", mediaCRL, &huma.Schema{Type: "string", Format: "binary"}), pathParams("id", "sha256"))
 	operation(s, "POST "+at+"/withdrawal", "withdraw-application", "Take the application back", s.withdraw)
 	operation(s, "POST "+at+"/delivery", "deliver-result", "Record that the applicant has the result", s.deliver)
 	operation(s, "POST "+at+"/rating", "rate-service", "Answer the questionnaire", s.rate)
@@ -91,6 +100,10 @@ func (s *Server) licenseRoutes() {
 		answers(answerOf("The table", "text/csv", &huma.Schema{Type: "string"})))
 	operation(s, "GET "+at, "get-license", "One license, also as of another day", s.getLicense)
 	operation(s, "GET "+at+"/history", "get-license-history", "What befell a license", s.licenseHistory)
+	s.described("GET "+at+"/signature", "get-license-content", "The exact bytes of the license to sign", s.licenseContent,
+		"200", answerOf("The bytes", "application/json", &huma.Schema{Type: "object"}), pathParams("number"))
+	operation(s, "POST "+at+"/signature", "sign-license", "Sign a license", s.signLicense)
+	operation(s, "GET "+at+"/evidence", "get-license-evidence", "What the verdict on its signature rests on, to be checked by anybody", s.licenseEvidence)
 	operation(s, "POST "+at+"/suspension", "suspend-license", "Suspend a license", s.suspend)
 	operation(s, "POST "+at+"/resumption", "resume-license", "End a suspension", s.resume)
 	operation(s, "POST "+at+"/termination", "terminate-license", "End a license", s.terminate)

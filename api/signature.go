@@ -11,6 +11,8 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // content gives the exact bytes that a signature has to be over.
@@ -22,10 +24,15 @@ func (s *Server) content(w http.ResponseWriter, r *http.Request) error {
 	if state.Form == nil {
 		return domain.Reject("form-required", "there is nothing to sign before the form is filed")
 	}
+	return s.toSign(w, state.Version, state.Content())
+}
+
+// toSign writes bytes that are to be signed.
+func (s *Server) toSign(w http.ResponseWriter, version uint64, content []byte) error {
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", etag(state.Version))
+	w.Header().Set("ETag", etag(version))
 	w.Header().Set(positionHeader, positionText(s.cfg.Follower.Head()))
-	_, err = w.Write(state.Content())
+	_, err := w.Write(content)
 	return err
 }
 
@@ -34,50 +41,127 @@ type byIDSigning struct {
 	Body v1.Signing
 }
 
-// sign verifies a signature and records it. A signature that is surely invalid refuses the
-// application, as the acts say; one that cannot be judged now changes nothing.
+// sign brings the applicant's signature, or in a service center the operator's.
 func (s *Server) sign(ctx context.Context, in *byIDSigning) (*applicationReply, error) {
 	state, err := s.load(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := visitOf(ctx).caller.mayEnter(state); err != nil {
+	c := visitOf(ctx).caller
+	if err := c.mayEnter(state); err != nil {
 		return nil, err
 	}
-	signature, err := decodeBase64(in.Body.Signature)
-	if err != nil {
-		return nil, fail("signature-malformed", fmt.Errorf("%w: %w", errUnprocessable, err))
+	purpose, signer, ok := s.cfg.Rules().Signature(state, c.Identifier)
+	if !ok { // the decision says what is amiss
+		return s.do(ctx, state.ID, state.Act, application.Sign{At: s.now(ctx)})
 	}
-	command, err := s.verify(ctx, state, signature)
-	if err != nil {
-		return nil, err
-	}
-	return s.do(ctx, state.ID, state.Act, command)
+	return s.judge(ctx, state, signing.Claim{Signed: state.Content(), Purpose: purpose, Signer: signer}, in.Body.Signature, nil)
 }
 
-// verify makes the command that the signature calls for. Out of its step nothing is verified: the
-// decision refuses it.
-func (s *Server) verify(ctx context.Context, state application.State, signature []byte) (application.Command, error) {
-	if state.Form == nil {
-		return application.Sign{At: s.now(ctx)}, nil
+// judge has the signature judged and gives the command that the verdict calls for. One that cannot be
+// judged now is kept, and judged later by itself.
+func (s *Server) judge(ctx context.Context, state application.State, c signing.Claim, text string, concerns *license.State) (*applicationReply, error) {
+	verdict, c, err := s.verdict(ctx, c, text)
+	if err != nil {
+		return nil, err
 	}
-	verdict, err := s.cfg.Verifier.Verify(ctx, state.Content(), signature)
+	account := visitOf(ctx).caller.Actor.ID
+	if verdict.Outcome == signing.Pending {
+		return s.do(ctx, state.ID, state.Act, application.ReceiveSignature{
+			At: s.now(ctx), Purpose: c.Purpose, Signer: c.Signer, CMS: c.CMS, Reason: verdict.Reason, By: account,
+		})
+	}
+	return s.do(ctx, state.ID, state.Act, application.Judged(c.Purpose, verdict, s.now(ctx), 0, account, concerns))
+}
+
+// verdict reads the signature into the claim and has it judged.
+func (s *Server) verdict(ctx context.Context, c signing.Claim, text string) (signing.Verdict, signing.Claim, error) {
+	if c.Signer == (signing.Signer{}) || c.Purpose != signing.Request && c.Signer.IIN == "" {
+		return signing.Verdict{}, c, fail("account-names-nobody", domain.ErrForbidden)
+	}
+	var err error
+	if c.CMS, err = decodeSignature(text); err != nil {
+		return signing.Verdict{}, c, fail("signature-malformed", fmt.Errorf("%w: %w", errUnprocessable, err))
+	}
+	if len(c.CMS) > signing.MaxCMS {
+		return signing.Verdict{}, c, fail("signature-too-large", errUnprocessable)
+	}
+	c.Received = s.now(ctx)
+	verdict, err := s.cfg.Verifier.Verify(ctx, c)
 	if errors.Is(err, domain.ErrInvalid) {
-		return nil, fail("signature-malformed", fmt.Errorf("%w: %w", errUnprocessable, err))
+		return verdict, c, fail("signature-malformed", fmt.Errorf("%w: %w", errUnprocessable, err))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("verify signature of %s: %w", state.ID, err)
-	}
-	if !verdict.Valid {
-		return application.RejectSignature{At: s.now(ctx), Text: verdict.Reason}, nil
-	}
-	return application.Sign{
-		At: s.now(ctx), Subject: verdict.Subject, Serial: verdict.Serial, Digest: verdict.Digest, Method: verdict.Method,
-	}, nil
+	return verdict, c, err
 }
 
-// decodeBase64 reads standard or URL-safe base64, with or without padding and line breaks.
-func decodeBase64(text string) ([]byte, error) {
+// decodeSignature reads standard or URL-safe base64, with or without padding and line breaks. PEM is a
+// signature as it is.
+func decodeSignature(text string) ([]byte, error) {
+	if strings.HasPrefix(strings.TrimSpace(text), "-----BEGIN ") {
+		return []byte(text), nil
+	}
 	text = strings.NewReplacer("-", "+", "_", "/", "\r", "", "\n", "").Replace(text)
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+}
+
+// draftContent gives the exact bytes of the decision that the authorized person signs.
+func (s *Server) draftContent(w http.ResponseWriter, r *http.Request) error {
+	state, err := s.load(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if state.Draft == nil {
+		return domain.Reject("draft-required", "there is no draft of a decision to sign")
+	}
+	return s.toSign(w, state.Version, state.Draft.Content)
+}
+
+// signDecision brings the authorized person's signature over the draft, and with it decides. The license
+// follows from an approval by itself.
+func (s *Server) signDecision(ctx context.Context, in *byIDSigning) (*applicationReply, error) {
+	state, err := s.load(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := visitOf(ctx).caller
+	if err := c.mayDecide(state); err != nil {
+		return nil, err
+	}
+	if state.Draft == nil { // the decision says what is amiss
+		return s.do(ctx, state.ID, state.Act, application.SignDecision{At: s.now(ctx)})
+	}
+	concerns, err := s.concerns(ctx, state.License)
+	if err != nil {
+		return nil, err
+	}
+	return s.judge(ctx, state, signing.Claim{
+		Signed: state.Draft.Content, Purpose: signing.Decision, Signer: s.authorized(c),
+	}, in.Body.Signature, concerns)
+}
+
+// authorized is the caller as their certificate has to name them where they sign for the licensor.
+func (s *Server) authorized(c caller) signing.Signer {
+	return signing.Signer{IIN: c.Identifier, BIN: s.cfg.Rules().Signing[c.Actor.Organization].BIN}
+}
+
+// wireSignature adds where the signatures stand. What a decision is to be is the licensor's own until it is
+// signed.
+func (s *Server) wireSignature(v *visit, state application.State, a *v1.Application) {
+	words := func(r signing.Reason) string { return s.texts.Text(v.lang, "signature-reason."+string(r)) }
+	if f := state.Refusal; f != nil && f.Reason != "" {
+		a.Refusal.Reason, a.Refusal.ReasonText = string(f.Reason), words(f.Reason)
+	}
+	inside := v.caller.inside()
+	shown := func(p signing.Purpose) bool { return inside || p != signing.Decision }
+	switch p, d := state.Pending, state.Discarded; {
+	case p != nil && shown(p.Purpose):
+		a.Signature = &v1.Signature{Status: "pending", Purpose: string(p.Purpose), Reason: string(p.Reason), Text: words(p.Reason), At: p.At}
+	case d != nil && shown(d.Purpose):
+		a.Signature = &v1.Signature{Status: "discarded", Purpose: string(d.Purpose), Reason: string(d.Reason), Text: words(d.Reason), At: d.At}
+	}
+	if d := state.Draft; d != nil && inside {
+		a.Draft = &v1.Draft{Decision: v1.Decision{
+			Decision: d.Decision.Decision, Order: d.Order, ValidUntil: d.ValidUntil, Holder: d.Holder, Ground: string(d.Ground), Text: d.Text,
+		}, By: d.By.ID, At: d.At}
+	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/tizilim/tizilim/adapters/signature"
+	pki "github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/adapters/signature/demo/ncalayer"
 	"github.com/tizilim/tizilim/api"
@@ -30,7 +30,7 @@ import (
 type layer struct {
 	*httptest.Server
 	flag  chromedp.ExecAllocatorOption
-	keys  atomic.Pointer[[]signature.Key]
+	keys  atomic.Pointer[[]pki.Key]
 	asked atomic.Pointer[ncalayer.Request]
 	stops atomic.Bool // the person cancels
 }
@@ -110,6 +110,29 @@ func (s *signer) wants(a v1.Application, status, by string) {
 	}
 }
 
+// decides has the licensor's head sign the decision on the application, in the same browser.
+func (s *signer) decides(a v1.Application) {
+	s.Helper()
+	s.call("other-officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "17-л"}).want(200)
+	mine := s.layer.keys.Swap(&[]pki.Key{s.keys.key("boss", demo.Sign)})
+	log := func(who string) {
+		s.do(chromedp.Navigate(s.url+"/login"), chromedp.Click(chromedp.CSS(".viewer button")), chromedp.WaitVisible(chromedp.CSS(".viewer a")),
+			chromedp.Navigate(s.url+"/login"), chromedp.SendKeys(chromedp.CSS("#token"), who+"-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
+	}
+	log("other-head")
+	s.do(chromedp.Navigate(s.url+"/applications/"+a.ID), chromedp.Click(chromedp.CSS(`.shown a[href$="/decision/signature"]`)),
+		chromedp.WaitVisible(chromedp.CSS(".ncalayer button")))
+	for _, lang := range []string{"kk", "ru", "en"} {
+		for _, width := range []int64{320, 1280} {
+			s.look(s.T, s.ctx, "/applications/"+a.ID+"/decision/signature", lang, width)
+		}
+	}
+	s.do(chromedp.Click(chromedp.CSS(".ncalayer button")), chromedp.WaitVisible(chromedp.CSS("#history")))
+	s.wants(a, "completed", person)
+	s.layer.keys.Store(mine)
+	log("person")
+}
+
 // TestSignInBrowser signs as a person does: with the npm client in a real browser, over TLS, by the protocol that
 // NCALayer speaks; and by a file where that is not there.
 func TestSignInBrowser(t *testing.T) {
@@ -120,7 +143,7 @@ func TestSignInBrowser(t *testing.T) {
 	if err := said.listen(s.ctx); err != nil {
 		t.Fatal(err)
 	}
-	mine := []signature.Key{s.keys.key("person", demo.Auth), s.keys.key("person", demo.Sign)}
+	mine := []pki.Key{s.keys.key("person", demo.Auth), s.keys.key("person", demo.Sign)}
 	s.layer.keys.Store(&mine)
 	s.do(chromedp.Navigate(s.url+"/login"), chromedp.SendKeys(chromedp.CSS("#token"), "person-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
 
@@ -150,6 +173,7 @@ func TestSignInBrowser(t *testing.T) {
 	s.do(chromedp.Click(chromedp.CSS(".ncalayer button")), chromedp.WaitVisible(chromedp.CSS("#history")))
 	s.wants(a, "examined", person)
 
+	s.decides(a)
 	for _, lang := range []string{"kk", "ru", "en"} {
 		a := s.signable()
 		for _, width := range []int64{320, 390, 1280} {

@@ -18,23 +18,34 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tizilim/tizilim/adapters/signature"
+	pki "github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // certified judges real signatures by a demo certificate authority, with keys for a person and a stranger.
 type certified struct {
-	*signature.Verifier
+	*pki.Verifier
 	authority *demo.Authority
 	server    *httptest.Server
 }
 
-func (c *certified) Verify(ctx context.Context, signed, cms []byte) (api.Verdict, error) {
-	v, _, err := c.Verifier.Verify(ctx, signature.Claim{Signed: signed, CMS: cms, Purpose: signature.ForRequest})
-	return api.Verdict{Valid: v.Outcome == signature.Valid, Subject: v.Signer.IIN, Serial: v.Serial, Digest: v.Digest, Method: v.Method, Reason: string(v.Reason)}, err
+func (c *certified) Verify(ctx context.Context, claim signing.Claim) (signing.Verdict, error) {
+	v, evidence, err := c.Verifier.Verify(ctx, pki.Claim{
+		Signed: claim.Signed, CMS: claim.CMS, Purpose: pki.Purpose(claim.Purpose), Who: pki.Who(claim.Signer), Received: claim.Received,
+	})
+	if err != nil {
+		return signing.Verdict{}, err
+	}
+	without, _ := evidence.Detach()
+	text, err := without.Encode()
+	return signing.Verdict{
+		Outcome: signing.Outcome(v.Outcome), Reason: signing.Reason(v.Reason), IIN: v.Signer.IIN, BIN: v.Signer.BIN, Name: v.Signer.Name,
+		Serial: v.Serial, Digest: v.Digest, Method: v.Method, Evidence: text,
+	}, err
 }
 
 // trusting puts it into a world.
@@ -43,7 +54,8 @@ func (c *certified) trusting(t *testing.T) func(*api.Config) {
 		t.Helper()
 		door := must(net.Listen("tcp", "127.0.0.1:0"))
 		c.authority = must(demo.Open(demo.Config{Dir: t.TempDir(), URL: "http://" + door.Addr().String(), Now: cfg.Now, Logger: slog.New(slog.DiscardHandler)}))
-		for _, h := range []demo.Holder{{ID: "person", Surname: "Үлгібаев", GivenName: "Ерлан", IIN: person}, {ID: "clerk", Surname: "Мысалов", GivenName: "Қанат", IIN: clerk}} {
+		for _, h := range []demo.Holder{{ID: "person", Surname: "Үлгібаев", GivenName: "Ерлан", IIN: person}, {ID: "clerk", Surname: "Мысалов", GivenName: "Қанат", IIN: clerk},
+			{ID: "boss", Surname: "Сынақова", GivenName: "Әсел", IIN: boss, BIN: "050752006781", Organization: "Комитет", Role: pki.Head}} {
 			if err := c.authority.Issue(h); err != nil {
 				t.Fatal(err)
 			}
@@ -51,19 +63,19 @@ func (c *certified) trusting(t *testing.T) func(*api.Config) {
 		c.server = &httptest.Server{Listener: door, Config: &http.Server{Handler: c.authority}}
 		c.server.Start()
 		t.Cleanup(c.server.Close)
-		trust := must(signature.ReadTrust(c.authority.TrustDir()))
+		trust := must(pki.ReadTrust(c.authority.TrustDir()))
 		trust.Now = cfg.Now
-		c.Verifier = must(signature.New(trust))
+		c.Verifier = must(pki.New(trust))
 		cfg.Verifier = c
 	}
 }
 
-func (c *certified) key(holder string, usage demo.Usage) signature.Key {
+func (c *certified) key(holder string, usage demo.Usage) pki.Key {
 	return must(c.authority.Key(holder, usage))
 }
 
 func (c *certified) sign(holder, content string) []byte {
-	return must(c.key(holder, demo.Sign).Sign(context.Background(), []byte(content), signature.Signing{}))
+	return must(c.key(holder, demo.Sign).Sign(context.Background(), []byte(content), pki.Signing{}))
 }
 
 // signable is an application of a person that waits to be signed, with all that a form can have.
@@ -263,7 +275,9 @@ func TestRefusedOnPage(t *testing.T) {
 	w.refused(w.send("person", page, path, sent{text: "MIIB", file: der}), 422, "There is no signature", "one of the two")
 	w.refused(w.send("person", page, path, sent{text: "not a signature"}), 422, "cannot be read", "download")
 	w.refused(w.send("person", page, path, sent{file: []byte("{}")}), 422, "cannot be read")
-	w.refused(w.send("person", page, path, sent{file: der, other: map[string]string{"shown": strings.Repeat("0", 64)}}), 422, "The content of the request has changed")
+	w.refused(w.send("person", page, path, sent{file: keys.sign("person", "other bytes")}), 422, "other bytes were signed", "Sign what is shown again")
+	w.refused(w.send("person", page, path, sent{file: must(keys.key("person", demo.Auth).Sign(t.Context(), []byte(content), pki.Signing{}))}), 422, "one for logging in is not enough")
+	w.refused(w.send("person", page, path, sent{file: der, other: map[string]string{"shown": strings.Repeat("0", 64)}}), 422, "The content has changed")
 	w.send("person", page, path, sent{file: der, other: map[string]string{"key": ""}}).want(400)
 	w.send("person", page, path, sent{file: bytes.Repeat([]byte{'x'}, 2<<20)}).want(413)
 	w.send("person", page, path, sent{file: der}, "Sec-Fetch-Site", "cross-site").want(403)
@@ -293,9 +307,109 @@ func TestOperatorSignsOnPage(t *testing.T) {
 		t.Error("an operator signs again, and is told that it is refused")
 	}
 	content := w.call("operator", "GET", path+"/content", nil).want(200).body
-	w.send("operator", page, path, sent{file: must(w.keys.Sign(operator, []byte(content)))}).want(303)
+	w.send("operator", page, path, sent{file: must(json.Marshal(markOf(content, operator)))}).want(303)
 	if got := app(w.call("operator", "GET", at(a.ID, ""), nil).want(200)); got.SignedBy != operator {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestDecisionSignedOnPage: the authorized person reads the whole decision and makes it by signing.
+func TestDecisionSignedOnPage(t *testing.T) {
+	w := newWorld(t)
+	a := w.examined("company", "commodity-broker-license", company)
+	path := "/applications/" + a.ID + "/decision/signature"
+	w.call("head", "GET", path, nil).want(409)
+	drafts := []v1.Decision{{Decision: "refuse", Ground: "not-qualified", Text: "<себеп>"}, {Decision: "approve", Order: "17-л", ValidUntil: "2030-12-31"}}
+	for i, shows := range [][]string{
+		{"refuse", "the qualification requirements are not met", "&lt;себеп&gt;"},
+		{"approve", "17-л", "31 December 2030", "License or permit to be issued", "License", "In Kazakh", "In Russian", "Licensee", company},
+	} {
+		w.call("officer", "POST", at(a.ID, "/decision"), drafts[i]).want(200)
+		for _, lang := range []string{"kk", "ru", "en"} {
+			page := w.pageAs("head", path, lang, 200)
+			if bare := regexp.MustCompile(`<dt>[a-z_.0-9]+</dt>|<h3>[a-z_.0-9 ]+</h3>`).FindString(page); bare != "" {
+				t.Errorf("in %s: %s", lang, bare)
+			}
+			if lang == "en" {
+				w.contains(page, append([]string{"Signing the decision on application", a.Number}, shows...)...)
+			}
+		}
+	}
+	link := `<a href="` + path + `">`
+	w.contains(w.pageAs("head", "/applications/"+a.ID, "en", 200), "drafted decision waits", link)
+	if strings.Contains(w.pageAs("officer", "/applications/"+a.ID, "en", 200), link) {
+		t.Error("who drafts is sent to sign")
+	}
+	page := w.pageAs("head", path, "en", 200)
+	content := w.call("head", "GET", path+"/content", nil).want(200).body
+	if content != w.call("head", "GET", at(a.ID, "/decision/signature"), nil).want(200).body {
+		t.Error("the page has other bytes signed than the API")
+	}
+	signed := func(change func(*mark)) sent {
+		m := markOf(content, boss)
+		change(&m)
+		return sent{file: must(json.Marshal(m))}
+	}
+	w.refused(w.send("head", page, path, signed(func(m *mark) { m.IIN = clerk })), 422, "is not accepted", "another person", "Sign what is shown again")
+	w.call("officer", "POST", at(a.ID, "/decision"), drafts[0]).want(200) // another draft in the meantime
+	w.refused(w.send("head", page, path, signed(func(*mark) {})), 422, "has changed", "refuse")
+	w.call("officer", "POST", at(a.ID, "/decision"), drafts[1]).want(200)
+	for range 2 {
+		w.send("head", page, path, signed(func(*mark) {})).want(303)
+	}
+	if got := app(w.call("head", "GET", at(a.ID, ""), nil).want(200)); got.Status != "completed" {
+		t.Errorf("%+v", got)
+	}
+	w.call("head", "GET", path, nil).want(303)
+	w.call("head", "GET", path+"/content", nil).want(404)
+}
+
+// TestLicenseSignedOnPage: the authorized person signs the license as it was issued.
+func TestLicenseSignedOnPage(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	path := "/licenses/" + number + "/signature"
+	for _, lang := range []string{"kk", "ru", "en"} {
+		page := w.pageAs("head", path, lang, 200)
+		if bare := regexp.MustCompile(`<dt>[a-z_.0-9]+</dt>|<h3>[a-z_.0-9 ]+</h3>`).FindString(page); bare != "" {
+			t.Errorf("in %s: %s", lang, bare)
+		}
+	}
+	link := `<a href="` + path + `">`
+	w.contains(w.pageAs("head", "/licenses/"+number, "en", 200), "not signed yet", link)
+	for _, who := range []string{"", "officer", "other-head", "company"} {
+		if strings.Contains(w.pageAs(who, "/licenses/"+number, "en", 200), link) {
+			t.Errorf("%q is sent to sign", who)
+		}
+	}
+	page := w.pageAs("head", path, "en", 200)
+	w.contains(page, "Signing license "+number, "Kind", "License", "(commodity-broker-license)", "24 November 2026", "Licensee", company)
+	content := w.call("head", "GET", path+"/content", nil).want(200).body
+	m := markOf(content, boss)
+	m.Over = strings.Repeat("0", 64)
+	w.refused(w.send("head", page, path, sent{file: must(json.Marshal(m))}), 422, "is not accepted")
+	for range 2 {
+		w.send("head", page, path, sent{file: must(json.Marshal(markOf(content, boss)))}).want(303)
+	}
+	if body := w.pageAs("head", "/licenses/"+number, "en", 200); strings.Contains(body, link) {
+		t.Error("signed, and the head is asked to sign")
+	}
+	if at := w.call("head", "GET", path, nil).want(303).header.Get("Location"); at != "/licenses/"+number {
+		t.Errorf("goes on to %s", at)
+	}
+}
+
+// TestSignatureWaitsOnPage: one that cannot be verified yet is taken, and the pages say that it waits.
+func TestSignatureWaitsOnPage(t *testing.T) {
+	w := newWorld(t)
+	w.blind.Store(true)
+	a := w.signable()
+	path := signatureAt(a.ID)
+	content := w.call("person", "GET", path+"/content", nil).want(200).body
+	w.send("person", w.pageAs("person", path, "en", 200), path, sent{file: must(json.Marshal(markOf(content, person)))}).want(303)
+	w.contains(w.pageAs("person", path, "en", 200), "is being verified", `<form class="signing"`)
+	if body := w.pageAs("person", "/applications/"+a.ID, "en", 200); strings.Contains(body, `href="`+path+`"`) {
+		t.Error("it waits, and the person is asked to sign")
 	}
 }
 

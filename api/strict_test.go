@@ -200,7 +200,7 @@ func TestReorganization(t *testing.T) {
 	if seen := app(w.call("head", "GET", at(a.ID, ""), nil).want(200)); seen.Holder != company {
 		t.Errorf("the head sees the holder %q", seen.Holder)
 	}
-	a = app(w.call("head", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Holder: "1205 4000 1238"}).want(200))
+	a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Holder: "1205 4000 1238"}).want(200))
 	l := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+a.Result, nil).want(200))
 	if a.Status != "completed" || a.Step != nil || l.Licensee.ID != stranger || l.Predecessor != old {
 		t.Errorf("reissued: %+v\n%+v", a, l)

@@ -20,13 +20,14 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/memstore"
-	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
 	"github.com/tizilim/tizilim/projections/deadlines"
@@ -43,6 +44,7 @@ const (
 	stranger = "991141000451" // BIN
 	operator = "990101450026" // IIN
 	clerk    = "000229550014" // IIN of an officer
+	boss     = "880808450027" // IIN of a head
 	unknown  = "130550000998" // BIN that the state registers do not have
 )
 
@@ -54,11 +56,11 @@ var accounts = []api.Account{
 	account("stranger", domain.RoleApplicant, "", stranger),
 	account("unknown", domain.RoleApplicant, "", unknown),
 	account("officer", domain.RoleOfficer, "trade-committee", clerk),
-	account("head", domain.RoleHead, "trade-committee", ""),
+	account("head", domain.RoleHead, "trade-committee", boss),
 	account("other-officer", domain.RoleOfficer, "bailiff-committee", ""),
-	account("other-head", domain.RoleHead, "bailiff-committee", ""),
+	account("other-head", domain.RoleHead, "bailiff-committee", boss),
 	account("operator", domain.RoleOperator, "center-1", operator),
-	account("other-operator", domain.RoleOperator, "center-2", ""),
+	account("other-operator", domain.RoleOperator, "center-2", operator),
 	account("auditor", domain.RoleAuditor, "", ""),
 	account("admin", domain.RoleAdmin, "", ""),
 }
@@ -88,11 +90,11 @@ type world struct {
 	url     string
 	server  *api.Server
 	store   *memstore.Store
-	keys    *standin.Demo
 	outside *outside
 	clock   *clock
 	sick    atomic.Pointer[error] // what the store says of its health
 	blind   atomic.Bool           // the verifier does not answer
+	blobs   *blobstore.Store
 	logged  *logged
 	level   slog.LevelVar // from which on it is logged
 	cancel  func()        // stops the reactor
@@ -167,18 +169,18 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	w.level.Set(slog.LevelWarn)
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: &w.level}))
 	dir := t.TempDir()
-	w.keys = must(standin.Open(t.TempDir(), w.clock.now))
+	w.blobs = must(blobstore.Open(t.TempDir()))
 	cfg := api.Config{
 		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
-		History: must(history.Open(dir)), Blobs: must(blobstore.Open(t.TempDir())), Verifier: verifier{w},
+		History: must(history.Open(dir)), Blobs: w.blobs, Verifier: verifier{w},
 		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
-		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Now: w.clock.now, Logger: log, Retry: 5 * time.Millisecond,
+		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },
@@ -219,15 +221,47 @@ func (w *world) healthy(context.Context) error {
 	return nil
 }
 
-// verifier is the demonstration's signatures behind the port, as cmd wires them.
+// verifier judges the tests' signatures, as one of the real ones does: what a certificate says stands in the
+// signature itself.
 type verifier struct{ w *world }
 
-func (v verifier) Verify(ctx context.Context, signed, sig []byte) (api.Verdict, error) {
-	if v.w.blind.Load() {
-		return api.Verdict{}, fmt.Errorf("verifier: %w", domain.ErrUnavailable)
+// mark is a signature of the tests.
+type mark struct {
+	IIN, BIN, Name string
+	Over           string // digest of what was signed
+	Reason         signing.Reason
+	Unsupported    bool
+}
+
+func (v verifier) Verify(_ context.Context, c signing.Claim) (signing.Verdict, error) {
+	var m mark
+	if err := json.Unmarshal(c.CMS, &m); err != nil {
+		return signing.Verdict{}, fmt.Errorf("%w: %w", domain.ErrInvalid, err)
 	}
-	d, err := v.w.keys.Verify(ctx, signed, sig)
-	return api.Verdict{Valid: d.Valid, Subject: d.Subject, Serial: d.Serial, Digest: d.Digest, Method: d.Method, Reason: string(d.Reason)}, err
+	out := signing.Verdict{
+		Outcome: signing.Invalid, IIN: m.IIN, BIN: m.BIN, Name: m.Name, Serial: "1", Digest: signing.Digest(c.Signed), Method: "test",
+	}
+	switch {
+	case m.Unsupported:
+		out.Outcome, out.Reason = signing.Unsupported, signing.AlgorithmUnknown
+		return out, nil
+	case m.Over != out.Digest:
+		out.Reason = signing.DigestMismatch
+	case c.Signer.IIN != "" && c.Signer.IIN != m.IIN:
+		out.Reason = signing.IINMismatch
+	case c.Signer.BIN != m.BIN && (c.Signer.BIN != "" || c.Purpose == signing.Request):
+		out.Reason = signing.BINMismatch
+	case m.Reason != "":
+		out.Reason = m.Reason
+	case v.w.blind.Load():
+		out.Outcome, out.Reason = signing.Pending, signing.OCSPUnreachable
+		return out, nil
+	default:
+		out.Outcome = signing.Valid
+	}
+	list, _, err := v.w.blobs.Put(context.Background(), strings.NewReader("list"), 100)
+	out.Evidence = must(json.Marshal(map[string]any{"received": c.Received, "answer": map[string]any{"sha256": list}}))
+	return out, err
 }
 
 // notice reads the notices of the tests' gateway.
@@ -356,12 +390,43 @@ func (w *world) pay(a v1.Application) v1.Application {
 	return app(w.call("auditor", "GET", at(a.ID, ""), nil).want(200))
 }
 
-// sign signs what is to be signed with the key of the identifier.
-func (w *world) sign(who, id, identifier string) *reply {
+// markOf is a signature over the content by the person, or by one who signs for the organization.
+func markOf(content, identifier string) mark {
+	m := mark{IIN: identifier, Name: "Сынақ С.", Over: signing.Digest([]byte(content))}
+	if id, err := ident.Parse(identifier); err == nil && id.Kind() == ident.BIN {
+		m.IIN, m.BIN = person, identifier
+	}
+	return m
+}
+
+// sign signs what is to be signed with the key of the identifier; change makes something else of it.
+func (w *world) sign(who, id, identifier string, change ...func(*mark)) *reply {
 	w.t.Helper()
-	content := w.call(who, "GET", at(id, "/signature"), nil).want(200)
-	envelope := must(w.keys.Sign(identifier, []byte(content.body)))
-	return w.call(who, "POST", at(id, "/signature"), v1.Signing{Signature: base64.StdEncoding.EncodeToString(envelope)})
+	return w.signAt(who, at(id, "/signature"), identifier, change...)
+}
+
+func (w *world) signAt(who, path, identifier string, change ...func(*mark)) *reply {
+	w.t.Helper()
+	m := markOf(w.call(who, "GET", path, nil).want(200).body, identifier)
+	for _, c := range change {
+		c(&m)
+	}
+	return w.call(who, "POST", path, sent64(m))
+}
+
+func sent64(m mark) v1.Signing {
+	return v1.Signing{Signature: base64.StdEncoding.EncodeToString(must(json.Marshal(m)))}
+}
+
+// decide drafts the decision and has the licensor's head sign it.
+func (w *world) decide(who, id string, d v1.Decision) *reply {
+	w.t.Helper()
+	w.call(who, "POST", at(id, "/decision"), d).want(200)
+	head := "head"
+	if strings.HasPrefix(who, "other-") {
+		head = "other-head"
+	}
+	return w.signAt(head, at(id, "/decision/signature"), boss)
 }
 
 // examined brings an application of a service through the portal to the licensor.
@@ -382,7 +447,7 @@ func (w *world) examined(who, service, applicant string) v1.Application {
 func (w *world) issued(who, service, applicant, officer string) v1.Application {
 	w.t.Helper()
 	a := w.examined(who, service, applicant)
-	a = app(w.call(officer, "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve", Order: "17-л"}).want(200))
+	a = app(w.decide(officer, a.ID, v1.Decision{Decision: "approve", Order: "17-л"}).want(200))
 	if a.Status != "completed" || a.Result == "" {
 		w.t.Fatalf("after the approval: %+v", a)
 	}

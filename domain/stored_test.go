@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 var update = flag.Bool("update", false, "write golden files that do not exist yet")
@@ -36,6 +37,8 @@ func TestStoredApplicationEvents(t *testing.T) {
 		Sites: []application.Site{{Kind: "branch", Name: "Филиал", Address: "Астана"}}, Phone: "+77010000000", Email: "a@example.kz", Note: "n",
 	}
 	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
+	evidence := json.RawMessage(`"e"`)
+	certified := &application.Certified{Subject: "850312300121", Serial: "1", Digest: "d", Method: "m", Evidence: evidence}
 	answer := &application.RegisterAnswer{At: due, Reference: "r-1", Text: "{\"found\": true,\r\n \"name\":\"<n>\"}\n"}
 	payloads := []domain.Payload{
 		application.Opened{
@@ -48,10 +51,20 @@ func TestStoredApplicationEvents(t *testing.T) {
 		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u"},
 		application.Paid{Progress: way, Order: "o", Reference: "r", Amount: 100, Currency: "KZT"},
 		application.CertificateAccepted{Progress: way, Subject: "120540001238", Serial: "1", Method: "m"},
-		application.Signed{Progress: way, Subject: "120540001238", Digest: "d", Method: "m"},
+		application.Signed{Progress: way, Subject: "120540001238", Digest: "d", Method: "m", Serial: "1", Evidence: evidence},
+		application.SignatureReceived{
+			Purpose: signing.Decision, Signer: signing.Signer{IIN: "850312300121", BIN: "120540001238"}, CMS: []byte("cms"), SHA256: "ab", Reason: signing.OCSPUnreachable,
+		},
+		application.SignatureDiscarded{Purpose: signing.Entry, SHA256: "ab", Reason: signing.Revoked, Evidence: evidence},
+		application.DecisionDrafted{Decision: application.Decision{
+			Decision: application.Approve, Order: "12", ValidUntil: "2030-01-01", Holder: "940140000385", Ground: application.NotQualified, Text: "t",
+		}, Drafter: "000229550014", Content: json.RawMessage(`"c"`)},
 		application.Registered{Progress: way, Number: "KZ45LIC00000001", RegisteredOn: "2026-11-24"},
-		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s"},
-		application.Refused{Progress: application.Progress{Completes: []int{11, 10}, Ends: true}, Stage: application.AtDecision, Ground: application.NotQualified, Text: "t", Signatory: "s"},
+		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s", Signature: certified},
+		application.Refused{
+			Progress: application.Progress{Completes: []int{11, 10}, Ends: true}, Stage: application.AtDecision, Ground: application.NotQualified, Text: "t", Signatory: "s",
+			Signature: certified, Reason: signing.Revoked, Evidence: evidence,
+		},
 		application.Completed{Progress: application.Progress{Ends: true}, License: "26000001"},
 		application.Withdrawn{Progress: application.Progress{Ends: true}, Reason: "r"},
 		application.Delivered{To: "cabinet"},
@@ -59,45 +72,60 @@ func TestStoredApplicationEvents(t *testing.T) {
 	}
 	checkStored(t, payloads, application.Decode)
 
-	// Schema 1 of what has a schema 2 by now: the same without what came with that.
-	for i, p := range payloads {
+	// The earlier schemas of what has a later one: the same without what came with that.
+	for _, p := range payloads {
 		token, schema := p.EventType()
-		if schema == 1 {
-			continue
+		for schema--; schema > 0; schema-- {
+			p = earlier(t, p, first)
+			checkRead(t, token, schema, p, application.Decode)
 		}
-		switch e := p.(type) {
-		case application.Opened:
-			e.Progress, e.Wording = first, ""
-			p = e
-		case application.ApplicantConfirmed:
-			e.Progress, e.Answer = first, nil
-			p = e
-			second := e
-			second.Progress = way
-			checkRead(t, token, 2, second, application.Decode)
-		case application.ApplicantNotFound:
-			e.Answer = nil
-			p = e
-		case application.Filed:
-			e.Progress = first
-			p = e
-		case application.Paid:
-			e.Progress = first
-			p = e
-		case application.CertificateAccepted:
-			e.Progress = first
-			p = e
-		case application.Signed:
-			e.Progress = first
-			p = e
-		case application.Registered:
-			e.Progress = first
-			p = e
-		default:
-			t.Fatalf("payload %d, %s: no schema 1 of it here", i, token)
-		}
-		checkRead(t, token, 1, p, application.Decode)
 	}
+}
+
+// earlier is the payload as it was one schema before.
+func earlier(t *testing.T, p domain.Payload, first application.Progress) domain.Payload {
+	switch e := p.(type) {
+	case application.Opened:
+		e.Progress, e.Wording = first, ""
+		return e
+	case application.ApplicantConfirmed:
+		if e.Answer != nil {
+			e.Answer = nil
+			return e
+		}
+		e.Progress = first
+		return e
+	case application.ApplicantNotFound:
+		e.Answer = nil
+		return e
+	case application.Filed:
+		e.Progress = first
+		return e
+	case application.Paid:
+		e.Progress = first
+		return e
+	case application.CertificateAccepted:
+		e.Progress = first
+		return e
+	case application.Signed:
+		if e.Evidence != nil {
+			e.Serial, e.Evidence = "", nil
+			return e
+		}
+		e.Progress = first
+		return e
+	case application.Registered:
+		e.Progress = first
+		return e
+	case application.Approved:
+		e.Signature = nil
+		return e
+	case application.Refused:
+		e.Signature, e.Reason, e.Evidence = nil, "", nil
+		return e
+	}
+	t.Fatalf("%T: no earlier schema of it here", p)
+	return nil
 }
 
 func TestStoredLicenseEvents(t *testing.T) {
@@ -112,6 +140,7 @@ func TestStoredLicenseEvents(t *testing.T) {
 		},
 		license.Reissued{Successor: "26000003", On: "2026-11-24", Reason: "name", Application: "a-2"},
 		license.Duplicated{Copy: 1, Application: "a-3"},
+		license.Signed{On: "2026-11-24", Subject: "850312300121", Signatory: "s", Serial: "1", Digest: "d", Method: "m", Evidence: json.RawMessage(`"e"`)},
 		license.Suspended{From: "2026-11-24", Until: "2027-01-31", Reason: "r", Order: "3"},
 		license.Resumed{On: "2026-12-01", Reason: "r", Order: "4"},
 		license.Terminated{On: "2026-12-02", Ground: license.Revoked, Text: "t", Order: "5"},

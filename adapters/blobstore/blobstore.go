@@ -1,4 +1,5 @@
-// Package blobstore keeps the files attached to applications, each under the SHA-256 of its content.
+// Package blobstore keeps the files attached to applications, and lists of revoked certificates that verdicts
+// on signatures rest on, each under the SHA-256 of its content.
 //
 // A file is written under tmp/, flushed, renamed to its digest and the folder flushed: a crash leaves
 // either the whole file or a leftover in tmp/, which the next Open removes. The same content is the
@@ -38,6 +39,9 @@ func Open(dir string) (*Store, error) {
 	}
 	return s, nil
 }
+
+// View is the folder for those who only get, while another process may put: nothing in it is touched.
+func View(dir string) *Store { return &Store{dir: dir} }
 
 func (s *Store) tmp() string { return filepath.Join(s.dir, "tmp") }
 

@@ -113,6 +113,7 @@ var prefixes = map[string]string{
 	"application.Status":        "application-status.",
 	"application.Stage":         "stage.",
 	"application.Ground":        "ground.",
+	"signing.Reason":            "signature-reason.",
 	"application.ReissueReason": "reason.",
 	"license.Status":            "license-status.",
 	"license.TerminationGround": "termination-ground.",

@@ -78,7 +78,7 @@ type Signing struct {
 	Signature string `json:"signature" minLength:"1" maxLength:"100000" doc:"The signature, base64"`
 }
 
-// Decision is the licensor's decision.
+// Decision is what the licensor's decision is to be: a draft until the authorized person signs it.
 type Decision struct {
 	Decision   string `json:"decision" enum:"approve,refuse"`
 	Order      string `json:"order,omitempty" maxLength:"200" doc:"The licensor's order the approval rests on"`
@@ -86,7 +86,6 @@ type Decision struct {
 	Holder     string `json:"holder,omitempty" maxLength:"30" doc:"Where another than the applicant holds the license concerned: that holder's IIN or BIN, to confirm it"`
 	Ground     string `json:"ground,omitempty" enum:"activity-forbidden,fee-not-paid,not-qualified,not-agreed,court-decision,documents-incorrect" doc:"Ground of a refusal"`
 	Text       string `json:"text,omitempty" maxLength:"4000" doc:"Wording of a refusal for the applicant"`
-	Signatory  string `json:"signatory,omitempty" maxLength:"300" doc:"The authorized person; the account's own name where absent"`
 }
 
 // Withdrawal takes an application back.
@@ -132,6 +131,8 @@ type Application struct {
 	SignedBy     string     `json:"signed_by,omitempty" doc:"IIN or BIN of the certificate"`
 	Number       string     `json:"number,omitempty" doc:"Registration number"`
 	RegisteredOn string     `json:"registered_on,omitempty"`
+	Signature    *Signature `json:"signature,omitempty" doc:"A signature that cannot be judged yet, or that was not accepted once it could"`
+	Draft        *Draft     `json:"draft,omitempty" doc:"What the decision is to be, until it is signed; for the licensor and for supervision"`
 	Approval     *Approval  `json:"approval,omitempty"`
 	Refusal      *Refusal   `json:"refusal,omitempty"`
 	Result       string     `json:"result,omitempty" doc:"Number of the license that came of it"`
@@ -159,6 +160,22 @@ type OpenStep struct {
 	DueDay string     `json:"due_day,omitempty" doc:"The last day of a term that is counted in days, to its end; due is the instant after it"`
 }
 
+// Signature is where a signature stands that had to wait.
+type Signature struct {
+	Status  string    `json:"status" enum:"pending,discarded" doc:"pending: it is judged by itself once that can be done; discarded: sign again"`
+	Purpose string    `json:"purpose" enum:"request,entry,decision"`
+	Reason  string    `json:"reason"`
+	Text    string    `json:"text" doc:"The reason in words"`
+	At      time.Time `json:"at" doc:"When it came, or was discarded"`
+}
+
+// Draft is a decision that is not signed yet.
+type Draft struct {
+	Decision
+	By string    `json:"by" doc:"Account of who drafted it"`
+	At time.Time `json:"at"`
+}
+
 // Approval is a positive decision.
 type Approval struct {
 	Order      string `json:"order,omitempty"`
@@ -172,6 +189,24 @@ type Refusal struct {
 	Ground    string `json:"ground"`
 	Text      string `json:"text,omitempty"`
 	Signatory string `json:"signatory,omitempty"`
+	Reason    string `json:"reason,omitempty" doc:"What speaks against the certificate, at the stage of the signature"`
+	// ReasonText is the reason in words.
+	ReasonText string `json:"reason_text,omitempty" doc:"The same in words"`
+}
+
+// Evidence is what the verdicts on an application's signatures rest on.
+type Evidence struct {
+	Items []Judged `json:"items"`
+}
+
+// Judged is one signature that was judged.
+type Judged struct {
+	Event    string    `json:"event" doc:"The event that keeps it"`
+	Type     string    `json:"type"`
+	Time     time.Time `json:"time"`
+	Purpose  string    `json:"purpose" enum:"request,entry,decision"`
+	Signed   []byte    `json:"signed" doc:"The exact bytes that had to be signed, base64"`
+	Evidence any       `json:"evidence" doc:"The verifier's document. Lists of revoked certificates are under …/evidence/{sha256}"`
 }
 
 // Applications is a page of applications, the latest change first.

@@ -6,25 +6,32 @@ import "time"
 // masked, and neither their address nor what led to the license. Where a write was recorded but
 // cannot be read yet, only number, status "being-recorded" and version are there.
 type License struct {
-	Number        string       `json:"number"`
-	Version       uint64       `json:"version"`
-	Status        string       `json:"status" enum:"active,suspended,reissued,terminated,expired,being-recorded"`
-	Kind          string       `json:"kind,omitempty" doc:"license or permit"`
-	Service       string       `json:"service,omitempty"`
-	Activity      Text         `json:"activity,omitempty"`
-	Subactivities []string     `json:"subactivities,omitempty"`
-	Licensor      *Licensor    `json:"licensor,omitempty"`
-	Licensee      *Licensee    `json:"licensee,omitempty"`
-	Sites         []Site       `json:"sites,omitempty"`
-	IssuedOn      string       `json:"issued_on,omitempty"`
-	FirstIssuedOn string       `json:"first_issued_on,omitempty"`
-	ValidUntil    string       `json:"valid_until,omitempty" doc:"Last day; absent for no end"`
-	Suspension    *Suspension  `json:"suspension,omitempty"`
-	Termination   *Termination `json:"termination,omitempty"`
-	Copies        int          `json:"copies" doc:"Duplicates given out"`
-	Predecessor   string       `json:"predecessor,omitempty" doc:"The license this one was issued in place of"`
-	Successor     string       `json:"successor,omitempty" doc:"The license that took this one's place"`
-	Application   string       `json:"application,omitempty" doc:"The application it came of; for the licensor, the licensee and auditors"`
+	Number        string            `json:"number"`
+	Version       uint64            `json:"version"`
+	Status        string            `json:"status" enum:"active,suspended,reissued,terminated,expired,being-recorded"`
+	Kind          string            `json:"kind,omitempty" doc:"license or permit"`
+	Service       string            `json:"service,omitempty"`
+	Activity      Text              `json:"activity,omitempty"`
+	Subactivities []string          `json:"subactivities,omitempty"`
+	Licensor      *Licensor         `json:"licensor,omitempty"`
+	Licensee      *Licensee         `json:"licensee,omitempty"`
+	Sites         []Site            `json:"sites,omitempty"`
+	IssuedOn      string            `json:"issued_on,omitempty"`
+	FirstIssuedOn string            `json:"first_issued_on,omitempty"`
+	ValidUntil    string            `json:"valid_until,omitempty" doc:"Last day; absent for no end"`
+	Suspension    *Suspension       `json:"suspension,omitempty"`
+	Termination   *Termination      `json:"termination,omitempty"`
+	Signature     *LicenseSignature `json:"signature,omitempty" doc:"The authorized person's; absent while nobody has signed"`
+	Copies        int               `json:"copies" doc:"Duplicates given out"`
+	Predecessor   string            `json:"predecessor,omitempty" doc:"The license this one was issued in place of"`
+	Successor     string            `json:"successor,omitempty" doc:"The license that took this one's place"`
+	Application   string            `json:"application,omitempty" doc:"The application it came of; for the licensor, the licensee and auditors"`
+}
+
+// LicenseSignature is the authorized person's signature under a license.
+type LicenseSignature struct {
+	Signatory string `json:"signatory,omitempty" doc:"Who signed; for the licensor, the licensee and auditors"`
+	On        string `json:"on"`
 }
 
 // Licensee is who holds a license.

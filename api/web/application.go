@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/regulation/diagram"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
 )
@@ -29,9 +30,11 @@ type ApplicationPage struct {
 	Facts     []Fact
 	Drawing   template.HTML
 	Procedure string // address of the procedure that it follows
-	Sign      string // where the viewer signs it; empty where that is not to be done now, or not by the viewer
-	Visits    []Visit
-	Events    []Event // the newest last
+	// Sign and Decide are where the viewer signs it, and the decision on it; empty where that is not to be
+	// done now, or not by the viewer.
+	Sign, Decide string
+	Visits       []Visit
+	Events       []Event // the newest last
 }
 
 func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
@@ -58,6 +61,9 @@ func (s *Site) application(w http.ResponseWriter, r *http.Request) error {
 	}
 	if f.Viewer.Signs != nil && f.Viewer.Signs(state) {
 		page.Sign = SignatureURL(state.ID)
+	}
+	if f.Viewer.Decides != nil && f.Viewer.Decides(state) {
+		page.Decide = DecisionURL(state.ID)
 	}
 	for _, v := range visits {
 		line := s.visit(f, v)
@@ -137,10 +143,23 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 	if a.Due != nil {
 		list = append(list, fact(f, "csv.due", s.due(f, *a.Due)))
 	}
+	list = append(list, signatureFact(f, a))
 	if a.Result != "" {
 		list = append(list, link(f, "application.result", a.Result))
 	}
 	return given(list...)
+}
+
+// signatureFact is where a signature stands that had to wait, empty where there is none. That of a decision
+// is for nobody to see before the decision.
+func signatureFact(f Frame, a application.State) Fact {
+	switch p, d := a.Pending, a.Discarded; {
+	case p != nil && p.Purpose != signing.Decision:
+		return fact(f, "application.signature-waits", f.T("signature-reason."+string(p.Reason)))
+	case d != nil && d.Purpose != signing.Decision:
+		return fact(f, "application.signature-discarded", f.T("signature-reason."+string(d.Reason)))
+	}
+	return Fact{}
 }
 
 // identified is what an identifier tells of whom it belongs to, and what is odd about it.
@@ -245,6 +264,10 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 // told is what an event says besides, but for what is personal.
 func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
+	case application.SignatureReceived:
+		return []Fact{signatureReason(f, e.Reason)}
+	case application.SignatureDiscarded:
+		return []Fact{signatureReason(f, e.Reason)}
 	case application.ApplicantConfirmed:
 		return s.answered(f, e.Source, e.Answer)
 	case application.ApplicantNotFound:
@@ -255,7 +278,7 @@ func (s *Site) told(f Frame, p domain.Payload) []Fact {
 		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)))
 	case application.Refused:
 		return given(fact(f, "application.stage", f.T("stage."+string(e.Stage))), fact(f, "license.ended-ground", f.T("ground."+string(e.Ground))),
-			fact(f, "license.suspension-reason", e.Text))
+			signatureReason(f, e.Reason), fact(f, "license.suspension-reason", e.Text))
 	case application.Completed:
 		return []Fact{{Name: f.T("application.result"), Value: Wording{Text: e.License}, URL: "/licenses/" + url.PathEscape(e.License)}}
 	case application.Withdrawn:
@@ -264,6 +287,13 @@ func (s *Site) told(f Frame, p domain.Payload) []Fact {
 		return []Fact{fact(f, "application.delivery", f.T("delivery."+e.To))}
 	}
 	return nil
+}
+
+func signatureReason(f Frame, r signing.Reason) Fact {
+	if r == "" {
+		return Fact{}
+	}
+	return fact(f, "application.signature-reason", f.T("signature-reason."+string(r)))
 }
 
 // answered says which register answered and when. Events of before the answer was kept name the register.

@@ -32,8 +32,11 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, status int, code, t
 
 // words are what a page says of an error: words of its own where it has some.
 func (s *Site) words(f Frame, code, title, detail string) (string, string) {
-	if key := "page." + code; s.Texts.Has(key + ".title") {
-		return f.T(key + ".title"), f.T(key + ".detail")
+	if key := "page." + code + ".title"; s.Texts.Has(key) {
+		title = f.T(key)
+	}
+	if key := "page." + code + ".detail"; s.Texts.Has(key) {
+		detail = f.T(key)
 	}
 	return title, detail
 }

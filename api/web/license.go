@@ -33,6 +33,7 @@ type LicensePage struct {
 	AsOf, KnownAt string // as typed
 	Shown         []string
 	Self          string // address of the present state
+	Sign          string // where the viewer signs it; empty where that is done, or not the viewer's to do
 	Today         string
 }
 
@@ -82,6 +83,9 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 		AsOf: in.Get("as_of"), KnownAt: in.Get("known_at"), Today: string(calendar.DayOf(s.Now())),
 	}
 	page.Title = f.T("license.title."+kind(l), "number", l.Number)
+	if f.Viewer.Seals != nil && l.Signed == nil && l.Successor == "" && l.End == nil && f.Viewer.Seals(l.Licensor, l.Licensee.ID) {
+		page.Sign = LicenseSignatureURL(l.Number)
+	}
 	for _, site := range l.Sites {
 		page.Sites = append(page.Sites, Place{f.T("site-kind." + site.Kind), site.Name, site.Address})
 	}
@@ -141,6 +145,9 @@ func facts(f Frame, l licenses.License) []Fact {
 		list = append(list, fact(f, "license.valid-until", f.Day(l.ValidUntil)))
 	} else {
 		list = append(list, fact(f, "license.term", f.T("license.no-end")))
+	}
+	if g := l.Signed; g != nil { // the person who signed is not public
+		list = append(list, fact(f, "license.signed", f.T("role.signatory")+", "+f.Day(g.On)))
 	}
 	if l.Copies > 0 {
 		list = append(list, fact(f, "license.copies", f.Count("count.copies", l.Copies)))

@@ -20,6 +20,10 @@ type Viewer struct {
 	Sees func(application.State) bool
 	// Signs says whether the viewer is the one to sign an application now; nil where nobody is.
 	Signs func(application.State) bool
+	// Decides says so of the decision on an application.
+	Decides func(application.State) bool
+	// Seals says so of a license, by its licensor and licensee.
+	Seals func(licensor, licensee string) bool
 }
 
 // opens reports whether the viewer may see what stands behind figures of the licensor, of all where that

@@ -15,6 +15,7 @@ type SignaturePage struct {
 	Passages []Passage // what is signed, in its order
 	Bytes    []Fact    // the exact bytes: how many, and their digest
 	Open     bool      // it waits for a signature
+	Waits    bool      // a signature is there, and waits to be verified
 	Final    bool      // a signature that is not valid ends the matter
 	Form     SigningForm
 	// Problem and Detail say what was wrong with the signature that was sent.
@@ -42,7 +43,9 @@ type Signing struct {
 	Back    string
 	Action  string // where the page is, and where its form is sent
 	Content []byte // the exact bytes
+	Within  string // where the words for its fields are found
 	Open    bool
+	Waits   bool
 	Final   bool
 	Hidden  []Hidden
 	// Problem, Title and Detail of a signature that was refused, by its code.
@@ -54,10 +57,20 @@ func SignatureURL(id string) string {
 	return "/applications/" + url.PathEscape(id) + "/signature"
 }
 
+// DecisionURL is where the decision on an application is signed.
+func DecisionURL(id string) string {
+	return "/applications/" + url.PathEscape(id) + "/decision/signature"
+}
+
+// LicenseSignatureURL is where a license is signed.
+func LicenseSignatureURL(number string) string {
+	return "/licenses/" + url.PathEscape(number) + "/signature"
+}
+
 // AskSignature shows what there is to sign, and asks for the signature where it is to be signed now.
 func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, what Signing) error {
 	f := s.frame(r, "deadline")
-	passages, err := s.signed(f, what.Content)
+	passages, err := s.signed(f, what.Within, what.Content)
 	if err != nil {
 		return err
 	}
@@ -68,7 +81,7 @@ func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	download := what.Action + "/content"
 	page := SignaturePage{
-		Frame: f, Back: what.Back, Passages: passages, Open: what.Open, Final: what.Final,
+		Frame: f, Back: what.Back, Passages: passages, Open: what.Open, Waits: what.Waits, Final: what.Final,
 		Bytes: []Fact{
 			{Name: f.T("signing.size"), Value: Wording{Text: f.Count("count.bytes", len(what.Content))}, URL: download},
 			fact(f, "signed.documents.sha256", hex.EncodeToString(digest[:])),
@@ -84,8 +97,13 @@ func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, 
 	return s.render(w, r, "signature", status, page)
 }
 
-// ApplicationTitle is the title of a page where an application is signed.
-func (s *Site) ApplicationTitle(r *http.Request, id, registered string) string {
+// ApplicationTitle is the title of a page about an application, by the key of the text that has its number.
+func (s *Site) ApplicationTitle(r *http.Request, key, id, registered string) string {
 	f := s.frame(r, "")
-	return f.T("signing.title", "number", number(f, id, registered))
+	return f.T(key, "number", number(f, id, registered))
+}
+
+// LicenseTitle is the title of the page where a license is signed.
+func (s *Site) LicenseTitle(r *http.Request, number string) string {
+	return s.frame(r, "").T("signing.license-title", "number", number)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -20,10 +21,13 @@ type Passage struct {
 // signed is what the bytes say, in words and in their order. It is read from the bytes themselves and knows
 // no fields: whatever is in them is shown, with its bare name where there is no word for it, so that nobody signs
 // what was not shown.
-func (s *Site) signed(f Frame, content []byte) ([]Passage, error) {
-	r := reading{site: s, frame: f, in: json.NewDecoder(bytes.NewReader(content)), passages: []Passage{{}}}
+//
+// within is where the words for its fields are found, as those of a license are where it is a part of a decision;
+// empty for what has words of its own.
+func (s *Site) signed(f Frame, within string, content []byte) ([]Passage, error) {
+	r := reading{site: s, frame: f, within: within, in: json.NewDecoder(bytes.NewReader(content)), passages: []Passage{{}}}
 	r.in.UseNumber()
-	err := r.value("", 0, 0)
+	err := r.value(within, 0, 0)
 	if err == nil {
 		if _, err = r.in.Token(); err == nil {
 			err = errors.New("more than one value")
@@ -39,6 +43,7 @@ func (s *Site) signed(f Frame, content []byte) ([]Passage, error) {
 type reading struct {
 	site     *Site
 	frame    Frame
+	within   string
 	in       *json.Decoder
 	passages []Passage
 }
@@ -52,7 +57,7 @@ func (r *reading) value(path string, passage, n int) error {
 	}
 	switch token {
 	case json.Delim('{'):
-		if path != "" {
+		if path != r.within {
 			r.passages = append(r.passages, Passage{Title: r.heading(path, n)})
 			passage = len(r.passages) - 1
 		}
@@ -140,10 +145,16 @@ func (r *reading) words(path string, token json.Token) Wording {
 }
 
 // said are the fields whose values are tokens that have words, by the beginning of the words' keys.
-var said = map[string]string{"request": "request.", "reason": "reason.", "form.sites.kind": "site-kind."}
+var said = map[string]string{
+	"request": "request.", "reason": "reason.", "form.sites.kind": "site-kind.",
+	"kind": "license.kind.", "sites.kind": "site-kind.", "decision": "signed.decision.", "ground": "ground.", "license.kind": "license.kind.", "license.sites.kind": "site-kind.",
+}
 
 func (r *reading) text(path, value string) Wording {
 	f := r.frame
+	if r.within != "" {
+		path = strings.TrimPrefix(path, r.within+".")
+	}
 	if key := said[path] + value; said[path] != "" && r.site.Texts.Has(key) {
 		return Wording{Text: f.T(key)}
 	}
@@ -154,6 +165,16 @@ func (r *reading) text(path, value string) Wording {
 			title.Text += " (" + value + ")"
 			return title
 		}
+	case "licensor":
+		for _, licensor := range r.site.Catalog().Licensors() {
+			if licensor.Slug == value {
+				title := f.wording(licensor.Title)
+				title.Text += " (" + value + ")"
+				return title
+			}
+		}
+	case "registered_on", "issued_on", "first_issued_on", "valid_until", "license.first_issued_on", "license.valid_until":
+		return Wording{Text: f.Day(value)}
 	case "act":
 		for _, act := range r.site.Catalog().Acts {
 			if act.ID == value {

@@ -17,10 +17,13 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/signature"
+	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // demoCmd runs everything on one machine.
@@ -32,7 +35,7 @@ type demoCmd struct {
 
 // Help says what is there and what it is not.
 func (demoCmd) Help() string {
-	return `Starts the registry with a demo payment gateway, demo state registers, a demo signer and a demo certificate
+	return `Starts the registry with a demo payment gateway, demo state registers and a demo certificate
 authority, each an HTTP service of its own on this machine, and with accounts of every role. The first start puts sample
 applications of every service and channel into the registry. Everything stays in the data folder:
 stop it with Ctrl-C, start it again, and it is still there.`
@@ -46,6 +49,10 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
+	rules.signing = d.world.Signing()
+	if err := rules.read(logger); err != nil {
+		return err
+	}
 	if err := (launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: demoKind, rules: rules, noticesFlags: c.notices(), logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
@@ -72,7 +79,7 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 		return nil, err
 	}
 	url := "http://" + at.String()
-	services, err := demo.StartServices(f.demo(), at, url+"/api/v1/payments/callback", seeding.now, d.logger)
+	services, err := demo.StartServices(f.demo(), at, url+"/api/v1/payments/callback", seeding.stands, d.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +93,10 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 			return nil, err
 		}
 	}
+	trusted, err := openTrust(services.Authority.TrustDir(), "", seeding.stands)
+	if err != nil {
+		return nil, err
+	}
 	gateway, err := newPayments(services.Payments, url, services.Secret)
 	if err != nil {
 		return nil, err
@@ -94,8 +105,11 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 		return nil, err
 	}
 	return &surroundings{
-		outside: outside{registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway, now: seeding.now},
-		gateway: gateway, keys: verifier{services.Keys}, accounts: forServer(accounts), close: services.Close,
+		outside: outside{
+			registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway,
+			verifier: &signatures{trust: trusted, lists: f.blobs}, now: seeding.now,
+		},
+		gateway: gateway, accounts: forServer(accounts), close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {
 			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {
 				return fmt.Errorf("put the sample applications into the registry (start again to go on): %w", err)
@@ -157,6 +171,16 @@ func (s *seeding) now() time.Time {
 	return time.Now()
 }
 
+// stands is now without letting time pass: of those who only look at the clock.
+func (s *seeding) stands() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clock != nil {
+		return s.clock.Stands()
+	}
+	return time.Now()
+}
+
 // goOn sets the clock behind what an interrupted seeding left: the registry finishes that first.
 func (s *seeding) goOn(ctx context.Context, f *folder) (err error) {
 	if s.Done {
@@ -178,7 +202,7 @@ func (s *seeding) run(ctx context.Context, out io.Writer, f *folder, r *registry
 		return nil
 	}
 	fmt.Fprintln(out, "First start: putting sample applications of every service and channel into the registry ...")
-	document, err := sampleDocument(ctx, f)
+	document, err := sampleDocument(ctx, f.blobs)
 	if err != nil {
 		return err
 	}
@@ -191,8 +215,8 @@ func (s *seeding) run(ctx context.Context, out io.Writer, f *folder, r *registry
 			_, err := r.reactor.Settle(ctx, id)
 			return err
 		},
-		Sign: func(ctx context.Context, subject string, content []byte) (application.Sign, error) {
-			return signed(ctx, verifier{services.Keys}, subject, content)
+		Sign: func(ctx context.Context, holder string, claim signing.Claim) (signing.Verdict, error) {
+			return sign(ctx, services.Authority, r.reactor.Verifier, holder, claim)
 		},
 		Paid: func(ctx context.Context, order string) (string, error) { return services.Settle(ctx, order, true) },
 		Failed: func(ctx context.Context, order string) error {
@@ -210,27 +234,21 @@ func (s *seeding) run(ctx context.Context, out io.Writer, f *folder, r *registry
 	return s.write()
 }
 
-// signed signs the content with the subject's demo key and has the signature verified, as the server
-// would.
-func signed(ctx context.Context, keys verifier, subject string, content []byte) (application.Sign, error) {
-	envelope, err := keys.Sign(subject, content)
+// sign signs with the holder's demo key and has the signature judged, as the server would.
+func sign(ctx context.Context, keys *authority.Authority, verifier signing.Verifier, holder string, claim signing.Claim) (signing.Verdict, error) {
+	key, err := keys.Key(holder, authority.Sign)
 	if err != nil {
-		return application.Sign{}, err
+		return signing.Verdict{}, err
 	}
-	v, err := keys.Verify(ctx, content, envelope)
-	if err == nil && !v.Valid {
-		err = fmt.Errorf("demo signature: %s: %w", v.Reason, domain.ErrInvalid)
+	if claim.CMS, err = key.Sign(ctx, claim.Signed, signature.Signing{}); err != nil {
+		return signing.Verdict{}, err
 	}
-	return application.Sign{Subject: v.Subject, Serial: v.Serial, Digest: v.Digest, Method: v.Method}, err
+	return verifier.Verify(ctx, claim)
 }
 
 // sampleDocument stores the file that every sample application has attached.
-func sampleDocument(ctx context.Context, f *folder) (application.Document, error) {
+func sampleDocument(ctx context.Context, blobs *blobstore.Store) (application.Document, error) {
 	const text = "Бұл — Tizilim демонстрациясының үлгі құжаты.\nЭто образец документа демонстрации Tizilim.\nThis is a sample document of the Tizilim demo.\n"
-	blobs, err := blobstore.Open(f.documents())
-	if err != nil {
-		return application.Document{}, err
-	}
 	digest, size, err := blobs.Put(ctx, strings.NewReader(text), int64(len(text)))
 	return application.Document{Name: "sample.txt", MediaType: "text/plain", Size: size, SHA256: digest}, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,9 +25,9 @@ import (
 // process is a demo in a process of its own.
 type process struct {
 	*exec.Cmd
-	t      *testing.T
-	url    string
-	signer string
+	t    *testing.T
+	url  string
+	keys string // folder
 	// registers is the address of the state registers.
 	registers string
 	tokens    map[string]string
@@ -76,13 +77,11 @@ func (p *process) greeted(data string) *process {
 			p.url = strings.TrimSuffix(words[3], "/")
 		case strings.HasPrefix(line, "  Demo "):
 			p.services = append(p.services, words[len(words)-1])
-			switch words[1] {
-			case "signer":
-				p.signer = strings.TrimSuffix(words[2], "/")
-			case "state": // registers
+			if words[1] == "state" { // registers
 				p.registers = words[3]
 			}
 		case strings.Contains(line, "Start again with the same command"):
+			p.keys = filepath.Join(data, "demo", "ca", "keys")
 			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
 			return p
 		}
@@ -274,22 +273,36 @@ func (p *process) issue(bin string) (number string) {
 	send(p.t, pay, 200)
 	p.waitFor(company, a.ID, "choose-certificate")
 
-	content, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/api/v1"+at+"/signature", nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	content.Header.Set("Authorization", "Bearer "+p.tokens[company])
-	sign, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.signer+"/sign?as="+bin, bytes.NewReader(send(p.t, content, 200)))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	call[v1.Application](p, 200, company, "POST", at+"/signature", send(p.t, sign, 200))
+	p.sign(company, at+"/signature", bin)
 	p.waitFor(head, a.ID, "issue-or-refuse")
-	a = call[v1.Application](p, 200, head, "POST", at+"/decision", v1.Decision{Decision: "approve", Order: "1-Д"})
+	call[v1.Application](p, 200, head, "POST", at+"/decision", v1.Decision{Decision: "approve", Order: "1-Д"})
+	a = p.sign(head, at+"/decision/signature", head)
 	if a.Status != "completed" || a.Result == "" {
 		p.t.Fatalf("decided: %+v", a)
 	}
 	return a.Result
+}
+
+// sign signs what the address has, with the holder's key, and sends it there.
+func (p *process) sign(account, at, holder string) v1.Application {
+	p.t.Helper()
+	content, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/api/v1"+at, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	content.Header.Set("Authorization", "Bearer "+p.tokens[account])
+	file := filepath.Join(p.t.TempDir(), "content")
+	if err := os.WriteFile(file, send(p.t, content, 200), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	if out, code := command("sign", file, "--key", filepath.Join(p.keys, holder, "sign.pem")); code != 0 {
+		p.t.Fatal(out)
+	}
+	cms, err := os.ReadFile(file + ".cms")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return call[v1.Application](p, 200, account, "POST", at, v1.Signing{Signature: base64.StdEncoding.EncodeToString(cms)})
 }
 
 // waitFor asks until the application waits in a step with the action.

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -28,6 +29,7 @@ type greeting struct {
 
 	Notices string // where to subscribe to them
 	License string // a license to look at
+	Program string // this one
 	Script  string
 }
 
@@ -43,13 +45,12 @@ Tizilim is running ({{.Took.Round 1000000}}). Data: {{.Data}}
 {{with .Notices}}  Notices of deadlines     {{.}}  (NATS, subjects tizilim.notices.>)
 {{end}}  Demo payment gateway     {{.Services.Payments}}/
   Demo state registers     {{.Services.Registers}}/
-  Demo signer              {{.Services.Signer}}/
   Demo certificates        {{.Services.Authority.URL}}/
 
 Accounts (bearer tokens, also in {{.AccountsFile}}):
 
 {{.Table}}
-Keys of everybody, to sign with (tizilim sign): {{.KeysDir}}
+Keys of everybody, to sign with (tizilim sign FILE --key …/sign.pem): {{.KeysDir}}
 
 Three things to try:
 
@@ -80,6 +81,9 @@ func (g greeting) print(ctx context.Context, out io.Writer, r *registry, script 
 		g.License = l.Number
 	}
 	g.Script = script
+	if g.Program, err = os.Executable(); err != nil {
+		return err
+	}
 	if r.telling != nil {
 		g.Notices = r.telling.url
 	}

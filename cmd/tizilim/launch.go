@@ -29,7 +29,6 @@ type launch struct {
 type surroundings struct {
 	outside
 	gateway  payments
-	keys     verifier
 	accounts []api.Account
 	fill     func(context.Context, *registry) error // before the first request; nil for nothing
 	greet    func(context.Context, *registry) error // once requests are answered; nil for nothing
@@ -54,6 +53,9 @@ func (l launch) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := l.rules.keep(f.acts(), l.logger); err != nil {
+		return err
+	}
+	if f.blobs, err = blobstore.Open(f.documents()); err != nil {
 		return err
 	}
 	s, err := l.around(ctx, f, door.Addr().(*net.TCPAddr))
@@ -119,15 +121,11 @@ func (r *registry) wait(ctx context.Context, e *entrance, s *surroundings) error
 
 // handler puts HTTP before the registry.
 func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
-	blobs, err := blobstore.Open(f.documents())
-	if err != nil {
-		return nil, err
-	}
 	return api.New(api.Config{
 		Store: r.store, Log: r.store, Rules: r.rules,
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
-		Verifier: s.keys, Blobs: blobs, PaymentNotice: s.gateway.notice,
+		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice,
 		Accounts: s.accounts, Healthy: r.store.Healthy, Metrics: r.metrics,
 		Now: time.Now, Logger: r.logger, Version: version(),
 	})

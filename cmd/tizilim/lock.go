@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -20,6 +21,8 @@ type folder struct {
 	store string // where the log is, empty for in the folder
 	nats  natsFlags
 	lock  *os.File
+	// blobs are the files in documents, opened once by whoever serves.
+	blobs *blobstore.Store
 }
 
 // lockFolder makes the folder where it does not exist and locks it. errLocked, with the process that has

@@ -13,18 +13,70 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
 // rulesFlags say where the rules come from besides what is embedded.
 type rulesFlags struct {
 	regulationsFlag
-	Calendars string `placeholder:"DIR" type:"existingdir" help:"Folder with further versions of the calendar (*.yaml), which follow the newest one."`
-	Policies  string `placeholder:"FILE" type:"existingfile" help:"File with the licensors' office hours, and on which day they register what comes in after them."`
-	Terms     string `placeholder:"FILE" type:"existingfile" help:"File with the terms that licensors set, each with its legal basis, for steps to which the act gives none."`
+	Calendars     string `placeholder:"DIR" type:"existingdir" help:"Folder with further versions of the calendar (*.yaml), which follow the newest one."`
+	Policies      string `placeholder:"FILE" type:"existingfile" help:"File with the licensors' office hours, and on which day they register what comes in after them."`
+	Organizations string `placeholder:"FILE" type:"existingfile" help:"File with the BINs that certificates of the licensors' and service centers' people have to name, and the licensors that want four eyes on a decision."`
+	Terms         string `placeholder:"FILE" type:"existingfile" help:"File with the terms that licensors set, each with its legal basis, for steps to which the act gives none."`
+}
+
+// organizations is the file of --organizations.
+type organizations struct {
+	Licensors map[string]organization `yaml:"licensors"`
+	Centers   map[string]organization `yaml:"centers"`
+}
+
+type organization struct {
+	BIN      string `yaml:"bin"`
+	FourEyes bool   `yaml:"four_eyes"`
+}
+
+// readOrganizations reads what holds for the signatures of the licensors' and service centers' people.
+func readOrganizations(file string, known func(licensor string) bool) (map[string]application.Signing, error) {
+	all := map[string]application.Signing{}
+	if file == "" {
+		return all, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var o organizations
+	if err := yaml.UnmarshalWithOptions(text, &o, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for slug := range o.Licensors {
+		if !known(slug) {
+			return nil, fmt.Errorf("%s: no act knows a licensor %q: %w", file, slug, domain.ErrInvalid)
+		}
+	}
+	for slug, c := range o.Centers {
+		if c.FourEyes || known(slug) {
+			return nil, fmt.Errorf("%s: %q under centers: a licensor, or four_eyes, which is of decisions: %w", file, slug, domain.ErrInvalid)
+		}
+	}
+	for _, list := range []map[string]organization{o.Licensors, o.Centers} {
+		for slug, one := range list {
+			id, err := ident.Parse(one.BIN)
+			if one.BIN != "" && (err != nil || id.Kind() != ident.BIN) {
+				return nil, fmt.Errorf("%s: the bin of %q is none: %w", file, slug, domain.ErrInvalid)
+			}
+			all[slug] = application.Signing{BIN: one.BIN, FourEyes: one.FourEyes}
+		}
+	}
+	return all, nil
 }
 
 // load reads and checks everything. What is wrong is told with file, line and reason.
@@ -41,6 +93,9 @@ func (f rulesFlags) load() (application.Rules, error) {
 		return r, err
 	}
 	if err := r.Policies.Check(catalog.HasLicensor); err != nil {
+		return r, err
+	}
+	if r.Signing, err = readOrganizations(f.Organizations, catalog.HasLicensor); err != nil {
 		return r, err
 	}
 	if f.Terms == "" {
@@ -83,9 +138,10 @@ func readPolicies(file string) (*calendar.Policies, error) {
 // what is not changes nothing.
 type rulebook struct {
 	flags   rulesFlags
-	check   func(application.Rules) error // what else has to hold; nil for nothing
-	kept    string                        // folder of the wordings in use; empty until keep
-	hangup  chan os.Signal                // nil where nobody listens
+	check   func(application.Rules) error  // what else has to hold; nil for nothing
+	signing map[string]application.Signing // instead of a file's, in the demo
+	kept    string                         // folder of the wordings in use; empty until keep
+	hangup  chan os.Signal                 // nil where nobody listens
 	current atomic.Pointer[application.Rules]
 }
 
@@ -116,6 +172,9 @@ func (b *rulebook) read(logger *slog.Logger) error {
 	r, err := b.flags.load()
 	if err != nil {
 		return err
+	}
+	if b.signing != nil {
+		r.Signing = b.signing
 	}
 	if b.check != nil {
 		if err := b.check(r); err != nil {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/payment"
-	"github.com/tizilim/tizilim/adapters/signature/standin"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -32,7 +31,8 @@ type serveCmd struct {
 	RegistersURL   string `required:"" placeholder:"URL" help:"State registers of persons and organizations."`
 	PaymentsURL    string `required:"" placeholder:"URL" help:"Payment gateway."`
 	PaymentsSecret string `required:"" type:"existingfile" placeholder:"FILE" help:"File with the secret shared with the payment gateway."`
-	SignatureKeys  string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of the demonstration's signature keys. This version verifies no others."`
+	Trust          string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of trust: whose certificates are believed (roots/, intermediates/), and whom to ask about them (trust.yaml)."`
+	NCANode        string `name:"ncanode" placeholder:"URL" help:"NCANode server that is asked about GOST signatures; none are accepted without it."`
 }
 
 // listenFlag is where the server is reached.
@@ -66,18 +66,18 @@ func (c serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	rules.onHangup()
-	keys, err := standin.Open(c.SignatureKeys, time.Now)
+	trusted, err := openTrust(c.Trust, c.NCANode, time.Now)
 	if err != nil {
 		return err
 	}
-	around := func(_ context.Context, _ *folder, at *net.TCPAddr) (*surroundings, error) {
+	around := func(_ context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
 		gateway, err := newPayments(c.PaymentsURL, cmp.Or(c.PublicURL, "http://"+at.String()), bytes.TrimSpace(secret))
 		return &surroundings{
 			outside: outside{
 				registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
-				payments:  gateway, now: time.Now,
+				payments:  gateway, verifier: &signatures{trust: trusted, lists: f.blobs}, now: time.Now,
 			},
-			gateway: gateway, keys: verifier{keys}, accounts: forServer(accounts),
+			gateway: gateway, accounts: forServer(accounts),
 			greet: func(context.Context, *registry) error {
 				logger.Info("serving", "address", at.String(), "data", c.Data, "version", version())
 				return nil

@@ -37,7 +37,7 @@ func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\nThe files attached to applications and the wordings of acts are not in it: copy %s and %s too.\n",
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\nThe files attached to applications, the lists that verdicts on signatures rest on, and the wordings of acts are not in it: copy %s and %s too.\n",
 		c.Out, sum.Commits, sum.Events, sum.SHA256, f.documents(), f.acts())
 	return err
 }
@@ -69,7 +69,7 @@ type importCmd struct {
 func (importCmd) Help() string {
 	return `The whole file is checked before anything is written: its digest, the order of its positions, that no
 version of a stream is missing, that no event is there twice, that every event is one this version knows.
-The files attached to applications and the wordings of acts are not in it: copy the folders documents and acts of
+The files attached to applications, the lists that verdicts on signatures rest on, and the wordings of acts are not in it: copy the folders documents and acts of
 the data folder too.
 The data folder has to be empty, or to hold exactly the beginning of the file, as it does after an
 import that was broken off.`

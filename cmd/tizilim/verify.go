@@ -20,11 +20,8 @@ import (
 type verifyCmd struct {
 	Signature verifySignature `cmd:"" help:"Judge a file's signature as the registry would."`
 	Evidence  verifyEvidence  `cmd:"" help:"Make a judgment again from its evidence, with no network."`
-}
-
-// trustFlag is whom to believe.
-type trustFlag struct {
-	Trust string `required:"" type:"existingdir" placeholder:"DIR" env:"-" help:"Folder of trust: roots/, intermediates/ and trust.yaml."`
+	// Application is for what the registry itself keeps.
+	Application verifyApplication `cmd:"" help:"Make the judgments on all signatures of an application again, with no network."`
 }
 
 type verifySignature struct {
@@ -80,20 +77,11 @@ func (c verifySignature) Run(ctx context.Context, out io.Writer) error {
 }
 
 func (c verifySignature) judge(ctx context.Context, claim signature.Claim) (signature.Verdict, *signature.Evidence, error) {
-	config, err := signature.ReadTrust(c.Trust)
+	t, err := openTrust(c.Trust, c.NCANode, time.Now)
 	if err != nil {
 		return signature.Verdict{}, nil, err
 	}
-	config.Now = time.Now
-	native, err := signature.New(config)
-	if err != nil {
-		return signature.Verdict{}, nil, err
-	}
-	if c.NCANode == "" {
-		return native.Verify(ctx, claim)
-	}
-	node := &ncanode.Verifier{Native: native, URL: strings.TrimSuffix(c.NCANode, "/"), AnyDigits: config.Trust.AnyDigits, Now: time.Now}
-	return node.Verify(ctx, claim)
+	return t.Verify(ctx, claim)
 }
 
 // failure is the error of a signature that is not valid.

@@ -13,6 +13,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
 	"github.com/tizilim/tizilim/projections/deadlines"
@@ -56,6 +57,7 @@ type registry struct {
 type outside struct {
 	registers reactor.StateRegisters
 	payments  reactor.Payments
+	verifier  signing.Verifier
 	now       func() time.Time
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
@@ -88,7 +90,8 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	}
 	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
-		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: world.payments, Now: world.now, Logger: world.logger,
+		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: world.payments, Verifier: world.verifier,
+		Now: world.now, Logger: world.logger,
 	})
 	if err != nil {
 		return r, err

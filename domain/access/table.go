@@ -26,6 +26,7 @@ const (
 	RateService         Action = "rate-service"
 	RegisterApplication Action = "register-application"
 	DecideApplication   Action = "decide-application"
+	SignDecision        Action = "sign-decision"
 )
 
 // The actions on licenses.
@@ -34,6 +35,8 @@ const (
 	ResumeLicense    Action = "resume-license"
 	TerminateLicense Action = "terminate-license"
 	ChangeSites      Action = "change-sites"
+	SignLicense      Action = "sign-license"
+	ReadEvidence     Action = "read-license-evidence"
 )
 
 // The actions of supervision and administration.
@@ -67,6 +70,7 @@ var (
 		domain.RoleApplicant: Own, domain.RoleOfficer: Licensor, domain.RoleOperator: Center,
 	}
 	deciders = map[domain.Role]Scope{domain.RoleOfficer: Licensor, domain.RoleHead: Licensor}
+	heads    = map[domain.Role]Scope{domain.RoleHead: Licensor}
 	watchers = map[domain.Role]Scope{
 		domain.RoleOfficer: Licensor, domain.RoleHead: Licensor, domain.RoleAuditor: All, domain.RoleAdmin: All,
 	}
@@ -93,7 +97,7 @@ var table = []row{
 	{action: ReadLicenses, about: "search the register and read a license and its history; within reach with what the public does not see", public: true, roles: holders},
 	{action: NotifyPaid, about: "tell of a payment; the notice is signed by the payment gateway", public: true, writes: true},
 
-	{action: ReadApplications, about: "list and read applications, their history, documents and what is to be signed", roles: readers},
+	{action: ReadApplications, about: "list and read applications, their history, documents, what is to be signed and what the verdicts on signatures rest on", roles: readers},
 	{action: OpenApplication, about: "open an application", writes: true, roles: entrants},
 	{action: FillApplication, about: "fill in the form and attach documents", writes: true, roles: entrants},
 	{action: PayApplication, about: "ask for the payment order", writes: true, roles: entrants},
@@ -102,11 +106,14 @@ var table = []row{
 	{action: DeliverResult, about: "record that the applicant has the result", writes: true, roles: entrants},
 	{action: RateService, about: "answer the questionnaire", writes: true, roles: entrants},
 	{action: RegisterApplication, about: "register a request", writes: true, roles: deciders},
-	{action: DecideApplication, about: "approve or refuse an application", writes: true, roles: deciders},
+	{action: DecideApplication, about: "draft the approval or refusal of an application", writes: true, roles: deciders},
+	{action: SignDecision, about: "decide an application by signing the draft", writes: true, roles: heads},
 
 	{action: SuspendLicense, about: "suspend a license", writes: true, roles: deciders},
 	{action: ResumeLicense, about: "end a suspension", writes: true, roles: deciders},
 	{action: TerminateLicense, about: "end a license", writes: true, roles: deciders},
+	{action: SignLicense, about: "read what is to be signed of a license, and sign it", writes: true, roles: heads},
+	{action: ReadEvidence, about: "read what the verdict on a license's signature rests on", roles: holders},
 	{action: ChangeSites, about: "enter a site of the activity and take one off", writes: true, roles: deciders},
 
 	{action: ReadVisits, about: "list the applications behind the figures, those past their deadline among them", roles: watchers},

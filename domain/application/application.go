@@ -3,8 +3,8 @@
 //
 // The order of reading: types.go (what an application is), command.go (what may be wanted of it),
 // event.go (what may have happened to it), evolve.go (events → state), decide.go and way.go (state and
-// command → events or a refusal), then the refusals by stage: open.go, request.go, decision.go; and
-// content.go (what is signed). The machine knows no service by name. It is driven by
+// command → events or a refusal), then the refusals by stage: open.go, request.go, signature.go,
+// decision.go; content.go and result.go (what is signed), evidence.go (what verdicts rest on). The machine knows no service by name. It is driven by
 // the steps of the regulation's procedure and their action tokens: a command is accepted when the
 // application waits in a step whose action calls for it, and the step's edges say what comes next.
 //
@@ -16,9 +16,11 @@
 //	                                Pay, FailPayment application-paid, or application-refused
 //	choose-certificate and sign     Sign             certificate-accepted and application-signed
 //	                                RejectSignature  application-refused
+//	                                ReceiveSignature signature-received, where nobody can judge it yet
 //	send, register                  Register         application-registered
-//	issue, issue-or-refuse          Approve          application-approved; Complete: application-completed
-//	                                Refuse           application-refused
+//	issue, issue-or-refuse          Draft            decision-drafted
+//	                                SignDecision     application-approved, then Complete: application-completed;
+//	                                                 or application-refused
 //
 // After registration the application waits in the step that forms the result, because that step's
 // term is the licensor's term for either decision. Whoever is not authorized has no application, so

@@ -1,10 +1,12 @@
 package application
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Command is one of the structs below: something somebody wants of an application. Each carries the
@@ -70,17 +72,35 @@ type FailPayment struct {
 // Sign brings a verified signature over State.Content: the applicant's own, or in a service center
 // the operator's.
 type Sign struct {
-	At      time.Time
-	Subject string // IIN or BIN of the signer's certificate
-	Serial  string
-	Digest  string
-	Method  string
+	At       time.Time
+	Subject  string // IIN or BIN of the signer's certificate
+	Serial   string
+	Digest   string
+	Method   string
+	Evidence json.RawMessage
+	// Pending is the version of the event that brought the signature, where it had to wait; 0 where it did
+	// not. Meanwhile another may have taken its place.
+	Pending uint64
 }
 
-// RejectSignature tells that the signature or its certificate is not valid.
+// RejectSignature tells that a signature is not accepted. What speaks against the applicant's certificate
+// refuses the application; anything else only the signature.
 type RejectSignature struct {
-	At   time.Time
-	Text string
+	At       time.Time
+	Purpose  signing.Purpose
+	Reason   signing.Reason
+	Evidence json.RawMessage
+	Pending  uint64 // as in Sign
+}
+
+// ReceiveSignature brings a signature that cannot be judged yet.
+type ReceiveSignature struct {
+	At      time.Time
+	Purpose signing.Purpose
+	Signer  signing.Signer // whose it has to be
+	CMS     []byte
+	Reason  signing.Reason // why it has to wait
+	By      string         // account
 }
 
 // Register gives the request its number; the day of registration follows from At.
@@ -89,23 +109,28 @@ type Register struct {
 	Number string
 }
 
-// Approve is the licensor's positive decision. Concerns is the present state of the license that is
+// Draft says what the licensor's decision is to be. It decides nothing before the authorized person has
+// signed it, and takes the place of an earlier draft. Concerns is the present state of the license that is
 // to be reissued or duplicated, nil for a new one.
-type Approve struct {
-	At         time.Time
-	Concerns   *license.State
-	Order      string
-	ValidUntil string // YYYY-MM-DD, empty for no end; for a new license only
-	Signatory  string
-	Holder     string // where another than the applicant holds the license concerned: that holder, confirmed
+type Draft struct {
+	At       time.Time
+	Decision Decision
+	Concerns *license.State
+	Drafter  string // IIN, empty where the account has none
 }
 
-// Refuse is the licensor's negative decision.
-type Refuse struct {
+// SignDecision brings the authorized person's verified signature over Drafted.Content, and with it decides.
+type SignDecision struct {
 	At        time.Time
-	Ground    Ground
-	Text      string
-	Signatory string
+	Subject   string // IIN of the certificate
+	Signatory string // the name in it
+	Serial    string
+	Digest    string
+	Method    string
+	Evidence  json.RawMessage
+	By        string // account
+	Concerns  *license.State
+	Pending   uint64 // as in Sign
 }
 
 // Complete tells that the license exists.
@@ -133,18 +158,19 @@ type Rate struct {
 	Availability int
 }
 
-func (Open) command()            {}
-func (File) command()            {}
-func (AnswerRegisters) command() {}
-func (RequestPayment) command()  {}
-func (Pay) command()             {}
-func (FailPayment) command()     {}
-func (Sign) command()            {}
-func (RejectSignature) command() {}
-func (Register) command()        {}
-func (Approve) command()         {}
-func (Refuse) command()          {}
-func (Complete) command()        {}
-func (Withdraw) command()        {}
-func (Deliver) command()         {}
-func (Rate) command()            {}
+func (Open) command()             {}
+func (File) command()             {}
+func (AnswerRegisters) command()  {}
+func (RequestPayment) command()   {}
+func (Pay) command()              {}
+func (FailPayment) command()      {}
+func (Sign) command()             {}
+func (RejectSignature) command()  {}
+func (ReceiveSignature) command() {}
+func (Register) command()         {}
+func (Draft) command()            {}
+func (SignDecision) command()     {}
+func (Complete) command()         {}
+func (Withdraw) command()         {}
+func (Deliver) command()          {}
+func (Rate) command()             {}

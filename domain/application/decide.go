@@ -15,6 +15,9 @@ type Rules struct {
 	Calendars *calendar.History  // terms are counted with what was known when they began
 	Policies  *calendar.Policies // of the licensors; the usual one for all where nil
 	Terms     regulation.Terms   // that licensors set where an act gives none
+	// Signing is what certificates are compared with, and who may sign, by the slug of the licensor or
+	// service center.
+	Signing map[string]Signing
 }
 
 // Decide says which events the command makes of the application, or why not: a *domain.Rejection
@@ -43,12 +46,14 @@ func (r Rules) Decide(s State, c Command) ([]domain.Payload, error) {
 		return w.sign(s, c)
 	case RejectSignature:
 		return w.rejectSignature(s, c)
+	case ReceiveSignature:
+		return w.receiveSignature(s, c)
 	case Register:
 		return w.register(s, c)
-	case Approve:
-		return w.approve(s, c)
-	case Refuse:
-		return w.refuse(s, c)
+	case Draft:
+		return w.draft(s, c)
+	case SignDecision:
+		return w.signDecision(s, c)
 	case Complete:
 		return w.complete(s, c)
 	case Withdraw:

@@ -11,6 +11,7 @@ import (
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Every procedure leads from its opening to a license, and its events tell a whole way: each
@@ -41,23 +42,23 @@ func TestTokens(t *testing.T) {
 	}{
 		"portal with payment": {"casino-license", regulation.Portal, []string{
 			"application-opened", "application-filed", "payment-requested", "application-paid", "certificate-accepted",
-			"application-signed", "application-registered", "application-approved", "application-completed",
+			"application-signed", "application-registered", "decision-drafted", "application-approved", "application-completed",
 		}},
 		"portal with registers": {"commodity-broker-license", regulation.Portal, []string{
 			"application-opened", "application-filed", "applicant-confirmed", "payment-requested", "application-paid",
-			"certificate-accepted", "application-signed", "application-registered", "application-approved", "application-completed",
+			"certificate-accepted", "application-signed", "application-registered", "decision-drafted", "application-approved", "application-completed",
 		}},
 		"permit without payment": {"import-permit", regulation.Portal, []string{
 			"application-opened", "application-filed", "applicant-confirmed", "certificate-accepted",
-			"application-signed", "application-registered", "application-approved", "application-completed",
+			"application-signed", "application-registered", "decision-drafted", "application-approved", "application-completed",
 		}},
 		"office": {"private-bailiff-license", regulation.Office, []string{
 			"application-opened", "applicant-confirmed", "application-filed", "application-registered",
-			"application-approved", "application-completed",
+			"decision-drafted", "application-approved", "application-completed",
 		}},
 		"center": {"trunk-pipeline-license", regulation.Center, []string{
 			"application-opened", "applicant-confirmed", "application-filed", "application-signed", "application-registered",
-			"application-approved", "application-completed",
+			"decision-drafted", "application-approved", "application-completed",
 		}},
 	}
 	for name, tt := range tests {
@@ -73,7 +74,6 @@ func TestTokens(t *testing.T) {
 // The refusals that the acts give steps of their own.
 func TestRefusals(t *testing.T) {
 	r := rules(t)
-	refuse := application.Refuse{At: noon, Ground: application.NotQualified, Text: "Нет производственной базы", Signatory: "А. Серікова"}
 	tests := map[string]struct {
 		slug    string
 		channel regulation.Channel
@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"bad signature": {
 			"casino-license", regulation.Portal, regulation.ChooseCertificate,
-			[]application.Command{application.RejectSignature{At: noon, Text: "revoked"}}, application.AtSignature, []int{6, 7},
+			[]application.Command{application.RejectSignature{At: noon, Purpose: signing.Request, Reason: signing.Revoked}}, application.AtSignature, []int{6, 7},
 		},
 		"absent in the registers": {
 			"private-bailiff-license", regulation.Office, regulation.QueryRegisters,
@@ -112,6 +112,10 @@ func TestRefusals(t *testing.T) {
 			p := procedure(t, r, tt.slug, tt.channel)
 			l := reach(t, r, p, tt.at)
 			for _, c := range tt.when {
+				if d, ok := c.(application.Draft); ok {
+					l.must(d)
+					c = signed(l.state)
+				}
 				l.must(c)
 			}
 			if l.state.Status != application.StatusRefused || l.state.Refusal.Stage != tt.stage || l.state.Step != 0 {
@@ -121,8 +125,7 @@ func TestRefusals(t *testing.T) {
 				t.Error(diff)
 			}
 			checkWay(t, p, l.events)
-			last := tt.when[len(tt.when)-1]
-			if again, err := r.Decide(l.state, last); err != nil || len(again) != 0 {
+			if again, err := r.Decide(l.state, l.last); err != nil || len(again) != 0 {
 				t.Errorf("the same command again: %v, %v", again, err)
 			}
 			for _, c := range []application.Command{file, paid, approve, application.Register{At: noon, Number: "x"}} {
@@ -184,8 +187,11 @@ func all(s application.State) []application.Command {
 		file, application.AnswerRegisters{At: noon, Found: true}, order, paid,
 		application.FailPayment{At: noon, Order: "o-1"},
 		application.Sign{At: noon, Subject: s.Applicant.ID, Digest: s.ContentDigest()},
-		application.RejectSignature{At: noon}, application.Register{At: noon, Number: "n"}, approve,
-		application.Refuse{At: noon, Ground: application.NotQualified, Text: "t", Signatory: "s"},
+		application.RejectSignature{At: noon, Purpose: signing.Request, Reason: signing.Revoked}, application.Register{At: noon, Number: "n"}, approve,
+		refuse, signed(s),
+		application.ReceiveSignature{At: noon, Purpose: signing.Request, CMS: []byte("cms"), Reason: signing.OCSPUnreachable, By: "a"},
+		application.ReceiveSignature{At: noon, Purpose: signing.Entry, CMS: []byte("cms"), Reason: signing.OCSPUnreachable, By: "a"},
+		application.ReceiveSignature{At: noon, Purpose: signing.Decision, CMS: []byte("cms"), Reason: signing.OCSPUnreachable, By: "a"},
 		application.Complete{At: noon, License: "l"}, application.Withdraw{At: noon},
 		application.Deliver{At: noon, To: "cabinet"}, application.Rate{At: noon, Quality: 1, Availability: 1},
 	}
@@ -199,7 +205,7 @@ func sameKind(c, due application.Command) bool {
 			return "pay"
 		case application.Sign, application.RejectSignature:
 			return "sign"
-		case application.Approve, application.Refuse:
+		case application.Draft, application.SignDecision:
 			return "decide"
 		case application.Complete:
 			return "complete"
@@ -219,6 +225,8 @@ func allowedAnyTime(c application.Command, s application.State) bool {
 	switch c.(type) {
 	case application.Withdraw:
 		return s.Approval == nil
+	case application.ReceiveSignature: // where one is called for
+		return s.Action == regulation.ChooseCertificate || s.Action == regulation.AttachAndSign || s.Draft != nil
 	case application.File: // the operator may correct the form until it is signed
 		return s.Action == regulation.AttachAndSign
 	}
@@ -362,13 +370,15 @@ func TestReorganization(t *testing.T) {
 	if err := l.when(decision); code(err) != "holder-unconfirmed" {
 		t.Errorf("approved without confirming the holder: %v", err)
 	}
-	decision.Holder = holder
-	decision.ValidUntil = "2030-01-01"
+	decision.Decision.Holder = holder
+	decision.Decision.ValidUntil = "2030-01-01"
 	if err := l.when(decision); code(err) != "valid-until-not-expected" {
 		t.Errorf("a reissue changed the term: %v", err)
 	}
-	decision.ValidUntil = ""
-	l.must(decision)
+	decision.Decision.ValidUntil = ""
+	if err := l.decide(decision); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // The same form said in another way is the same form.
@@ -397,6 +407,8 @@ func TestFileRepeatedInOtherWords(t *testing.T) {
 func TestRefusalIsDelivered(t *testing.T) {
 	r := rules(t)
 	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.IssueResult)
-	l.must(application.Refuse{At: noon, Ground: application.NotQualified, Text: "t", Signatory: "s"})
+	if err := l.decide(refuse); err != nil {
+		t.Fatal(err)
+	}
 	l.must(application.Deliver{At: noon, To: "cabinet"})
 }

@@ -3,58 +3,38 @@ package application
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
-func (w way) approve(s State, c Approve) ([]domain.Payload, error) {
-	c.Order, c.Signatory = strings.TrimSpace(c.Order), strings.TrimSpace(c.Signatory)
-	if a := s.Approval; a != nil {
-		if a.Order == c.Order && a.ValidUntil == c.ValidUntil && a.Signatory == c.Signatory {
-			return nil, nil
-		}
-		return nil, domain.Reject("decided-already", "the application was approved")
-	}
-	if err := w.expect(regulation.IssueResult, regulation.IssueOrRefuse); err != nil {
-		return nil, err
-	}
-	if c.Signatory == "" {
-		return nil, domain.Reject("signatory-required", "name the authorized person who signs the decision")
-	}
-	if err := c.check(s); err != nil {
-		return nil, err
-	}
-	progress := Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved}
-	return []domain.Payload{Approved{Progress: progress, Order: c.Order, ValidUntil: c.ValidUntil, Signatory: c.Signatory}}, nil
+// Decision is what a licensor decides of an application.
+type Decision struct {
+	Decision string `json:"decision"` // Approve or Refuse
+	// Order is the licensor's order that an approval rests on, ValidUntil the last day of a new license,
+	// empty for no end, and Holder who holds the license concerned, where that is not the applicant.
+	Order      string `json:"order,omitempty"`
+	ValidUntil string `json:"valid_until,omitempty"`
+	Holder     string `json:"holder,omitempty"`
+	Ground     Ground `json:"ground,omitempty"`
+	Text       string `json:"text,omitempty"` // the reasons of a refusal
 }
 
-// check refuses a decision that does not go with the request, or with the license it concerns.
-func (c Approve) check(s State) error {
-	if s.Request == regulation.Issue {
-		if c.ValidUntil == "" {
-			return nil
-		}
-		if day, err := calendar.ParseDay(c.ValidUntil); err != nil || day < calendar.DayOf(c.At) {
-			return domain.Reject("valid-until-invalid", "the last day is not a day from today on, YYYY-MM-DD")
-		}
-		return nil
-	}
-	switch {
-	case c.ValidUntil != "":
-		return domain.Reject("valid-until-not-expected", "a reissued or duplicated license keeps its term")
-	case c.Concerns == nil:
-		return domain.Reject("license-unknown", "the license concerned does not exist", "license", s.License)
-	case s.Holder != c.Holder:
-		return domain.Reject("holder-unconfirmed", "another than the applicant holds the license: confirm the present holder's IIN or BIN")
-	}
-	return checkStanding(*c.Concerns, c.At)
-}
+// What a decision may be.
+const (
+	Approve = "approve"
+	Refuse  = "refuse"
+)
 
-func (w way) refuse(s State, c Refuse) ([]domain.Payload, error) {
-	c.Text, c.Signatory = strings.TrimSpace(c.Text), strings.TrimSpace(c.Signatory)
-	if f := s.Refusal; f != nil && f.Stage == AtDecision && f.Ground == c.Ground && f.Text == c.Text && f.Signatory == c.Signatory {
+// draft says what the decision is to be, and fixes the bytes that are signed.
+func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
+	d := c.Decision
+	d.Order, d.Text = strings.TrimSpace(d.Order), strings.TrimSpace(d.Text)
+	if s.Draft != nil && s.Draft.Decision == d && s.Draft.Drafter == c.Drafter {
 		return nil, nil
 	}
 	if s.Approval != nil || s.Refusal != nil && s.Refusal.Stage == AtDecision {
@@ -63,19 +43,100 @@ func (w way) refuse(s State, c Refuse) ([]domain.Payload, error) {
 	if err := w.expect(regulation.IssueResult, regulation.IssueOrRefuse); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(Grounds, c.Ground) {
-		return nil, domain.Reject("ground-unknown", "choose the ground of refusal from the list")
+	if err := d.check(s, c.Concerns, c.At); err != nil {
+		return nil, err
 	}
-	if c.Text == "" || c.Signatory == "" {
-		return nil, domain.Reject("reasons-required", "a refusal is reasoned and signed: give its text and the authorized person")
+	content, err := w.decisionContent(s, d, c.Concerns)
+	return []domain.Payload{DecisionDrafted{Decision: d, Drafter: c.Drafter, Content: content}}, err
+}
+
+// check refuses a decision that is not whole, or does not go with the request or with the license that it
+// concerns.
+func (d Decision) check(s State, concerns *license.State, at time.Time) error {
+	switch {
+	case d.Decision == Refuse && !slices.Contains(Grounds, d.Ground):
+		return domain.Reject("ground-unknown", "choose the ground of refusal from the list")
+	case d.Decision == Refuse && d.Text == "":
+		return domain.Reject("reasons-required", "a refusal is reasoned: give its text")
+	case d.Decision == Refuse:
+		return nil
+	case s.Request == regulation.Issue && d.ValidUntil == "":
+		return nil
+	case s.Request == regulation.Issue:
+		if day, err := calendar.ParseDay(d.ValidUntil); err != nil || day < calendar.DayOf(at) {
+			return domain.Reject("valid-until-invalid", "the last day is not a day from today on, YYYY-MM-DD")
+		}
+		return nil
+	case d.ValidUntil != "":
+		return domain.Reject("valid-until-not-expected", "a reissued or duplicated license keeps its term")
+	case concerns == nil:
+		return domain.Reject("license-unknown", "the license concerned does not exist", "license", s.License)
+	case s.Holder != d.Holder:
+		return domain.Reject("holder-unconfirmed", "another than the applicant holds the license: confirm the present holder's IIN or BIN")
 	}
+	return checkStanding(*concerns, at)
+}
+
+// maySign refuses a signature where there is no draft, and where the licensor wants four eyes, under one's
+// own.
+func (w way) maySign(s State, account, iin string) error {
+	switch {
+	case s.Draft == nil:
+		return domain.Reject("draft-required", "there is no draft of a decision to sign")
+	case w.rules.Signing[s.Licensor].FourEyes && (s.Draft.By.ID == account || iin != "" && s.Draft.Drafter == iin):
+		return domain.Reject("four-eyes", "who drafted the decision does not sign it")
+	}
+	return nil
+}
+
+// signDecision decides as the draft says.
+func (w way) signDecision(s State, c SignDecision) ([]domain.Payload, error) {
+	if s.stale(c.Pending) || s.signedAs(c.Digest) {
+		return nil, nil
+	}
+	if s.Approval != nil || s.Refusal != nil && s.Refusal.Stage == AtDecision {
+		return nil, domain.Reject("decided-already", "the application was decided")
+	}
+	if err := w.expect(regulation.IssueResult, regulation.IssueOrRefuse); err != nil {
+		return nil, err
+	}
+	if err := w.maySign(s, c.By, c.Subject); err != nil {
+		return nil, err
+	}
+	if c.Digest != signing.Digest(s.Draft.Content) {
+		return nil, domain.Reject("signed-other-content", "the signature is over other bytes than the draft of the decision")
+	}
+	d := s.Draft.Decision
+	if err := d.check(s, c.Concerns, c.At); err != nil { // it may have been drafted long ago
+		return nil, err
+	}
+	signature := &Certified{Subject: c.Subject, Serial: c.Serial, Digest: c.Digest, Method: c.Method, Evidence: c.Evidence}
+	if d.Decision == Refuse {
+		return []domain.Payload{Refused{
+			Progress: w.refused(), Stage: AtDecision, Ground: d.Ground, Text: d.Text, Signatory: c.Signatory, Signature: signature,
+		}}, nil
+	}
+	return []domain.Payload{Approved{
+		Progress: Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved},
+		Order:    d.Order, ValidUntil: d.ValidUntil, Signatory: c.Signatory, Signature: signature,
+	}}, nil
+}
+
+// signedAs reports whether the decision over the bytes has been made.
+func (s State) signedAs(digest string) bool {
+	return s.Approval != nil && s.Approval.Signature != nil && s.Approval.Signature.Digest == digest ||
+		s.Refusal != nil && s.Refusal.Signature != nil && s.Refusal.Signature.Digest == digest
+}
+
+// refused ends the procedure with a refusal, in the step that decides and in that of the refusal.
+func (w way) refused() Progress {
 	progress := Progress{Completes: []int{w.step.Number}, Outcome: regulation.Refused, Ends: true}
 	for _, step := range w.proc.Steps {
 		if step.Action == regulation.Refuse {
 			progress.Completes = append(progress.Completes, step.Number)
 		}
 	}
-	return []domain.Payload{Refused{Progress: progress, Stage: AtDecision, Ground: c.Ground, Text: c.Text, Signatory: c.Signatory}}, nil
+	return progress
 }
 
 func (w way) complete(s State, c Complete) ([]domain.Payload, error) {

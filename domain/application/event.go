@@ -1,11 +1,13 @@
 package application
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Progress is what an event does to the application's way through its procedure. Every application
@@ -147,6 +149,30 @@ type Signed struct {
 	Subject string `json:"subject"`
 	Digest  string `json:"digest"` // SHA-256 of the signed bytes, hex
 	Method  string `json:"method"`
+	// Serial is the certificate's, Evidence what the verdict rests on: all that is needed to judge the
+	// signature again. Both are since schema 3.
+	Serial   string          `json:"serial,omitempty"`
+	Evidence json.RawMessage `json:"evidence,omitempty"`
+}
+
+// SignatureReceived: there is a signature that cannot be judged yet, because somebody who has to be asked
+// does not answer. Who signed is not known before that.
+type SignatureReceived struct {
+	Progress
+	Purpose signing.Purpose `json:"purpose"`
+	Signer  signing.Signer  `json:"signer,omitzero"` // whose it has to be
+	CMS     []byte          `json:"cms"`
+	SHA256  string          `json:"sha256"` // of the CMS
+	Reason  signing.Reason  `json:"reason"`
+}
+
+// SignatureDiscarded: a signature that had to wait is not accepted, and another may be given.
+type SignatureDiscarded struct {
+	Progress
+	Purpose  signing.Purpose `json:"purpose"`
+	SHA256   string          `json:"sha256"` // of the CMS
+	Reason   signing.Reason  `json:"reason"`
+	Evidence json.RawMessage `json:"evidence,omitempty"`
 }
 
 // Registered: the request has its number, and the licensor's term runs.
@@ -158,6 +184,24 @@ type Registered struct {
 	RegisteredOn string `json:"registered_on"`
 }
 
+// DecisionDrafted says what the licensor's decision is to be.
+type DecisionDrafted struct {
+	Progress
+	Decision
+	Drafter string `json:"drafter,omitempty"` // IIN of who drafted it
+	// Content are the exact bytes that the authorized person signs.
+	Content json.RawMessage `json:"content"`
+}
+
+// Certified is the signature of the authorized person under a decision.
+type Certified struct {
+	Subject  string          `json:"subject"` // IIN of the certificate
+	Serial   string          `json:"serial"`
+	Digest   string          `json:"digest"` // SHA-256 of the signed bytes, hex
+	Method   string          `json:"method"`
+	Evidence json.RawMessage `json:"evidence,omitempty"`
+}
+
 // Approved is the licensor's positive decision. It ends the step of deciding; the license follows
 // from it, and the procedure is over when it exists.
 type Approved struct {
@@ -166,6 +210,8 @@ type Approved struct {
 	// ValidUntil is the last day of the license, empty for no end.
 	ValidUntil string `json:"valid_until,omitempty"`
 	Signatory  string `json:"signatory"` // the authorized person
+	// Signature is that person's, since schema 2.
+	Signature *Certified `json:"signature,omitempty"`
 }
 
 // Stage is where an application was refused.
@@ -187,6 +233,11 @@ type Refused struct {
 	Ground    Ground `json:"ground"`
 	Text      string `json:"text,omitempty"`
 	Signatory string `json:"signatory,omitempty"`
+	// Signature is the authorized person's under a decision. Reason says what speaks against the
+	// applicant's certificate, and Evidence is what that rests on. All three are since schema 2.
+	Signature *Certified      `json:"signature,omitempty"`
+	Reason    signing.Reason  `json:"reason,omitempty"`
+	Evidence  json.RawMessage `json:"evidence,omitempty"`
 }
 
 // Completed: the license that the approval called for exists.
@@ -221,10 +272,13 @@ func (Filed) EventType() (string, int)               { return "application-filed
 func (PaymentRequested) EventType() (string, int)    { return "payment-requested", 1 }
 func (Paid) EventType() (string, int)                { return "application-paid", 2 }
 func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 2 }
-func (Signed) EventType() (string, int)              { return "application-signed", 2 }
+func (Signed) EventType() (string, int)              { return "application-signed", 3 }
+func (SignatureReceived) EventType() (string, int)   { return "signature-received", 1 }
+func (SignatureDiscarded) EventType() (string, int)  { return "signature-discarded", 1 }
+func (DecisionDrafted) EventType() (string, int)     { return "decision-drafted", 1 }
 func (Registered) EventType() (string, int)          { return "application-registered", 2 }
-func (Approved) EventType() (string, int)            { return "application-approved", 1 }
-func (Refused) EventType() (string, int)             { return "application-refused", 1 }
+func (Approved) EventType() (string, int)            { return "application-approved", 2 }
+func (Refused) EventType() (string, int)             { return "application-refused", 2 }
 func (Completed) EventType() (string, int)           { return "application-completed", 1 }
 func (Withdrawn) EventType() (string, int)           { return "application-withdrawn", 1 }
 func (Delivered) EventType() (string, int)           { return "result-delivered", 1 }
@@ -260,12 +314,18 @@ func Decode(e domain.Event) (domain.Payload, error) {
 		return extended[CertificateAccepted](e)
 	case "application-signed":
 		return extended[Signed](e)
+	case "signature-received":
+		return domain.Decode[SignatureReceived](e)
+	case "signature-discarded":
+		return domain.Decode[SignatureDiscarded](e)
+	case "decision-drafted":
+		return domain.Decode[DecisionDrafted](e)
 	case "application-registered":
 		return extended[Registered](e)
 	case "application-approved":
-		return domain.Decode[Approved](e)
+		return extended[Approved](e)
 	case "application-refused":
-		return domain.Decode[Refused](e)
+		return extended[Refused](e)
 	case "application-completed":
 		return domain.Decode[Completed](e)
 	case "application-withdrawn":

@@ -18,9 +18,15 @@ func Fold(s *State, rec domain.Record) error {
 		s.open(e)
 	}
 	s.evolve(p)
-	switch p.(type) {
+	switch e := p.(type) {
 	case Approved, Refused:
 		s.DecidedAt = rec.Time
+	case SignatureReceived:
+		s.Pending = &Pending{SignatureReceived: e, By: rec.Actor, At: rec.Time, Version: rec.Version}
+	case SignatureDiscarded:
+		s.Discarded = &Discarded{Purpose: e.Purpose, Reason: e.Reason, At: rec.Time}
+	case DecisionDrafted:
+		s.Draft = &Drafted{DecisionDrafted: e, By: rec.Actor, At: rec.Time}
 	}
 	s.Version = rec.Version
 	return nil
@@ -35,6 +41,9 @@ func (s *State) open(e Opened) {
 
 // evolve never refuses: what happened, happened.
 func (s *State) evolve(p domain.Payload) {
+	if concernsSignature(p) {
+		s.Pending, s.Discarded = nil, nil
+	}
 	switch e := p.(type) {
 	case Opened:
 		s.move(e.Progress)
@@ -57,16 +66,19 @@ func (s *State) evolve(p domain.Payload) {
 	case CertificateAccepted:
 		s.move(e.Progress)
 	case Signed:
+		e.Evidence = nil
 		s.Signature = &e
 		s.move(e.Progress)
 	case Registered:
 		s.Status, s.Number, s.RegisteredOn = StatusExamined, e.Number, e.RegisteredOn
 		s.move(e.Progress)
 	case Approved:
-		s.Status, s.Approval = StatusApproved, &e
+		s.Status, s.Approval, s.Draft = StatusApproved, &e, nil
+		e.Signature = e.Signature.bare()
 		s.move(e.Progress)
 	case Refused:
-		s.Status, s.Refusal = StatusRefused, &e
+		s.Status, s.Refusal, s.Draft = StatusRefused, &e, nil
+		e.Signature, e.Evidence = e.Signature.bare(), nil
 		s.move(e.Progress)
 	case Completed:
 		s.Status, s.Result = StatusCompleted, e.License
@@ -79,6 +91,26 @@ func (s *State) evolve(p domain.Payload) {
 	case Rated:
 		s.Rating = &e
 	}
+}
+
+// concernsSignature reports whether a signature that waits, or was not accepted, is of the past with the
+// event: there is another one, what it was over has changed, or the application has gone on.
+func concernsSignature(p domain.Payload) bool {
+	switch p.(type) {
+	case SignatureReceived, SignatureDiscarded, Filed, DecisionDrafted:
+		return true
+	}
+	return Way(p).Moves()
+}
+
+// bare is the signature without its evidence, which stays in the log.
+func (c *Certified) bare() *Certified {
+	if c == nil {
+		return nil
+	}
+	without := *c
+	without.Evidence = nil
+	return &without
 }
 
 // move follows an event's progress through the procedure.

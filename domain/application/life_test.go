@@ -1,6 +1,7 @@
 package application_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // noon is a working Tuesday, 12:00 in Almaty.
@@ -18,6 +20,8 @@ var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
 const (
 	organization = "120540001238"
 	person       = "850312300121"
+	clerk        = "000229550014"
+	head         = "990101450026"
 )
 
 func rules(t testing.TB) application.Rules {
@@ -41,6 +45,10 @@ type life struct {
 	state  application.State
 	tokens []string
 	events []domain.Payload
+	last   application.Command // that was accepted
+	stored []domain.Record
+	// digests are those that commands signed over, by the event that came of it.
+	digests map[uuid.UUID]string
 }
 
 func newLife(t testing.TB, r application.Rules) *life {
@@ -48,7 +56,7 @@ func newLife(t testing.TB, r application.Rules) *life {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &life{t: t, rules: r, stream: stream}
+	return &life{t: t, rules: r, stream: stream, digests: map[uuid.UUID]string{}}
 }
 
 // when decides a command and folds its events, through their stored form.
@@ -67,9 +75,15 @@ func (l *life) when(c application.Command) error {
 		if err := application.Fold(&l.state, rec); err != nil {
 			l.t.Fatal(err)
 		}
-		l.tokens = append(l.tokens, rec.Type)
+		l.tokens, l.stored = append(l.tokens, rec.Type), append(l.stored, rec)
+		switch c := c.(type) {
+		case application.Sign:
+			l.digests[rec.ID] = c.Digest
+		case application.SignDecision:
+			l.digests[rec.ID] = c.Digest
+		}
 	}
-	l.events = append(l.events, payloads...)
+	l.events, l.last = append(l.events, payloads...), c
 	return nil
 }
 
@@ -92,7 +106,7 @@ func (l *life) step() application.Command {
 		if s.Form == nil {
 			return file
 		}
-		return application.Sign{At: noon, Subject: "777777777777", Digest: s.ContentDigest(), Method: "test"}
+		return application.Sign{At: noon, Subject: "777777777777", Digest: s.ContentDigest(), Method: "test", Evidence: json.RawMessage(`{"e":1}`)}
 	case regulation.QueryRegisters:
 		return application.AnswerRegisters{At: noon, Found: true, Name: "ТОО «Жарық»", Source: "test"}
 	case regulation.Pay:
@@ -101,11 +115,14 @@ func (l *life) step() application.Command {
 		}
 		return paid
 	case regulation.ChooseCertificate:
-		return application.Sign{At: noon, Subject: s.Applicant.ID, Serial: "1", Digest: s.ContentDigest(), Method: "test"}
+		return application.Sign{At: noon, Subject: s.Applicant.ID, Serial: "1", Digest: s.ContentDigest(), Method: "test", Evidence: json.RawMessage(`{"e":1}`)}
 	case regulation.Send, regulation.Register:
 		return application.Register{At: noon, Number: "KZ00APP00000001"}
 	case regulation.IssueResult, regulation.IssueOrRefuse:
-		return approve
+		if s.Draft == nil {
+			return approve
+		}
+		return signed(s)
 	default:
 		l.t.Fatalf("nothing to do in step %d (%s)", s.Step, s.Action)
 		return nil
@@ -116,8 +133,32 @@ var (
 	file    = application.File{At: noon, Form: application.Form{Name: "ТОО «Жарық»", Address: "Алматы"}}
 	order   = application.RequestPayment{At: noon, Order: "o-1", Amount: 43_250_00, Currency: "KZT"}
 	paid    = application.Pay{At: noon, Order: "o-1", Reference: "r-1", Amount: 43_250_00, Currency: "KZT"}
-	approve = application.Approve{At: noon, Order: "12-П", Signatory: "А. Серікова"}
+	approve = application.Draft{At: noon, Decision: application.Decision{Decision: application.Approve, Order: "12-П"}, Drafter: clerk}
+	refuse  = application.Draft{At: noon, Decision: application.Decision{
+		Decision: application.Refuse, Ground: application.NotQualified, Text: "Нет производственной базы",
+	}, Drafter: clerk}
 )
+
+// signed signs the draft as the head does.
+func signed(s application.State) application.SignDecision {
+	c := application.SignDecision{
+		At: noon, Subject: head, Signatory: "А. Серікова", Serial: "2", Method: "test", By: "head", Evidence: json.RawMessage(`{"e":1}`),
+	}
+	if s.Draft != nil {
+		c.Digest = signing.Digest(s.Draft.Content)
+	}
+	return c
+}
+
+// decide drafts the decision and signs it.
+func (l *life) decide(d application.Draft) error {
+	if err := l.when(d); err != nil {
+		return err
+	}
+	c := signed(l.state)
+	c.Concerns = d.Concerns
+	return l.when(c)
+}
 
 func open(p *regulation.Procedure) application.Open {
 	id := organization

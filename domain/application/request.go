@@ -125,59 +125,6 @@ func (w way) failPayment(s State, c FailPayment) ([]domain.Payload, error) {
 	return []domain.Payload{Refused{Progress: progress, Stage: AtPayment, Ground: NoPayment, Text: c.Text}}, err
 }
 
-func (w way) sign(s State, c Sign) ([]domain.Payload, error) {
-	if s.Signature != nil && s.Signature.Digest == c.Digest && s.Signature.Subject == c.Subject {
-		return nil, nil
-	}
-	if err := w.expect(regulation.ChooseCertificate, regulation.AttachAndSign); err != nil {
-		return nil, err
-	}
-	if s.Form == nil {
-		return nil, domain.Reject("form-required", "file the form before signing it")
-	}
-	if c.Digest != s.ContentDigest() {
-		return nil, domain.Reject("signed-other-content", "the signature is over other bytes than the application's content")
-	}
-	if w.in(regulation.AttachAndSign) {
-		return w.signAsOperator(c)
-	}
-	// Condition 3 of the acts: the IIN or BIN of the certificate must be the request's.
-	if c.Subject != s.Applicant.ID {
-		return w.rejectSignature(s, RejectSignature{At: c.At, Text: "certificate-of-another"})
-	}
-	accepted, err := w.advance(c.At, regulation.Valid)
-	if err != nil {
-		return nil, err
-	}
-	signing := w
-	signing.step = w.proc.Step(accepted.Enters.Step)
-	signed, err := signing.advance(c.At, regulation.Always)
-	return []domain.Payload{
-		CertificateAccepted{Progress: accepted, Subject: c.Subject, Serial: c.Serial, Method: c.Method},
-		Signed{Progress: signed, Subject: c.Subject, Digest: c.Digest, Method: c.Method},
-	}, err
-}
-
-// signAsOperator: in a service center the operator certifies what the operator entered.
-func (w way) signAsOperator(c Sign) ([]domain.Payload, error) {
-	progress, err := w.advance(c.At, regulation.Always)
-	return []domain.Payload{Signed{Progress: progress, Subject: c.Subject, Digest: c.Digest, Method: c.Method}}, err
-}
-
-func (w way) rejectSignature(s State, c RejectSignature) ([]domain.Payload, error) {
-	if s.Refusal != nil && s.Refusal.Stage == AtSignature {
-		return nil, nil
-	}
-	if w.in(regulation.AttachAndSign) { // the acts have no refusal here: the operator signs again
-		return nil, domain.Reject("signature-invalid", "the operator's signature is not valid")
-	}
-	if err := w.expect(regulation.ChooseCertificate); err != nil {
-		return nil, err
-	}
-	progress, err := w.advance(c.At, regulation.Invalid, regulation.RefuseSignature)
-	return []domain.Payload{Refused{Progress: progress, Stage: AtSignature, Ground: SignatureInvalid, Text: c.Text}}, err
-}
-
 func (w way) register(s State, c Register) ([]domain.Payload, error) {
 	if s.Number != "" && s.Number == c.Number {
 		return nil, nil

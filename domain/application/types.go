@@ -3,7 +3,9 @@ package application
 import (
 	"time"
 
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Applicant is who applies: a natural person by IIN, an organization by BIN.
@@ -115,9 +117,12 @@ type State struct {
 	Documents    []Document
 	Order        *PaymentRequested
 	Payment      *Paid
-	Signature    *Signed
-	Number       string // registration number
-	RegisteredOn string // day of registration, YYYY-MM-DD
+	Signature    *Signed  // without its evidence, which stays in the log
+	Pending      *Pending // a signature that cannot be judged yet
+	Discarded    *Discarded
+	Draft        *Drafted // what the decision is to be, before it is signed
+	Number       string   // registration number
+	RegisteredOn string   // day of registration, YYYY-MM-DD
 	Approval     *Approved
 	Refusal      *Refused
 	DecidedAt    time.Time // when it was approved or refused
@@ -125,6 +130,28 @@ type State struct {
 	Delivery     string    // how the result was delivered, empty before
 	Rating       *Rated
 	Version      uint64
+}
+
+// Pending is a signature that waits to be judged.
+type Pending struct {
+	SignatureReceived
+	By      domain.Actor
+	At      time.Time // when the registry got it
+	Version uint64    // of the event that brought it
+}
+
+// Discarded is a signature that had to wait and was not accepted, until another one comes.
+type Discarded struct {
+	Purpose signing.Purpose
+	Reason  signing.Reason
+	At      time.Time
+}
+
+// Drafted is the latest draft of the licensor's decision.
+type Drafted struct {
+	DecisionDrafted
+	By domain.Actor
+	At time.Time
 }
 
 // Over reports whether the procedure is over, well or not.
@@ -139,10 +166,13 @@ func (s State) AwaitsSignature() bool {
 }
 
 // AwaitsRegistry reports whether the application waits for the registry itself: for what the open
-// step leaves to the system, or for the license that an approval called for.
+// step leaves to the system, for the verdict on a signature, or for the license that an approval called for.
 func (s State) AwaitsRegistry() bool {
 	if s.Approval != nil {
 		return s.Result == ""
+	}
+	if s.Pending != nil {
+		return true
 	}
 	open := Entered{Step: s.Step, Action: s.Action, Role: s.Role}
 	return open.AwaitsRegistry() && (s.Action != regulation.Pay || s.Order == nil)

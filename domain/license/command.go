@@ -55,6 +55,12 @@ type Terminate struct {
 	Order  string
 }
 
+// Sign brings the authorized person's verified signature over State.Content.
+type Sign struct {
+	At     time.Time
+	Signed Signed // without its day
+}
+
 // AddSite puts a site on the license; RemoveSite takes it off.
 type AddSite struct {
 	At   time.Time
@@ -74,5 +80,6 @@ func (Duplicate) command()     {}
 func (Suspend) command()       {}
 func (Resume) command()        {}
 func (Terminate) command()     {}
+func (Sign) command()          {}
 func (AddSite) command()       {}
 func (RemoveSite) command()    {}

@@ -34,6 +34,8 @@ func Decide(s State, c Command) ([]domain.Payload, error) {
 		return s.resume(c)
 	case Terminate:
 		return s.terminate(c)
+	case Sign:
+		return s.sign(c)
 	case AddSite:
 		return s.addSite(c)
 	case RemoveSite:

@@ -1,6 +1,7 @@
 package license
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/tizilim/tizilim/domain"
@@ -74,6 +75,17 @@ type Resumed struct {
 	Order  string `json:"order,omitempty"`
 }
 
+// Signed: the authorized person of the licensor signed the license as it was issued.
+type Signed struct {
+	On        string          `json:"on"`      // YYYY-MM-DD
+	Subject   string          `json:"subject"` // IIN of the certificate
+	Signatory string          `json:"signatory"`
+	Serial    string          `json:"serial"`
+	Digest    string          `json:"digest"` // SHA-256 of the signed bytes, hex
+	Method    string          `json:"method"`
+	Evidence  json.RawMessage `json:"evidence,omitempty"`
+}
+
 // Terminated ends the license for good.
 type Terminated struct {
 	On     string            `json:"on"` // YYYY-MM-DD
@@ -111,6 +123,7 @@ func (Reissued) EventType() (string, int)    { return "license-reissued", 1 }
 func (Duplicated) EventType() (string, int)  { return "license-duplicated", 1 }
 func (Suspended) EventType() (string, int)   { return "license-suspended", 1 }
 func (Resumed) EventType() (string, int)     { return "license-resumed", 1 }
+func (Signed) EventType() (string, int)      { return "license-signed", 1 }
 func (Terminated) EventType() (string, int)  { return "license-terminated", 1 }
 func (SiteAdded) EventType() (string, int)   { return "site-added", 1 }
 func (SiteRemoved) EventType() (string, int) { return "site-removed", 1 }
@@ -129,6 +142,8 @@ func Decode(e domain.Event) (domain.Payload, error) {
 		return domain.Decode[Suspended](e)
 	case "license-resumed":
 		return domain.Decode[Resumed](e)
+	case "license-signed":
+		return domain.Decode[Signed](e)
 	case "license-terminated":
 		return domain.Decode[Terminated](e)
 	case "site-added":

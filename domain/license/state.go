@@ -30,6 +30,7 @@ type State struct {
 	Sites      []Site // the present ones; hides Issued.Sites
 	Copies     int
 	Duplicates []string // applications that a copy was given out for
+	Signed     *Signed  // by the authorized person, without its evidence, which stays in the log
 	Successor  string
 	ReissuedOn string     // the day from which the successor has taken its place
 	Suspension *Suspended // the latest one
@@ -95,6 +96,9 @@ func (s *State) Evolve(p domain.Payload) {
 		s.Exists, s.Issued, s.Status, s.Sites = true, e, StatusActive, slices.Clone(e.Sites)
 	case Reissued:
 		s.Status, s.Successor, s.ReissuedOn = StatusReissued, e.Successor, e.On
+	case Signed:
+		e.Evidence = nil
+		s.Signed = &e
 	case Duplicated:
 		s.Copies = e.Copy
 		s.Duplicates = append(slices.Clone(s.Duplicates), e.Application)

@@ -76,6 +76,7 @@ func (c crash) at(t *testing.T, at int, persisted bool) bool {
 		concerns, decision.Concerns = &l, &l
 	}
 	id := n.examined(c.request, concerns)
+	n.must(id, decision)
 
 	var appends atomic.Int32
 	broken := make(chan struct{})
@@ -98,7 +99,7 @@ func (c crash) at(t *testing.T, at int, persisted bool) bool {
 	} else {
 		store.BeforeAppend = breaks
 	}
-	n.must(id, decision)
+	n.must(id, n.signed(id, decision))
 	crashed := false
 	select {
 	case <-broken:
@@ -180,7 +181,7 @@ func TestDuplicateAcrossCrashAndReissue(t *testing.T) {
 		}
 		return nil
 	}
-	n.must(copied, decision)
+	n.mustDecide(copied, decision)
 	n.stop()
 	store.BeforeAppend = nil
 	if _, err := n.onLicense(first, license.EndAsReissued{At: noon, On: "2026-11-24", Successor: "26000002", Reason: "name", Application: reissued}); err != nil {
@@ -209,7 +210,7 @@ func TestReissueWashesNothingOff(t *testing.T) {
 	id := n.examined(regulation.Reissue, &l)
 	decision := approve
 	decision.Concerns = &l
-	n.must(id, decision)
+	n.mustDecide(id, decision)
 	l = n.license(n.application(id).Result)
 	for day, want := range map[string]license.Status{
 		"2026-11-24": license.StatusActive, "2026-11-25": license.StatusSuspended, "2026-12-31": license.StatusTerminated,
@@ -240,7 +241,7 @@ func TestDeadGatewayKeepsNoLicenseWaiting(t *testing.T) {
 	for range 8 { // every worker of that lane hangs in the gateway
 		<-asked
 	}
-	n.must(id, approve)
+	n.mustDecide(id, approve)
 	if s := n.application(id); s.Result == "" {
 		t.Errorf("the license waits for a gateway: %+v", s)
 	}

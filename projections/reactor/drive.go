@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
@@ -29,7 +28,7 @@ func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
 		if err != nil {
 			return err
 		}
-		if !s.AwaitsRegistry() || laneOf(asksGateway(s.Action)) != lane {
+		if !s.AwaitsRegistry() || laneOf(asks(s)) != lane {
 			return nil
 		}
 		purpose, command, err := r.next(ctx, s, c)
@@ -47,6 +46,9 @@ type at[C any] func(time.Time) C
 
 // next is the command that takes the application out of its wait, and the purpose that names it.
 func (r *Reactor) next(ctx context.Context, s application.State, c cause) (string, at[application.Command], error) {
+	if s.Pending != nil {
+		return r.judge(ctx, s)
+	}
 	if s.Approval != nil {
 		number, err := r.result(ctx, s, c)
 		return "complete", func(t time.Time) application.Command { return application.Complete{At: t, License: number} }, err
@@ -76,6 +78,9 @@ func (r *Reactor) next(ctx context.Context, s application.State, c cause) (strin
 func (r *Reactor) carryOut(ctx context.Context, stream domain.Stream, s application.State, purpose string, command at[application.Command], c cause) error {
 	m := meta(s.ID, purpose, r.Now(), c)
 	m.Regulation = s.Act
+	if s.Pending != nil { // the registry only finishes what that person did
+		m.Actor = s.Pending.By
+	}
 	done, err := domain.Execute(ctx, r.Store, stream, m, application.Fold,
 		func(s application.State) ([]domain.Payload, error) { return r.Rules().Decide(s, command(m.Time)) })
 	var rejection *domain.Rejection
@@ -106,15 +111,15 @@ func (r *Reactor) result(ctx context.Context, s application.State, c cause) (str
 	if err != nil {
 		return "", err
 	}
-	issued := newLicense(service, s, number)
-	issue := license.Issue{Issued: issued}
+	var issue license.Issue
 	if s.Request == regulation.Reissue {
 		predecessor, err := r.succeed(ctx, s, number, c)
 		if err != nil {
 			return "", err
 		}
-		issue.Issued, issue.Predecessor = inherit(issued, predecessor, s), &predecessor
+		issue.Predecessor = &predecessor
 	}
+	issue.Issued = newLicense(service, s, number, issue.Predecessor)
 	return number, r.onLicense(ctx, number, s, "issue", func(t time.Time) license.Command {
 		issue.At = t
 		return issue
@@ -197,48 +202,14 @@ func (r *Reactor) onLicense(ctx context.Context, number string, s application.St
 }
 
 // newLicense is the license that the application's approval describes.
-func newLicense(service *regulation.Service, s application.State, number string) license.Issued {
-	day := decisionDay(s)
-	issued := license.Issued{
-		Number: number, Kind: service.Result, Service: s.Service, Act: s.Act,
-		Activity: service.Activity, Licensor: s.Licensor, LicensorTitle: service.Licensor.Title,
-		Licensee: license.Licensee{ID: s.Applicant.ID, Name: s.Form.Name, Address: s.Form.Address},
-		IssuedOn: day, FirstIssuedOn: day, ValidUntil: s.Approval.ValidUntil,
-		Subactivities: s.Form.Subactivities,
-		Application:   s.ID, Order: s.Approval.Order, Signatory: s.Approval.Signatory,
-		Reason: string(s.Reason),
+func newLicense(service *regulation.Service, s application.State, number string, predecessor *license.State) license.Issued {
+	l := s.NewLicense(service, predecessor)
+	l.Number, l.IssuedOn, l.Order, l.Signatory = number, decisionDay(s), s.Approval.Order, s.Approval.Signatory
+	if predecessor == nil {
+		l.FirstIssuedOn, l.ValidUntil = l.IssuedOn, s.Approval.ValidUntil
 	}
-	if s.Confirmed && s.Applicant.Name != "" { // the registers know the name better than the form
-		issued.Licensee.Name = s.Applicant.Name
-	}
-	if issued.Licensee.Address == "" {
-		issued.Licensee.Address = s.Applicant.Address
-	}
-	for i, site := range s.Form.Sites {
-		issued.Sites = append(issued.Sites, license.Site{
-			ID: strconv.Itoa(i + 1), Kind: site.Kind, Name: site.Name, Address: site.Address,
-		})
-	}
-	return issued
+	return l
 }
 
 // decisionDay is the day of the licensor's decision, from which its license counts.
 func decisionDay(s application.State) string { return string(calendar.DayOf(s.DecidedAt)) }
-
-// inherit gives a reissued license what it keeps of its predecessor: the date of first issue, the
-// term, and whatever the application did not ask to change.
-func inherit(issued license.Issued, predecessor license.State, s application.State) license.Issued {
-	issued.Predecessor = predecessor.Number
-	issued.FirstIssuedOn = predecessor.FirstIssuedOn
-	issued.ValidUntil = predecessor.ValidUntil
-	if s.Form.Address == "" && issued.Licensee.ID == predecessor.Licensee.ID {
-		issued.Licensee.Address = predecessor.Licensee.Address
-	}
-	if len(issued.Subactivities) == 0 {
-		issued.Subactivities = predecessor.Subactivities
-	}
-	if len(issued.Sites) == 0 {
-		issued.Sites = predecessor.Sites
-	}
-	return issued
-}

@@ -1,10 +1,10 @@
 // Package reactor does what the log sets in motion without a person: it asks the state registers,
-// orders payments, registers signed requests, and turns an approval into a license and the
+// orders payments, judges signatures that had to wait, registers signed requests, and turns an approval into a license and the
 // application's completion.
 //
 // It is a projection and two lanes of workers. The projection (waiting.go) knows which applications
 // wait for the registry; a worker (drive.go) loads such an application, does the one thing it waits
-// for through the same commands that people use, and looks again. What asks a gateway has a lane of
+// for through the same commands that people use (judge.go for signatures), and looks again. What asks a gateway has a lane of
 // its own, so that a gateway that is down keeps no license waiting. Ids of commands derive from the
 // application and the purpose, and numbers are assigned once for each application (numbering.go), so
 // doing a thing again after a crash, or on two nodes at once, has one effect. What cannot be done now
@@ -21,6 +21,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Config is what a reactor works with.
@@ -31,6 +32,7 @@ type Config struct {
 	Numbering *Numbering
 	Registers StateRegisters
 	Payments  Payments
+	Verifier  signing.Verifier
 	Now       func() time.Time
 	Logger    *slog.Logger
 

@@ -20,6 +20,7 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
@@ -52,6 +53,18 @@ type outside struct {
 	absent atomic.Bool
 	hang   atomic.Pointer[chan struct{}] // until it is closed, nobody answers
 	asked  atomic.Pointer[chan struct{}] // told of each question
+	judged atomic.Pointer[signing.Verdict]
+}
+
+// Verify says what the test wants, and until then that nobody answers.
+func (o *outside) Verify(_ context.Context, c signing.Claim) (signing.Verdict, error) {
+	v := o.judged.Load()
+	if v == nil {
+		return signing.Verdict{Outcome: signing.Pending, Reason: signing.OCSPUnreachable}, nil
+	}
+	verdict := *v
+	verdict.Digest = signing.Digest(c.Signed)
+	return verdict, nil
 }
 
 func (o *outside) Find(ctx context.Context, _ string) (reactor.Person, error) {
@@ -102,7 +115,7 @@ func start(t testing.TB, store *memstore.Store) *node {
 	n := &node{t: t, store: store, outside: &outside{}}
 	now := func() time.Time { return noon }
 	n.Reactor, err = reactor.New(ctx, reactor.Config{
-		Store: store, Rules: theRules, Waiting: waiting, Registers: n.outside, Payments: n.outside,
+		Store: store, Rules: theRules, Waiting: waiting, Registers: n.outside, Payments: n.outside, Verifier: n.outside,
 		Numbering: &reactor.Numbering{Store: store, Assigned: assigned, Now: now, CatchUp: func(ctx context.Context) error {
 			head, err := store.Head(ctx)
 			if err != nil {
@@ -197,10 +210,44 @@ func applicationStream(t testing.TB, id string) domain.Stream {
 	return s
 }
 
-var approve = application.Approve{At: noon, Order: "12-П", Signatory: "А. Серікова"}
+var approve = application.Draft{At: noon, Decision: application.Decision{Decision: application.Approve, Order: "12-П"}}
+
+// decide drafts the decision and signs it.
+func (n *node) decide(id string, d application.Draft) error {
+	if err := n.do(id, d); err != nil {
+		return err
+	}
+	return n.do(id, n.signed(id, d))
+}
+
+// signed signs the draft as the head does.
+func (n *node) signed(id string, d application.Draft) application.SignDecision {
+	return application.SignDecision{
+		At: noon, Subject: person, Signatory: "А. Серікова", By: "head", Concerns: d.Concerns,
+		Digest: signing.Digest(n.application(id).Draft.Content),
+	}
+}
+
+func (n *node) mustDecide(id string, d application.Draft) {
+	n.t.Helper()
+	if err := n.decide(id, d); err != nil {
+		n.t.Fatal(err)
+	}
+}
 
 // examined brings a new application through the portal to the licensor's decision.
 func (n *node) examined(request regulation.Request, concerns *license.State) string {
+	n.t.Helper()
+	id := n.forwarded(request, concerns)
+	n.must(id, application.Sign{At: noon, Subject: organization, Digest: n.application(id).ContentDigest()})
+	if s := n.application(id); s.Status != application.StatusExamined || s.Number == "" {
+		n.t.Fatalf("not registered: %+v", s)
+	}
+	return id
+}
+
+// forwarded brings a new application through the portal to its signature.
+func (n *node) forwarded(request regulation.Request, concerns *license.State) string {
 	n.t.Helper()
 	id := uuid.NewString()
 	open := application.Open{
@@ -216,9 +263,8 @@ func (n *node) examined(request regulation.Request, concerns *license.State) str
 	n.must(id, open)
 	n.must(id, application.File{At: noon, Form: application.Form{Name: "Жарык"}})
 	n.must(id, application.Pay{At: noon, Order: "order-" + id, Reference: "r", Amount: 4_325_000, Currency: "KZT"})
-	n.must(id, application.Sign{At: noon, Subject: organization, Digest: n.application(id).ContentDigest()})
-	if s := n.application(id); s.Status != application.StatusExamined || s.Number == "" {
-		n.t.Fatalf("not registered: %+v", s)
+	if s := n.application(id); s.Action != regulation.ChooseCertificate {
+		n.t.Fatalf("it waits in %s", s.Action)
 	}
 	return id
 }
@@ -226,7 +272,7 @@ func (n *node) examined(request regulation.Request, concerns *license.State) str
 func TestFromFilingToLicense(t *testing.T) {
 	n := start(t, memstore.New())
 	id := n.examined(regulation.Issue, nil)
-	n.must(id, approve)
+	n.mustDecide(id, approve)
 	s := n.application(id)
 	if s.Status != application.StatusCompleted || s.Result != "26000001" || s.Number != "KZ95APP00000001" {
 		t.Fatalf("ended as %s, license %q, number %q", s.Status, s.Result, s.Number)
@@ -250,7 +296,7 @@ func TestPermitNumber(t *testing.T) {
 		t.Fatalf("waits in %s", s.Action)
 	}
 	n.must(id, application.Register{At: noon, Number: "KZ00APP00000009"})
-	n.must(id, approve)
+	n.mustDecide(id, approve)
 	if s := n.application(id); s.Result != "KZ54IMP00000001" || n.license(s.Result).Kind != "permit" {
 		t.Errorf("result %q", s.Result)
 	}
@@ -301,7 +347,7 @@ func TestReissueKeepsFirstIssueAndLineage(t *testing.T) {
 	id := n.examined(regulation.Reissue, &l)
 	again := approve
 	again.Concerns = &l
-	n.must(id, again)
+	n.mustDecide(id, again)
 	second := n.application(id).Result
 	old, successor := n.license(first), n.license(second)
 	if second != "26000002" || old.Status != license.StatusReissued || old.Successor != second ||
@@ -322,7 +368,7 @@ func TestReissuesAtOnceMakeOneLine(t *testing.T) {
 	ids := []string{n.examined(regulation.Reissue, &l), n.examined(regulation.Reissue, &l), n.examined(regulation.Reissue, &l)}
 	for _, id := range ids {
 		wg.Go(func() {
-			if err := n.do(id, again); err != nil {
+			if err := n.decide(id, again); err != nil {
 				t.Error(err)
 			}
 		})
@@ -348,7 +394,7 @@ func TestDuplicateCounts(t *testing.T) {
 		id := n.examined(regulation.Duplicate, &l)
 		again := approve
 		again.Concerns = &l
-		n.must(id, again)
+		n.mustDecide(id, again)
 		if s, now := n.application(id), n.license(first); s.Result != first || now.Copies != copies {
 			t.Errorf("result %q, %d copies", s.Result, now.Copies)
 		}
@@ -358,7 +404,7 @@ func TestDuplicateCounts(t *testing.T) {
 func (n *node) issue() string {
 	n.t.Helper()
 	id := n.examined(regulation.Issue, nil)
-	n.must(id, approve)
+	n.mustDecide(id, approve)
 	return n.application(id).Result
 }
 
@@ -374,7 +420,7 @@ func TestNumbersUnderConcurrentApprovals(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, id := range ids {
 		wg.Go(func() {
-			if err := nodes[i%2].do(id, approve); err != nil {
+			if err := nodes[i%2].decide(id, approve); err != nil {
 				t.Error(err)
 			}
 		})

@@ -33,7 +33,7 @@ type wait struct {
 }
 
 var schema = projections.Schema{
-	Name: "reactor", Number: 1,
+	Name: "reactor", Number: 2,
 	Tables: `CREATE TABLE IF NOT EXISTS waiting (
 		application TEXT PRIMARY KEY,
 		position    INTEGER NOT NULL, -- of the event that made it wait
@@ -92,16 +92,29 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	}
 	way := application.Way(p)
 	_, approved := p.(application.Approved)
-	_, ordered := p.(application.PaymentRequested)
+	_, received := p.(application.SignatureReceived)
 	switch {
-	case approved, way.Enters.AwaitsRegistry():
-		return w.begin(conn, rec, !approved && asksGateway(way.Enters.Action))
-	case ordered, way.Moves():
+	case approved, received, way.Enters.AwaitsRegistry():
+		return w.begin(conn, rec, received || !approved && asksGateway(way.Enters.Action))
+	case endsWait(p), way.Moves():
 		w.changes = append(w.changes, wait{application: rec.Stream.ID, position: rec.Position, over: true})
 		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", rec.Stream.ID)
 	}
 	return nil
 }
+
+// endsWait reports whether a wait ends with the event although the open step stays: the order was given, or
+// the signature that waits is none any more.
+func endsWait(p domain.Payload) bool {
+	switch p.(type) {
+	case application.PaymentRequested, application.SignatureDiscarded, application.Filed, application.DecisionDrafted:
+		return true
+	}
+	return false
+}
+
+// asks reports whether the next thing to do for the application asks somebody else.
+func asks(s application.State) bool { return s.Pending != nil || asksGateway(s.Action) }
 
 // asksGateway reports whether what the registry has to do in a step is to ask somebody else.
 func asksGateway(a regulation.Action) bool {

@@ -198,7 +198,10 @@ func (p *planner) other(proc *regulation.Procedure, i, k int) {
 	}
 	if proc.Has(regulation.ChooseCertificate) {
 		ways = append(ways,
-			func() { p.add(s, p.file(s, long, beforeSigning), BadSignature) },
+			func() { // signed with a certificate that was revoked
+				s.Applicant = p.world.applicant(proc.Service, 0)
+				p.add(s, p.file(s, long, beforeSigning), BadSignature)
+			},
 			func() { p.file(s, lately, beforeSigning) }, // waits for the signature
 		)
 	}

@@ -9,11 +9,13 @@ import (
 
 	"github.com/google/uuid"
 
+	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Clock is the time of the sample world: it stands at what is being seeded, and only goes forward.
@@ -43,6 +45,13 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
+// Stands is the time without moving it.
+func (c *Clock) Stands() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
 // Seeder puts the plan into the registry through the commands that people use. What the registry
 // does by itself is done by the running reactor, whose clock is Clock.
 type Seeder struct {
@@ -56,8 +65,8 @@ type Seeder struct {
 	// Settle waits until the registry has done its own part of the application, the last event of
 	// which is at the position.
 	Settle func(ctx context.Context, application string, position domain.Position) error
-	// Sign signs the content with the key of the subject and has the signature verified.
-	Sign func(ctx context.Context, subject string, content []byte) (application.Sign, error)
+	// Sign signs what the claim says with the key of the holder and has the signature judged.
+	Sign func(ctx context.Context, holder string, claim signing.Claim) (signing.Verdict, error)
 	// Paid and Failed tell the payment gateway how an order ended, and Paid gives its reference.
 	Paid   func(ctx context.Context, order string) (reference string, err error)
 	Failed func(ctx context.Context, order string) error
@@ -115,20 +124,35 @@ func (s *Seeder) move(ctx context.Context, m Move) error {
 	}
 	if done {
 		if state.AwaitsRegistry() { // what was cut off behind the move
-			return s.Settle(ctx, id, at)
+			err = s.Settle(ctx, id, at)
 		}
-		return nil
+		if err != nil || m.Kind != Approve {
+			return err
+		}
+		return s.signLicense(ctx, m)
+	}
+	if m.Kind == Approve || m.Kind == Refuse {
+		if state, err = s.draft(ctx, m, stream, state); err != nil {
+			return err
+		}
 	}
 	command, actor, err := s.command(ctx, m, state)
 	if err != nil || command == nil {
 		return err
 	}
-	result, err := domain.Execute(ctx, s.Store, stream, s.meta(m, actor), application.Fold,
-		func(now application.State) ([]domain.Payload, error) { return s.Rules.Decide(now, command) })
-	if err != nil {
+	result, err := s.execute(ctx, stream, s.meta(m, actor), command)
+	if err == nil {
+		err = s.Settle(ctx, id, result.Position)
+	}
+	if err != nil || m.Kind != Approve {
 		return err
 	}
-	return s.Settle(ctx, id, result.Position)
+	return s.signLicense(ctx, m)
+}
+
+func (s *Seeder) execute(ctx context.Context, stream domain.Stream, meta domain.Meta, command application.Command) (domain.Result, error) {
+	return domain.Execute(ctx, s.Store, stream, meta, application.Fold,
+		func(now application.State) ([]domain.Payload, error) { return s.Rules.Decide(now, command) })
 }
 
 // load folds the sample's application, and says where its last event is and whether the move has been
@@ -192,14 +216,10 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 		}
 		return application.FailPayment{At: m.At, Order: state.Order.Order, Text: "Төлем жасалмады. Оплата не поступила."}, registryItself, s.Failed(ctx, state.Order.Order)
 	case BadSignature:
-		return application.RejectSignature{At: m.At, Text: "Тіркеу куәлігі қайтарып алынған. Регистрационное свидетельство отозвано."}, who, nil
-	case Approve:
-		concerns, err := s.license(ctx, state.License)
-		return application.Approve{At: m.At, Order: m.order("Д"), ValidUntil: sample.ValidUntil,
-			Signatory: head.Name, Concerns: concerns}, head, err
-	case Refuse:
-		return application.Refuse{At: m.At, Ground: sample.Ground, Signatory: head.Name,
-			Text: "Біліктілік талаптарына сәйкестік расталмады. Соответствие квалификационным требованиям не подтверждено."}, head, nil
+		return s.sign(ctx, m, state, who, ended(authority.Revoked, who.Subject))
+	case Approve, Refuse:
+		command, err := s.decide(ctx, m, state, head)
+		return command, head, err
 	case Withdraw:
 		return application.Withdraw{At: m.At, Reason: "Өтініш қате берілді. Подано ошибочно."}, who, nil
 	case Deliver:
@@ -256,12 +276,12 @@ func (s *Seeder) forward(ctx context.Context, m Move, state application.State) (
 		if state.Form == nil {
 			return s.file(m), who, nil
 		}
-		return s.sign(ctx, m, state, who)
+		return s.sign(ctx, m, state, who, who.holder().ID)
 	case regulation.Pay:
 		reference, err := s.Paid(ctx, state.Order.Order)
 		return application.Pay{At: m.At, Order: state.Order.Order, Reference: reference, Amount: state.Order.Amount, Currency: state.Order.Currency}, registryItself, err
 	case regulation.ChooseCertificate:
-		return s.sign(ctx, m, state, who)
+		return s.sign(ctx, m, state, who, who.holder().ID)
 	case regulation.Register:
 		officer := s.World.account(domain.RoleOfficer, state.Licensor)
 		number, err := s.Number(ctx, state.ID)
@@ -283,10 +303,82 @@ func (s *Seeder) file(m Move) application.File {
 	return application.File{At: m.At, Form: form, Documents: []application.Document{document}}
 }
 
-func (s *Seeder) sign(ctx context.Context, m Move, state application.State, who Account) (application.Command, Account, error) {
-	command, err := s.Sign(ctx, who.Subject, state.Content())
-	command.At = m.At
+// sign signs as the application wants it, with the key of the holder.
+func (s *Seeder) sign(ctx context.Context, m Move, state application.State, who Account, holder string) (application.Command, Account, error) {
+	purpose, signer, _ := s.Rules.Signature(state, who.Subject)
+	command, err := s.judged(ctx, m, holder, who, nil, signing.Claim{Signed: state.Content(), Purpose: purpose, Signer: signer})
 	return command, who, err
+}
+
+// judged signs, and gives the command that the verdict calls for.
+func (s *Seeder) judged(ctx context.Context, m Move, holder string, who Account, concerns *license.State, c signing.Claim) (application.Command, error) {
+	c.Received = m.At
+	v, err := s.Sign(ctx, holder, c)
+	return application.Judged(c.Purpose, v, m.At, 0, who.ID, concerns), err
+}
+
+// draft has an officer draft the decision, unless that has been done.
+func (s *Seeder) draft(ctx context.Context, m Move, stream domain.Stream, state application.State) (application.State, error) {
+	officer := s.World.account(domain.RoleOfficer, state.Licensor)
+	concerns, err := s.license(ctx, state.License)
+	if err != nil || state.Draft != nil {
+		return state, err
+	}
+	d := application.Decision{Decision: application.Approve, Order: m.order("Д"), ValidUntil: m.Sample.ValidUntil}
+	if m.Kind == Refuse {
+		d = application.Decision{Decision: application.Refuse, Ground: m.Sample.Ground,
+			Text: "Біліктілік талаптарына сәйкестік расталмады. Соответствие квалификационным требованиям не подтверждено."}
+	}
+	meta := s.meta(m, officer)
+	meta.Command = uuid.NewSHA1(m.id(), []byte("draft"))
+	if _, err := s.execute(ctx, stream, meta, application.Draft{At: m.At, Decision: d, Drafter: officer.Subject, Concerns: concerns}); err != nil {
+		return state, err
+	}
+	return domain.Load(ctx, s.Store, stream, application.Fold)
+}
+
+// decide has the head sign the draft.
+func (s *Seeder) decide(ctx context.Context, m Move, state application.State, head Account) (application.Command, error) {
+	concerns, err := s.license(ctx, state.License)
+	if err != nil {
+		return nil, err
+	}
+	return s.judged(ctx, m, head.ID, head, concerns, signing.Claim{
+		Signed: state.Draft.Content, Purpose: signing.Decision,
+		Signer: signing.Signer{IIN: head.Subject, BIN: s.Rules.Signing[state.Licensor].BIN},
+	})
+}
+
+// signLicense has the head sign the license that came of the approval, unless that has been done.
+func (s *Seeder) signLicense(ctx context.Context, m Move) error {
+	number, err := s.result(ctx, m.Sample)
+	if err != nil {
+		return err
+	}
+	l, err := s.license(ctx, number)
+	if err != nil || l.Signed != nil {
+		return err
+	}
+	head := s.World.account(domain.RoleHead, l.Licensor)
+	at := s.Clock.Now()
+	v, err := s.Sign(ctx, head.ID, signing.Claim{
+		Signed: l.Content(), Purpose: signing.Decision, Received: at,
+		Signer: signing.Signer{IIN: head.Subject, BIN: s.Rules.Signing[l.Licensor].BIN},
+	})
+	if err == nil && v.Outcome != signing.Valid {
+		err = fmt.Errorf("signature of license %s: %s: %w", number, v.Reason, domain.ErrInvalid)
+	}
+	if err != nil {
+		return err
+	}
+	meta := s.meta(m, head)
+	meta.Command, meta.Time = uuid.NewSHA1(m.id(), []byte("license")), at
+	command := license.Sign{At: at, Signed: license.Signed{
+		Subject: v.IIN, Signatory: v.Name, Serial: v.Serial, Digest: v.Digest, Method: v.Method, Evidence: v.Evidence,
+	}}
+	_, err = domain.Execute(ctx, s.Store, domain.Stream{Category: domain.LicenseCategory, ID: number}, meta, license.Fold,
+		func(now license.State) ([]domain.Payload, error) { return license.Decide(now, command) })
+	return err
 }
 
 // result is the number of the license that came of the sample.

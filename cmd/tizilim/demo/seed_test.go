@@ -2,7 +2,6 @@ package demo_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -11,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +28,7 @@ import (
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
@@ -106,9 +107,12 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 			_, err := r.Settle(ctx, id)
 			return err
 		},
-		Sign: func(_ context.Context, subject string, content []byte) (application.Sign, error) {
-			sum := sha256.Sum256(content)
-			return application.Sign{Subject: subject, Serial: "1", Digest: hex.EncodeToString(sum[:]), Method: "test"}, nil
+		Sign: func(_ context.Context, holder string, c signing.Claim) (signing.Verdict, error) {
+			v := signing.Verdict{Outcome: signing.Valid, IIN: c.Signer.IIN, BIN: c.Signer.BIN, Name: "n", Serial: "1", Digest: signing.Digest(c.Signed), Method: "test"}
+			if strings.HasPrefix(holder, "revoked") {
+				v.Outcome, v.Reason = signing.Invalid, signing.Revoked
+			}
+			return v, nil
 		},
 		Paid:   func(_ context.Context, order string) (string, error) { return "ref-" + order, nil },
 		Failed: func(context.Context, string) error { return nil },

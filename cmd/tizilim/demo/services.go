@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -14,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,19 +23,16 @@ import (
 	"github.com/tizilim/tizilim/adapters/payment"
 	gateway "github.com/tizilim/tizilim/adapters/payment/demo"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
-	"github.com/tizilim/tizilim/adapters/signature/standin"
 	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
 )
 
 // Services are the stand-ins for the world outside the registry: a payment gateway, the state
-// registers, a service that signs for everybody, and a certificate authority. Each is a real HTTP service on a port of its own,
-// on this machine only.
+// registers, and a certificate authority. Each is a real HTTP service on a port of its own, on this machine
+// only.
 type Services struct {
 	Payments  string // URL
 	Registers string // URL
-	Signer    string // URL
 	Secret    []byte // shared by the gateway and the registry
-	Keys      *standin.Demo
 	Authority *authority.Authority
 
 	gateway *gateway.Gateway
@@ -54,9 +51,6 @@ func StartServices(dir string, registry *net.TCPAddr, callback string, now func(
 		}
 	}()
 	if s.Secret, err = secret(filepath.Join(dir, "payment-secret")); err != nil {
-		return nil, err
-	}
-	if s.Keys, err = standin.Open(filepath.Join(dir, "keys"), now); err != nil {
 		return nil, err
 	}
 	doors, err := listenAll(filepath.Join(dir, "ports.json"), registry)
@@ -84,9 +78,9 @@ func StartServices(dir string, registry *net.TCPAddr, callback string, now func(
 
 // open makes what is behind the doors.
 func (s *Services) open(dir string, doors []net.Listener, callback string, now func() time.Time, logger *slog.Logger) (_ []http.Handler, err error) {
-	s.Payments, s.Registers, s.Signer = address(doors[0]), address(doors[1]), address(doors[2])
+	s.Payments, s.Registers = address(doors[0]), address(doors[1])
 	s.Authority, err = authority.Open(authority.Config{
-		Dir: filepath.Join(dir, "ca"), URL: address(doors[3]), Now: now, Terms: time.Now(), Logger: logger,
+		Dir: filepath.Join(dir, "ca"), URL: address(doors[2]), Now: now, Terms: time.Now(), Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -96,7 +90,7 @@ func (s *Services) open(dir string, doors []net.Listener, callback string, now f
 		// The seals on what is sent carry the real time also while the sample world stands at another.
 		Now: time.Now, Logger: logger,
 	})
-	return []http.Handler{s.gateway, registers.Handler(), signer(s.Keys), s.Authority}, err
+	return []http.Handler{s.gateway, registers.Handler(), s.Authority}, err
 }
 
 // Close ends the services.
@@ -136,44 +130,6 @@ func (s *Services) Settle(ctx context.Context, order string, paid bool) (referen
 	return receipt.Reference, err
 }
 
-// maxContent bounds what the signer signs, in bytes.
-const maxContent = 1 << 20
-
-// signer signs whatever is posted to it, with the key of whoever is named: what a person's own
-// signing software does on their own machine. Its answer is the body that the registry wants.
-//
-//	POST /sign?as=IIN-or-BIN
-//
-// GET / says so.
-func signer(keys *standin.Demo) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprint(w, `Demo signer. It signs for everybody, so what it signs proves nothing.
-
-POST /sign?as=IIN-or-BIN    signs the body; the answer is what the registry wants as a signature
-`)
-	})
-	mux.HandleFunc("POST /sign", func(w http.ResponseWriter, r *http.Request) {
-		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxContent))
-		if err != nil {
-			http.Error(w, "too large, or cut", http.StatusBadRequest)
-			return
-		}
-		envelope, err := keys.Sign(r.URL.Query().Get("as"), content)
-		if err != nil {
-			http.Error(w, "?as= has to be an IIN or BIN: "+err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		// An error here is a client that went away.
-		_ = json.NewEncoder(w).Encode(struct {
-			Signature []byte `json:"signature"`
-		}{envelope})
-	})
-	return http.NewCrossOriginProtection().Handler(mux)
-}
-
 // listenAll opens the doors of the four services: at the ports they had before, or behind the
 // registry's port, or wherever there is room.
 func listenAll(file string, registry *net.TCPAddr) ([]net.Listener, error) {
@@ -185,7 +141,10 @@ func listenAll(file string, registry *net.TCPAddr) ([]net.Listener, error) {
 	if err := json.Unmarshal(text, &ports); err != nil || len(ports) > 4 {
 		ports = nil
 	}
-	for len(ports) < 4 { // the folder may be of before the fourth
+	if len(ports) == 4 { // the folder is of when there was another service in the third place
+		ports = slices.Delete(ports, 2, 3)
+	}
+	for len(ports) < 3 {
 		ports = append(ports, registry.Port+1+len(ports))
 	}
 	var doors []net.Listener

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/signing"
+)
+
+// mediaCRL is the media type of a list of revoked certificates.
+const mediaCRL = "application/pkix-crl"
+
+type evidenceReply struct {
+	Position string `header:"Tizilim-Position"`
+	Body     v1.Evidence
+}
+
+// evidence gives every signature of the application that was judged, with what was signed and what the
+// verdict rests on.
+func (s *Server) evidence(ctx context.Context, in *ByID) (*evidenceReply, error) {
+	found, err := s.kept(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.replyEvidence(found), nil
+}
+
+func (s *Server) replyEvidence(found []signing.Evidence) *evidenceReply {
+	out := &evidenceReply{Position: positionText(s.cfg.Follower.Head()), Body: v1.Evidence{Items: []v1.Judged{}}}
+	for _, e := range found {
+		out.Body.Items = append(out.Body.Items, v1.Judged{
+			Event: e.Event.String(), Type: e.Type, Time: e.Time, Purpose: string(e.Purpose), Signed: e.Signed, Evidence: e.Document,
+		})
+	}
+	return out
+}
+
+// kept is the evidence that the caller sees: that of a decision is kept only once it was made, so it is as
+// public to the applicant as that.
+func (s *Server) kept(ctx context.Context, id string) ([]signing.Evidence, error) {
+	state, err := s.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := application.EvidenceOf(s.cfg.Store.Read(ctx, domain.Stream{Category: domain.ApplicationCategory, ID: state.ID}, 1))
+	if err != nil {
+		return nil, fmt.Errorf("evidence of %s: %w", state.ID, err)
+	}
+	if visitOf(ctx).caller.inside() {
+		return found, nil
+	}
+	discarded, _ := application.SignatureDiscarded{}.EventType()
+	var shown []signing.Evidence
+	for _, e := range found {
+		if e.Purpose != signing.Decision || e.Type != discarded {
+			shown = append(shown, e)
+		}
+	}
+	return shown, nil
+}
+
+// evidenceList gives a list of revoked certificates that the evidence of the application names.
+func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.kept(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	digest, named := r.PathValue("sha256"), false
+	for _, e := range found {
+		named = named || bytes.Contains(e.Document, fmt.Appendf(nil, `"sha256":%q`, digest))
+	}
+	if !named || !digestForm.MatchString(digest) {
+		return fmt.Errorf("no evidence of it names the list: %w", domain.ErrNotFound)
+	}
+	content, _, err := s.cfg.Blobs.Get(r.Context(), digest)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	w.Header().Set("Content-Type", mediaCRL)
+	_, err = io.Copy(w, content)
+	return err
+}
+
+// bare is the data of an event without what the evidence holds: that has an address of its own. Whoever does
+// not work for the licensor (inside) learns nothing of a decision that is not made.
+func bare(data map[string]any, inside bool) map[string]any {
+	if _, drafted := data["drafter"]; !inside && (drafted || data["content"] != nil || data["purpose"] == string(signing.Decision)) {
+		return map[string]any{}
+	}
+	delete(data, "evidence")
+	delete(data, "cms")
+	if signature, ok := data["signature"].(map[string]any); ok {
+		delete(signature, "evidence")
+	}
+	return data
+}
