@@ -46,7 +46,6 @@ func TestRegistryOnCluster(t *testing.T) {
 	servers.All[0].Start(t)
 	servers.All[1].Start(t)
 	status(t, b.url+"/readyz", http.StatusOK)
-	b.issue("120540001238")
 	if err := b.end(syscall.SIGTERM); err != nil {
 		t.Errorf("stopped: %v: %s", err, b.errors)
 	}
