@@ -25,6 +25,11 @@ const (
 	defaultPatience = 30 * time.Second
 	// clusterRequest is how long one request may take before it counts as lost.
 	clusterRequest = 2 * time.Second
+	// clusterIdle is when the servers forget a reader that asks for nothing, where it could not say that it
+	// went.
+	clusterIdle = time.Minute
+	// leaderDoubts is how often a leader is asked again that says a commit is missing.
+	leaderDoubts = 2
 )
 
 // ClusterConfig says where the cluster is and whom the store tells.
@@ -241,7 +246,10 @@ func (c *Cluster) source(head domain.Position) source {
 			_, _ = c.asked.wait(ctx) // a leader that does not answer tells nothing new
 			return c.known.position()
 		},
-		doubts: 2, closing: c.closing,
+		remove: func(consumer string) { // nobody answers where the server is gone that had it
+			_ = c.read.conn.Publish("$JS.API.CONSUMER.DELETE."+streamName+"."+consumer, nil)
+		},
+		idle: clusterIdle, doubts: leaderDoubts, closing: c.closing,
 	}
 }
 

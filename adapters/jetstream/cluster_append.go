@@ -58,8 +58,12 @@ func (c *Cluster) append(ctx context.Context, a *appending) (domain.Position, er
 	if err := c.config.step("send"); err != nil {
 		return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	}
+	doubts := 0
 	for try := c.try(ctx); ; {
 		position, err := c.attempt(ctx, a)
+		if errors.Is(err, domain.ErrDamaged) && doubts < leaderDoubts { // it may lead no more who does not find it
+			doubts, err = doubts+1, fmt.Errorf("%w: %w", errAgain, err)
+		}
 		if err == nil {
 			if err := c.config.step("sent"); err != nil {
 				return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
@@ -222,12 +226,7 @@ func (c *Cluster) next(ctx context.Context, a *appending) ([]domain.Record, erro
 		stored = append(stored, r)
 		return true
 	}
-	var err error
-	if c.follows(ctx, a.after.position) {
-		err = s.read(ctx, a.stream, a.expected+1, yield)
-	} else {
-		err = s.readLog(ctx, a.stream, &sequence{from: a.expected + 1, yield: yield})
-	}
+	err := c.readTo(ctx, a.after.position, a.stream, a.expected+1, yield)
 	if err == nil && len(stored) == 0 {
 		err = fmt.Errorf("version %d does not come: %w", a.expected+1, domain.ErrUnavailable)
 	}

@@ -47,7 +47,7 @@ func (s Servers) dial(name string, options ...nats.Option) (*nats.Conn, error) {
 		nats.Name(name), nats.CustomInboxPrefix(inboxPrefix),
 		nats.PingInterval(clusterPing), nats.MaxPingsOutstanding(2), nats.Timeout(clusterPing),
 		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectBufSize(-1), nats.FlusherTimeout(clusterPing), nats.IgnoreAuthErrorAbort(),
 	}, options...)
 	if s.CA != "" {
 		all = append(all, nats.RootCAs(s.CA))
@@ -103,7 +103,7 @@ func (s Servers) line(name string, options ...nats.Option) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(conn)
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(clusterRequest))
 	if err != nil {
 		conn.Close()
 		return nil, err

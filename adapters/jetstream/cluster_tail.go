@@ -26,23 +26,75 @@ func (c *Cluster) Read(ctx context.Context, stream domain.Stream, from uint64) i
 	}
 }
 
+// readFrom reads until it has the whole stream, from where it stopped when a server fails meanwhile. What is
+// missing is asked for again before it is called damage: a server may lead no more and not know.
 func (c *Cluster) readFrom(ctx context.Context, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
-	head, err := c.Head(ctx)
+	next, left, doubts := from, false, 0
+	pass := func(r domain.Record) bool {
+		next, left = r.Version+1, !yield(r)
+		return !left
+	}
+	for try := c.try(ctx); ; {
+		err := c.readOnce(ctx, stream, next, pass)
+		if errors.Is(err, domain.ErrDamaged) && doubts < leaderDoubts {
+			doubts, err = doubts+1, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+		}
+		if left || !errors.Is(err, domain.ErrUnavailable) {
+			return err
+		}
+		if !try.again() {
+			return try.why(err)
+		}
+	}
+}
+
+func (c *Cluster) readOnce(ctx context.Context, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
+	head, err := c.asked.wait(ctx)
 	if err != nil {
+		return fmt.Errorf("head of the log: %w: %w", domain.ErrUnavailable, err)
+	}
+	return c.readTo(ctx, head, stream, from, yield)
+}
+
+// readTo reads a stream as far as the log is known: from the index and the tail where they have come as far.
+func (c *Cluster) readTo(ctx context.Context, head domain.Position, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
+	if _, err := domain.NewStream(stream.Category, stream.ID); err != nil {
 		return err
 	}
 	s := c.source(head)
 	if c.follows(ctx, head) {
 		return s.read(ctx, stream, from, yield)
 	}
-	if _, err := domain.NewStream(stream.Category, stream.ID); err != nil {
-		return err
-	}
-	return s.readLog(ctx, stream, &sequence{from: from, yield: yield})
+	return s.readBehind(ctx, stream, from, yield)
 }
 
-// tailWait is how long a read waits for the tail before it asks the leader for the whole stream.
-const tailWait = 500 * time.Millisecond
+// readBehind reads a stream while the tail is behind: what it does not have comes from the leader. The tail
+// may be away for seconds, with the server that sent it, so nothing is asked for that is known already.
+func (s source) readBehind(ctx context.Context, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
+	index, _, err := s.tail.of(stream)
+	if err != nil {
+		return err
+	}
+	var known lead
+	left := false
+	pass := func(r domain.Record) bool {
+		left = !yield(r)
+		return !left
+	}
+	if index != nil {
+		err = s.read(ctx, stream, 1, func(r domain.Record) bool {
+			known.add(r)
+			return r.Version < from || pass(r)
+		})
+	}
+	if left || err != nil {
+		return err
+	}
+	return s.readLog(ctx, stream, &sequence{from: max(from, known.version+1), yield: pass}, known)
+}
+
+// tailWait is how long a read waits for the tail before it asks the leader for what is missing.
+const tailWait = 50 * time.Millisecond
 
 // follows waits a moment until the tail has come as far as head, false where it has not.
 func (c *Cluster) follows(ctx context.Context, head domain.Position) bool {

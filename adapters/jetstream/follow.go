@@ -141,7 +141,7 @@ func (r *reader) fetch(ctx context.Context) (err error) {
 	if r.consumer == nil {
 		r.consumer, err = r.source.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
 			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next),
-			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Hour,
+			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: r.source.idle,
 		})
 		if err != nil {
 			return err
@@ -172,13 +172,18 @@ func (r *reader) again(ctx context.Context, cause error) error {
 	return nil
 }
 
-// close removes the consumer. Where that fails the server forgets it by itself, after an hour or
-// with the process.
+// close removes the consumer.
 func (r *reader) close() {
 	if r.consumer != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), requestTime)
-		defer cancel()
-		_ = r.source.log.DeleteConsumer(ctx, r.consumer.CachedInfo().Name)
+		r.source.remove(r.consumer.CachedInfo().Name)
 	}
 	r.consumer, r.batch = nil, nil
+}
+
+// removeConsumer has the server forget a consumer. Where that fails it does so by itself, after an hour or
+// with the process.
+func (e *engine) removeConsumer(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	_ = e.log.DeleteConsumer(ctx, name)
 }

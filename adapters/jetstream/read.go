@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -32,6 +33,9 @@ type source struct {
 	hold func(context.Context, domain.Position) bool
 	// end is asked when nothing comes: a position that has to.
 	end func(context.Context) domain.Position
+	// remove has a consumer forgotten; idle is when that happens by itself.
+	remove func(consumer string)
+	idle   time.Duration
 	// doubts is how often a server is asked again that says it has no commit at a position: it may lead no
 	// more, and not know.
 	doubts  int
@@ -41,7 +45,8 @@ type source struct {
 func (s *Store) source() source {
 	return source{
 		log: s.engine.log, tail: &s.tail, durable: s.durable.position, hold: s.durable.wait,
-		end: func(context.Context) domain.Position { return s.durable.position() }, closing: s.closing,
+		end:    func(context.Context) domain.Position { return s.durable.position() },
+		remove: s.engine.removeConsumer, idle: time.Hour, closing: s.closing,
 	}
 }
 
@@ -56,7 +61,7 @@ func (s source) read(ctx context.Context, stream domain.Stream, from uint64, yie
 		return err
 	}
 	if index == nil {
-		return s.readLog(ctx, stream, &seq)
+		return s.readLog(ctx, stream, &seq, lead{})
 	}
 	for r, err := range index.Read(ctx, stream, from) {
 		if err != nil {
@@ -100,16 +105,35 @@ func (s *sequence) add(r domain.Record) (more bool, err error) {
 	return s.yield(r), nil
 }
 
-// readLog reads the messages of one subject, all that were durable when it began. The server skips
-// a message that it cannot read, so they are counted.
-func (s source) readLog(ctx context.Context, stream domain.Stream, seq *sequence) error {
+// lead is how much of a stream is known already: its first commits, the version after them, and the
+// position of the last.
+type lead struct {
+	commits uint64
+	version uint64
+	end     domain.Position
+}
+
+// add takes the next record of the stream.
+func (l *lead) add(r domain.Record) {
+	if r.Position != l.end {
+		l.commits++
+	}
+	l.version, l.end = r.Version, r.Position
+}
+
+// readLog reads the messages of one subject behind what is known, all that were durable when it began. The
+// server skips a message that it cannot read, so they are counted.
+func (s source) readLog(ctx context.Context, stream domain.Stream, seq *sequence, known lead) error {
 	durable := s.durable()
 	left, err := s.count(ctx, stream)
 	if err != nil {
 		return err
 	}
-	version := uint64(0)
-	for at := uint64(1); left > 0; left-- {
+	if left < known.commits {
+		return s.unavailable(fmt.Errorf("the server has %d commits of %s, there are %d", left, stream, known.commits))
+	}
+	version, at := known.version, uint64(known.end)+1
+	for left -= known.commits; left > 0; left-- {
 		m, err := s.log.GetMsg(ctx, at, jetstream.WithGetMsgSubject(subject(stream)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return fmt.Errorf("%d commits are missing after version %d: %w", left, version, domain.ErrDamaged)
