@@ -52,13 +52,13 @@ var elsewhere = map[string][]string{
 	"net/http/pprof":             {"cmd"},
 	"github.com/coreos/go-oidc":  {"adapters/openid"},
 	"golang.org/x/oauth2":        {"adapters/openid"},
-	"github.com/zitadel":         nil, // tests only
+	"github.com/zitadel":         {"adapters/openidtest"},
 	"github.com/chromedp":        nil, // tests only
 	"github.com/google/go-cmp":   {"adapters/storetest"},
 	"github.com/rogpeppe":        nil,
 	"github.com/cloudevents":     nil,
 	"pgregory.net/rapid":         nil,
-	"testing":                    {"adapters/storetest", "adapters/tooltest", "adapters/jetstream/natstest"},
+	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest", "adapters/jetstream/natstest"},
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},

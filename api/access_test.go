@@ -1,122 +1,161 @@
-package api
+package api_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	book "github.com/tizilim/tizilim/adapters/accounts"
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/access"
 )
 
-// actions says which action each route is, and so who may use it.
-var actions = map[string]access.Action{
-	"GET /api/v1/services":                                          access.ReadServices,
-	"GET /api/v1/services/{slug}":                                   access.ReadServices,
-	"GET /api/v1/services/{slug}/procedures/{channel}":              access.ReadServices,
-	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  access.ReadServices,
-	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": access.ReadServices,
-
-	"POST /api/v1/applications":                         access.OpenApplication,
-	"GET /api/v1/applications":                          access.ReadApplications,
-	"GET /api/v1/applications/{id}":                     access.ReadApplications,
-	"GET /api/v1/applications/{id}/history":             access.ReadApplications,
-	"GET /api/v1/applications/{id}/diagram.svg":         access.ReadApplications,
-	"GET /api/v1/applications/{id}/deadlines":           access.ReadApplications,
-	"PUT /api/v1/applications/{id}/form":                access.FillApplication,
-	"POST /api/v1/applications/{id}/documents":          access.FillApplication,
-	"GET /api/v1/applications/{id}/documents/{sha256}":  access.ReadApplications,
-	"POST /api/v1/applications/{id}/payment":            access.PayApplication,
-	"GET /api/v1/applications/{id}/signature":           access.ReadApplications,
-	"POST /api/v1/applications/{id}/signature":          access.SignApplication,
-	"POST /api/v1/applications/{id}/registration":       access.RegisterApplication,
-	"POST /api/v1/applications/{id}/decision":           access.DecideApplication,
-	"GET /api/v1/applications/{id}/decision/signature":  access.DecideApplication,
-	"POST /api/v1/applications/{id}/decision/signature": access.SignDecision,
-	"GET /api/v1/applications/{id}/evidence":            access.ReadApplications,
-	"GET /api/v1/applications/{id}/evidence/{sha256}":   access.ReadApplications,
-	"POST /api/v1/applications/{id}/withdrawal":         access.WithdrawApplication,
-	"POST /api/v1/applications/{id}/delivery":           access.DeliverResult,
-	"POST /api/v1/applications/{id}/rating":             access.RateService,
-	"POST /api/v1/payments/callback":                    access.NotifyPaid,
-	"GET /api/v1/licenses":                              access.ReadLicenses,
-	"GET /api/v1/licenses.csv":                          access.ReadLicenses,
-	"GET /api/v1/licenses/{number}":                     access.ReadLicenses,
-	"GET /api/v1/licenses/{number}/history":             access.ReadLicenses,
-	"GET /api/v1/licenses/{number}/signature":           access.SignLicense,
-	"POST /api/v1/licenses/{number}/signature":          access.SignLicense,
-	"GET /api/v1/licenses/{number}/evidence":            access.ReadEvidence,
-	"POST /api/v1/licenses/{number}/suspension":         access.SuspendLicense,
-	"POST /api/v1/licenses/{number}/resumption":         access.ResumeLicense,
-	"POST /api/v1/licenses/{number}/termination":        access.TerminateLicense,
-	"POST /api/v1/licenses/{number}/sites":              access.ChangeSites,
-	"DELETE /api/v1/licenses/{number}/sites/{id}":       access.ChangeSites,
-	"GET /api/v1/deadlines":                             access.ReadFigures,
-	"GET /api/v1/deadlines/steps":                       access.ReadFigures,
-	"GET /api/v1/deadlines/overdue":                     access.ReadVisits,
-	"GET /api/v1/deadlines/visits":                      access.ReadVisits,
-	"GET /api/v1/deadlines.csv":                         access.ReadFigures,
-	"GET /api/v1/deadlines/steps.csv":                   access.ReadFigures,
-	"GET /api/v1/deadlines/visits.csv":                  access.ReadVisits,
-	"GET /api/v1/events":                                access.ReadEvents,
-	"GET /api/v1/calendar/explanation":                  access.ReadCalendar,
-	"GET /api/v1/calendar/years/{year}":                 access.ReadCalendar,
-
-	"GET /openapi.json":              access.ReadServer,
-	"GET /metrics":                   access.ReadServer,
-	"GET /livez":                     access.ReadServer,
-	"GET /readyz":                    access.ReadServer,
-	"GET /{$}":                       access.ReadPages,
-	"GET /licenses/{number}":         access.ReadPages,
-	"GET /services":                  access.ReadPages,
-	"GET /services/{slug}":           access.ReadPages,
-	"GET /services/{slug}/{channel}": access.ReadPages,
-	"GET /deadlines":                 access.ReadPages,
-	"GET /deadlines/visits":          access.ReadVisits,
-	"GET /applications/{id}":         access.ReadApplications,
-
-	"GET /applications/{id}/signature":         access.SignApplication,
-	"POST /applications/{id}/signature":        access.SignApplication,
-	"GET /applications/{id}/signature/content": access.SignApplication,
-
-	"GET /applications/{id}/decision/signature":         access.SignDecision,
-	"POST /applications/{id}/decision/signature":        access.SignDecision,
-	"GET /applications/{id}/decision/signature/content": access.SignDecision,
-
-	"GET /licenses/{number}/signature":         access.SignLicense,
-	"POST /licenses/{number}/signature":        access.SignLicense,
-	"GET /licenses/{number}/signature/content": access.SignLicense,
-
-	"GET /calendar":      access.ReadPages,
-	"GET /login":         access.LogIn,
-	"POST /login":        access.LogIn,
-	"POST /logout":       access.LogIn,
-	"GET /static/{file}": access.ReadServer,
-}
-
-// TestGateIsTheTable: every route is one action of the table of who may do what, and the gate lets
-// through exactly whom the table does.
-func TestGateIsTheTable(t *testing.T) {
-	for route, rule := range rules {
-		action, ok := actions[route]
-		if !ok {
-			t.Errorf("%s is no action", route)
+// walkPersonal calls do for every route that shows personal data, with somebody who is let in and what they
+// are let in to.
+func (w *world) walkPersonal(do func(pattern string, s someone, t *thing)) {
+	w.t.Helper()
+	licenses := w.licensesToWalk()
+	walked := 0
+	for _, pattern := range w.server.Routes() {
+		if !access.Personal(api.ActionOf(pattern)) {
 			continue
 		}
-		if rule.public != access.Public(action) {
-			t.Errorf("%s (%s): public %v, in the table %v", route, action, rule.public, !rule.public)
+		things := []*thing{nil}
+		switch {
+		case strings.Contains(pattern, "/applications/{id}"):
+			things = w.applicationsToWalk()
+		case strings.Contains(pattern, "/licenses/{number}"):
+			things = licenses
 		}
-		want, got := map[domain.Role]string{}, map[domain.Role]string{}
-		for _, role := range access.Roles() {
-			want[role], got[role] = access.Allowed(role, action).String(), access.Scope(rule.roles[role]).String()
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (%s): the table and the gate differ:\n%s", route, action, diff)
+	search:
+		for _, id := range []string{"auditor", "admin", "head", "officer", "company"} {
+			for _, t := range things {
+				if s := whoIs(id); wanted(pattern, s, t) == "+" && access.Allowed(s.role, api.ActionOf(pattern)) != access.Nothing {
+					do(pattern, s, t)
+					walked++
+					break search
+				}
+			}
 		}
 	}
-	for route := range actions {
-		if _, ok := rules[route]; !ok {
-			t.Errorf("%s is no route", route)
+	if walked < 30 {
+		w.t.Errorf("only %d routes show personal data: the walk misses them", walked)
+	}
+}
+
+// logsItself reports whether the accounts write down themselves, without the way, what the route does.
+func logsItself(pattern string) bool {
+	switch api.ActionOf(pattern) {
+	case access.ManageAccounts, access.ReadAccessLog:
+		return true
+	case access.ManageTokens:
+		return !strings.HasPrefix(pattern, "GET ")
+	}
+	return false
+}
+
+// TestEveryAccessIsLogged: every route that shows personal data leaves an entry that says who, in which role,
+// from where, what and by which way.
+func TestEveryAccessIsLogged(t *testing.T) {
+	w := newWorld(t)
+	w.walkPersonal(func(pattern string, s someone, on *thing) {
+		w.journal.forget()
+		if got := w.walk(pattern, s, on); got != "+" {
+			t.Errorf("%s as %s: %s", pattern, s.id, got)
+		}
+		itself := logsItself(pattern)
+		e := w.journal.wait(func(e access.Entry) bool { return e.Account == s.id && (itself || e.Route == pattern) })
+		switch {
+		case e.Account == "":
+			t.Errorf("%s as %s leaves no entry", pattern, s.id)
+		case itself:
+		case e.Role != s.role || e.Organization != s.organization || e.Address != "127.0.0.1" || e.Action != string(api.ActionOf(pattern)) || e.Kind == "":
+			t.Errorf("%s as %s leaves %+v", pattern, s.id, e)
+		case on != nil && (e.Person != on.Person || e.Thing != on.id && e.Thing != on.number && e.Thing != on.document):
+			t.Errorf("%s as %s on %+v leaves %+v", pattern, s.id, on, e)
+		}
+	})
+}
+
+// shut are accounts whose access log may take no more.
+type shut struct {
+	*book.Accounts
+	full atomic.Bool
+}
+
+func (s *shut) Record(ctx context.Context, entries ...access.Entry) error {
+	if s.full.Load() && len(entries) > 0 {
+		return fmt.Errorf("access log takes no more entries: %w", domain.ErrUnavailable)
+	}
+	return s.Accounts.Record(ctx, entries...)
+}
+
+// TestNothingIsShownUnlogged: what cannot be written down is not shown, and not done either.
+func TestNothingIsShownUnlogged(t *testing.T) {
+	w := newWorld(t)
+	accounts := &shut{Accounts: w.accounts}
+	w.cfg.Accounts, w.cfg.Metrics = accounts, nil
+	w.server = must(api.New(w.cfg))
+	w.walkPersonal(func(pattern string, s someone, on *thing) {
+		if logsItself(pattern) {
+			return
+		}
+		before := must(w.store.Head(t.Context()))
+		method, path := w.place(pattern, s, on)
+		body := bodies(pattern, s)
+		var header []string
+		if method == "POST" && strings.HasSuffix(path, "/documents") {
+			header = []string{"Content-Type", "application/pdf", "Content-Disposition", `attachment; filename="a.pdf"`}
+		}
+		accounts.full.Store(true)
+		r := w.call(s.id, method, path, body, header...)
+		accounts.full.Store(false)
+		if r.status != 503 || r.header.Get("Retry-After") == "" {
+			t.Errorf("%s as %s: %d %s", pattern, s.id, r.status, r.body)
+		}
+		for _, shown := range []string{company, person, "Жарық", "Әлем"} {
+			if strings.Contains(r.body, shown) {
+				t.Errorf("%s as %s shows %s: %s", pattern, s.id, shown, r.body)
+			}
+		}
+		if after := must(w.store.Head(t.Context())); after != before {
+			t.Errorf("%s as %s did something", pattern, s.id)
+		}
+	})
+	accounts.full.Store(true)
+	w.call("", "GET", "/api/v1/licenses", nil).want(200) // the public sees nothing of anybody
+	w.call("", "GET", "/", nil).want(200)
+	w.call("stranger", "GET", "/api/v1/licenses?bin="+company, nil).want(200)
+}
+
+// TestAccessLogOverHTTP: an auditor finds who looked at somebody's data, page by page, and that stands in it.
+func TestAccessLogOverHTTP(t *testing.T) {
+	w := newWorld(t)
+	a := w.open("company", "commodity-broker-license", "portal", company)
+	for range 3 {
+		w.call("head", "GET", at(a.ID, ""), nil).want(200)
+	}
+	w.reopen() // writes what waits
+	var found []v1.Access
+	for cursor := ""; ; {
+		page := decode[v1.Accesses](w.call("auditor", "GET", "/api/v1/access-log?account=head&person="+company+"&limit=2&cursor="+cursor, nil).want(200))
+		found = append(found, page.Items...)
+		if cursor = page.Next; cursor == "" {
+			break
 		}
 	}
+	if len(found) != 3 || found[0].Thing != a.ID || found[0].Role != "head" || found[0].Route != "GET /api/v1/applications/{id}" {
+		t.Errorf("found %+v", found)
+	}
+	w.reopen()
+	itself := decode[v1.Accesses](w.call("auditor", "GET", "/api/v1/access-log?account=auditor&from=2026-11-24T00:00:00Z&until=2026-11-25T00:00:00Z", nil).want(200)).Items
+	if len(itself) < 2 || itself[1].Action != "access-log-read" || itself[1].Person != company {
+		t.Errorf("of itself it has %+v", itself)
+	}
+	w.call("auditor", "GET", "/api/v1/access-log?person=1", nil).want(422, "identifier-form")
+	w.call("auditor", "GET", "/api/v1/access-log?cursor=x", nil).want(400, "cursor-invalid")
 }

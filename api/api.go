@@ -2,7 +2,8 @@
 // what operates the server (/metrics, /livez, /readyz).
 //
 // A request passes, in this order: server.go (one place for language, limits, panics, logging and
-// figures), gate.go (who is asking and what they may do, a table of route × role), command.go (the
+// figures), gate.go (who is asking and what they may do, by the table of package access), access.go (the log of who
+// looked at whose data), command.go (the
 // key, the fingerprint and the version of a write), and a handler that decodes a struct of api/v1,
 // makes a command, calls domain.Execute once and replies. Handlers return errors; errors.go is the one
 // table from kinds of error to answers, shared by problem+json and the error page.
@@ -16,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/tizilim/tizilim/domain"
@@ -26,6 +28,7 @@ import (
 	"github.com/tizilim/tizilim/projections/deadlines"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 )
 
@@ -49,8 +52,21 @@ type Config struct {
 	// the gateway sent it: domain.ErrForbidden where it did not, domain.ErrInvalid where it says
 	// nothing that can be understood. Without it there is no such route.
 	PaymentNotice func(ctx context.Context, header http.Header, body []byte) (PaymentNotice, error)
+	// Payments tells how much money waits to be returned. Without it there is no such figure.
+	Payments *payments.Model
+	// FeeKnown reports whether the table of fees of the moment has a fee, or says that there is none, for
+	// the kind of request. Without it nobody is told of a fee that is missing.
+	FeeKnown func(service, request string) bool
 
-	Accounts []Account
+	Accounts Accounts
+	// Certificates and OpenID say that one can log in so, to whom the page of the login offers it.
+	Certificates, OpenID bool
+	// PublicURL is the address under which browsers reach the server. Their cookies are for encrypted
+	// connections alone, unless it is a plain http address of this machine itself.
+	PublicURL string
+	// Proxies are the addresses of proxies before the server, whose word is taken for where a request
+	// comes from (X-Forwarded-For).
+	Proxies []netip.Prefix
 	// Healthy is nil while the store can be written to.
 	Healthy func(ctx context.Context) error
 	Metrics *Metrics // one without append figures where nil
@@ -64,17 +80,6 @@ type Config struct {
 	// NCALayer is where browsers find the program that signs on people's own machines; where it always
 	// is, wss://127.0.0.1:13579, where empty.
 	NCALayer string
-}
-
-// Account is somebody who may log in, by a bearer token. These are demonstration accounts: tokens stand
-// in the configuration, and whoever has one is that person.
-type Account struct {
-	Token string
-	// Actor is what is stored with every event; its Role decides what the account may do, its
-	// Organization is the slug of the licensor or service center.
-	Actor domain.Actor
-	// Identifier is the IIN or BIN, required for applicants: it is what makes an application theirs.
-	Identifier string
 }
 
 // Blobs keep the files of documents by their digest.

@@ -84,6 +84,9 @@ func (s *Server) openApplication(ctx context.Context, in *struct{ Body v1.Openin
 		return nil, err
 	}
 	id := uuid.NewSHA1(applicationSpace, []byte(v.caller.Actor.ID+"\x00"+v.write.key)).String()
+	if err := s.accessed(ctx, subject{"application", id, applicant.String()}); err != nil {
+		return nil, err
+	}
 	reply, err := s.do(ctx, id, service.Act.ID, application.Open{
 		At: s.now(ctx), Service: b.Service, Channel: regulation.Channel(b.Channel), Request: regulation.Request(b.Request),
 		Applicant: application.Applicant{ID: applicant.String()},
@@ -159,14 +162,16 @@ func (s *Server) listApplications(ctx context.Context, in *applicationsInput) (*
 	if err != nil {
 		return nil, cursorFault(in.Cursor, err)
 	}
+	shown := []subject{{kind: "applications"}}
 	out := &applicationsReply{Position: positionText(position), Body: v1.Applications{Items: []v1.Application{}, Next: page.Next}}
 	for _, a := range page.Applications {
 		item := s.wireApplication(ctx, a.State)
 		updated := a.UpdatedAt
 		item.UpdatedAt = &updated
 		out.Body.Items = append(out.Body.Items, item)
+		shown = append(shown, subject{"application", a.ID, a.Applicant.ID})
 	}
-	return out, nil
+	return out, s.accessed(ctx, shown...)
 }
 
 // narrow makes a list show what the caller sees, and nothing else.
@@ -301,14 +306,19 @@ func wireApplication(s application.State, c caller) v1.Application {
 	for _, d := range s.Documents {
 		a.Documents = append(a.Documents, v1.Document(d))
 	}
-	if s.Order != nil {
+	if s.Order != nil || s.NothingDue {
 		a.Payment = wirePayment(s)
+	}
+	for _, u := range s.Unmatched {
+		a.Unmatched = append(a.Unmatched, v1.Returned{
+			Order: u.Order, Reference: u.Reference, Amount: u.Amount, Currency: u.Currency, Reason: string(u.Reason), At: u.At,
+		})
 	}
 	if s.Signature != nil {
 		a.SignedBy = s.Signature.Subject
 	}
 	if p := s.Approval; p != nil {
-		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory}
+		a.Approval = &v1.Approval{Order: p.Order, ValidUntil: p.ValidUntil, Signatory: p.Signatory, PaymentProof: p.PaymentProof}
 	}
 	if f := s.Refusal; f != nil {
 		a.Refusal = &v1.Refusal{Stage: string(f.Stage), Ground: string(f.Ground), Text: f.Text, Signatory: f.Signatory}

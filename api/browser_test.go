@@ -112,15 +112,15 @@ func TestInBrowser(t *testing.T) {
 	}
 	// A head logs in, and gets from a figure to its list, and from there to an application.
 	overdue := chromedp.CSS(`.summary a[href*="outcome=overdue"]`)
-	do(chromedp.Navigate(w.url+"/deadlines/visits?outcome=late&lang=ru"), chromedp.SendKeys(chromedp.CSS("#token"), "head-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#list")),
+	do(chromedp.Navigate(w.url+"/deadlines/visits?outcome=late&lang=ru"), chromedp.SendKeys(chromedp.CSS("#login"), "head"), chromedp.SendKeys(chromedp.CSS("#password"), password+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#list")),
 		chromedp.Click(chromedp.CSS(".up a")), chromedp.WaitVisible(overdue), chromedp.Click(overdue),
 		chromedp.Click(chromedp.CSS(`.visits a[href^="/applications/"]`)), chromedp.WaitVisible(chromedp.CSS("#history")))
 	if got := script[string](t, ctx, `document.querySelector(".mark-overdue").innerText`); got != "просрочено" {
 		t.Errorf("the application says %q", got)
 	}
-	do(chromedp.Navigate(w.url+"/login"), chromedp.Click(chromedp.CSS(".viewer button")), chromedp.WaitVisible(chromedp.CSS(`.viewer a`)),
-		chromedp.Navigate(w.url+"/login"), chromedp.SendKeys(chromedp.CSS("#token"), "auditor-token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
-	for _, path := range []string{"/deadlines", "/deadlines?by=week&as_of=2026-11-24", "/deadlines/visits", "/deadlines/visits?service=private-bailiff-license&channel=portal&step=0", "/deadlines/visits?step=x", "/applications/" + examined.ID} {
+	do(chromedp.Navigate(w.url+"/login"), chromedp.Click(chromedp.CSS(".viewer button")), chromedp.WaitVisible(chromedp.CSS(`p.viewer a`)),
+		chromedp.Navigate(w.url+"/login"), chromedp.SendKeys(chromedp.CSS("#login"), "auditor"), chromedp.SendKeys(chromedp.CSS("#password"), password+kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.viewer")))
+	for _, path := range []string{"/deadlines", "/deadlines?by=week&as_of=2026-11-24", "/deadlines/visits", "/deadlines/visits?service=private-bailiff-license&channel=portal&step=0", "/deadlines/visits?step=x", "/applications/" + examined.ID, "/account"} {
 		for _, lang := range []string{"kk", "ru", "en"} {
 			for _, width := range widths {
 				w.look(t, ctx, path, lang, width)

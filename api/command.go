@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/ident"
 )
@@ -51,7 +52,7 @@ type write struct {
 // readWrite reads the headers of a write, and its body unless it is a document, which is streamed.
 func readWrite(w http.ResponseWriter, r *http.Request, pattern string, c caller) (write, error) {
 	key := r.Header.Get("Idempotency-Key")
-	if key == "" {
+	if key == "" && keyed(pattern) {
 		return write{}, fail("idempotency-key-required", domain.ErrInvalid)
 	}
 	if !visible(key) {
@@ -84,7 +85,13 @@ func newWrite(key, resource string, body []byte, c caller) write {
 	}
 }
 
-// visible reports whether the key is 1 to 200 visible ASCII characters.
+// keyed reports whether a write needs a key. Logging in and what one does with one's own sessions leave
+// nothing that must not be there twice.
+func keyed(pattern string) bool {
+	return actions[pattern] != access.LogIn && actions[pattern] != access.ManageOwn
+}
+
+// visible reports whether the key is no more than 200 visible ASCII characters.
 func visible(key string) bool {
 	for _, c := range []byte(key) {
 		if c < '!' || c > '~' {
@@ -268,7 +275,7 @@ func (s *Server) seen(ctx context.Context, position domain.Position, application
 }
 
 // load is the application as its events say now; it sees every acknowledged write. An application
-// out of the caller's sight is not found.
+// out of the caller's sight is not found, and what is in it stands in the access log.
 func (s *Server) load(ctx context.Context, id string) (application.State, error) {
 	if number, err := ident.Normalize(id); err == nil && len(id) != 36 {
 		found, err := s.cfg.Applications.ByNumber(ctx, number)
@@ -285,10 +292,13 @@ func (s *Server) load(ctx context.Context, id string) (application.State, error)
 		return application.State{}, err
 	}
 	state, err := domain.Load(ctx, s.cfg.Store, stream, application.Fold)
-	if err == nil && !visitOf(ctx).caller.sees(state) {
-		err = fmt.Errorf("%s: out of sight: %w", stream, domain.ErrNotFound)
+	if err != nil {
+		return state, err
 	}
-	return state, err
+	if !visitOf(ctx).caller.sees(state) {
+		return state, fmt.Errorf("%s: out of sight: %w", stream, domain.ErrNotFound)
+	}
+	return state, s.accessed(ctx, subject{"application", state.ID, state.Applicant.ID})
 }
 
 // do gives a command to an application and answers with the application as it is then.

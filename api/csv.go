@@ -46,6 +46,9 @@ func (s *Server) searchCSV(ctx context.Context, in *csvInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, searchFault(q, err)
 	}
+	if err := s.accessedLicenses(ctx, page.Licenses...); err != nil { // while an answer can still refuse
+		return nil, err
+	}
 	return s.table("licenses.csv", position, csvColumns, s.licenseRows(ctx, q, page)), nil
 }
 
@@ -54,6 +57,10 @@ func (s *Server) licenseRows(ctx context.Context, q licenses.Query, page license
 	v := visitOf(ctx)
 	return func(yield func([]string, error) bool) {
 		for {
+			if err := s.accessedLicenses(ctx, page.Licenses...); err != nil {
+				yield(nil, err)
+				return
+			}
 			for _, l := range page.Licenses {
 				if !yield(s.csvRow(wireLicense(l, v.caller), v.lang), nil) {
 					return

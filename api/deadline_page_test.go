@@ -14,12 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"testing/fstest"
+
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
-	"testing/fstest"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 var (
@@ -161,9 +163,6 @@ func TestWhoSeesTheLists(t *testing.T) {
 	if len(own) == 0 || len(own) >= len(both) {
 		t.Errorf("a head has %d visits, an auditor %d", len(own), len(both))
 	}
-	nowhere := newWorld(t, func(c *api.Config) { c.Accounts = append(c.Accounts, account("nobodys-head", "head", "", "")) })
-	nowhere.open("company", "commodity-dealer-license", "portal", company)
-	nowhere.pageAs("nobodys-head", "/deadlines/visits", "en", 403)
 }
 
 // TestVisitsPage: what was asked stands above, and each line says what the figure counted.
@@ -339,7 +338,7 @@ func TestFilters(t *testing.T) {
 // The file of an act is changed under its id. The page of an application that is on the earlier content
 // leads to just that.
 func TestApplicationOnAnEarlierContent(t *testing.T) {
-	now := rules()
+	now := sample.Rules()
 	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return now } })
 	a := w.open("operator", "casino-license", "center", company)
 	service := must(now.Catalog.InForce("casino-license", w.clock.now()))

@@ -181,7 +181,7 @@ func TestApplicationDeadlines(t *testing.T) {
 	whole := v1.DeadlineVisit{
 		Term:        d.WholeService.Term,
 		Application: a.ID, Number: a.Number, Service: "private-bailiff-license", Channel: "portal", Licensor: "bailiff-committee", Request: "issue",
-		EnteredAt: before, DueAt: &due, DueDay: a.Step.DueDay, Calendar: rules().Calendars.Newest().Version(), LeftAt: d.WholeService.LeftAt,
+		EnteredAt: before, DueAt: &due, DueDay: a.Step.DueDay, Calendar: sample.Rules().Calendars.Newest().Version(), LeftAt: d.WholeService.LeftAt,
 		LeftBy: &v1.LeftBy{Role: "system"}, Branch: "approved", Outcome: "late", LateSeconds: 90, History: at(a.ID, "/history"),
 	}
 	if diff := cmp.Diff(&whole, d.WholeService); diff != "" {

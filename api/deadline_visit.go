@@ -88,13 +88,13 @@ func (s *Server) list(ctx context.Context, in ListInput) (deadlines.Filter, time
 	f.Step, f.Whole, f.Outcome = in.Step.Value, in.Step.Given && in.Step.Value == deadlines.Whole, deadlines.Outcome(in.Outcome)
 	c := visitOf(ctx).caller
 	if c.reach != licensor {
-		return f, at, nil
+		return f, at, s.accessed(ctx, subject{kind: "visits", id: f.Licensor})
 	}
 	if own := c.Actor.Organization; own == "" || f.Licensor != "" && f.Licensor != own {
 		return f, at, fmt.Errorf("visits at another licensor: %w", domain.ErrForbidden)
 	}
 	f.Licensor = c.Actor.Organization
-	return f, at, nil
+	return f, at, s.accessed(ctx, subject{kind: "visits", id: f.Licensor})
 }
 
 func (s *Server) visitsReply(page deadlines.Page, position domain.Position, at time.Time, err error) (*visitsReply, error) {

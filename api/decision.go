@@ -59,7 +59,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 	}
 	return s.do(ctx, state.ID, state.Act, application.Draft{
 		At: s.now(ctx), Concerns: concerns, Drafter: c.Identifier, Decision: application.Decision{
-			Decision: b.Decision, Order: b.Order, ValidUntil: b.ValidUntil, Holder: b.Holder, Ground: application.Ground(b.Ground), Text: b.Text,
+			Decision: b.Decision, Order: b.Order, ValidUntil: b.ValidUntil, Holder: b.Holder, PaymentProof: b.PaymentProof, Ground: application.Ground(b.Ground), Text: b.Text,
 		},
 	})
 }
@@ -69,7 +69,7 @@ func (s *Server) decide(ctx context.Context, in *byIDDecision) (*applicationRepl
 func coherent(b v1.Decision) error {
 	foreign := []struct{ name, value string }{{"ground", b.Ground}, {"text", b.Text}}
 	if b.Decision == application.Refuse {
-		foreign = []struct{ name, value string }{{"order", b.Order}, {"valid_until", b.ValidUntil}, {"holder", b.Holder}}
+		foreign = []struct{ name, value string }{{"order", b.Order}, {"valid_until", b.ValidUntil}, {"holder", b.Holder}, {"payment_proof", b.PaymentProof}}
 		if b.Ground == "" {
 			return unfit("ground-unknown", field{"body.ground", "field.one-of", []string{"value", strings.Join(tokens(application.Grounds), ", ")}})
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // root reads an XML document to its end and gives back the name of its root.
@@ -43,7 +44,7 @@ func TestProcedureDiagrams(t *testing.T) {
 	w := newWorld(t)
 	tags := map[string]string{} // to the address
 	forms := map[string]struct{ media, root string }{"svg": {"image/svg+xml", "svg"}, "bpmn": {"application/xml", "definitions"}}
-	for _, service := range rules().Catalog.Services() {
+	for _, service := range sample.Rules().Catalog.Services() {
 		for _, p := range service.Procedures {
 			for extension, form := range forms {
 				for _, lang := range []string{"kk", "ru", "en"} {
@@ -118,7 +119,8 @@ func TestUnknownDiagrams(t *testing.T) {
 // TestApplicationDiagram follows an application on its drawing: where it is, since when, and what became
 // of its terms.
 func TestApplicationDiagram(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Accounts = accountsOf("sport-agency") })
+	w := newWorld(t)
+	w.enroll(accountsOf("sport-agency")...)
 	a := w.open("company", "bookmaker-license", "portal", company)
 	draw := func(id string) *reply {
 		t.Helper()
@@ -179,7 +181,7 @@ func later(t *testing.T) func() application.Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rules()
+	r := sample.Rules()
 	r.Catalog = catalog
 	return func() application.Rules { return r }
 }

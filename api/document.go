@@ -167,6 +167,9 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) error {
 	sha := r.PathValue("sha256")
 	for _, d := range state.Documents {
 		if d.SHA256 == sha && digestForm.MatchString(sha) {
+			if err := s.accessed(r.Context(), subject{"document", sha, state.Applicant.ID}); err != nil {
+				return err
+			}
 			return s.send(w, r, d)
 		}
 	}

@@ -56,10 +56,10 @@ var statuses = map[int][]string{
 		"request-invalid", "json-malformed", "body-required", "cursor-invalid", "position-invalid", "sequence-invalid",
 		"if-match-invalid", "idempotency-key-required", "idempotency-key-invalid", "file-name-invalid", "payment-notice-malformed",
 	},
-	http.StatusUnauthorized: {"login-required", "token-unknown", "login-refused", "challenge-refused", "openid-refused"},
+	http.StatusUnauthorized: {"login-required", "token-unknown", "login-refused", "challenge-refused", "openid-refused", "certificate-refused"},
 	http.StatusForbidden: {
 		"forbidden", "own-application", "four-eyes", "account-names-nobody", "applicant-other", "channel-not-yours", "step-not-yours", "payment-notice-invalid",
-		"certificate-represents-not", "openid-no-role",
+		"certificate-represents-not", "openid-no-role", "session-required",
 	},
 	http.StatusTooManyRequests:       {"login-too-many-tries"},
 	http.StatusNotFound:              {"not-found", "service-not-found", "procedure-not-found", "wording-not-found", "license-not-yet"},
@@ -68,7 +68,7 @@ var statuses = map[int][]string{
 	http.StatusRequestEntityTooLarge: {"too-large"},
 	http.StatusUnsupportedMediaType:  {"media-type-unsupported", "file-type-unsupported"},
 	http.StatusInternalServerError:   {"internal"},
-	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
+	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible", "signature-waits"},
 	http.StatusUnprocessableEntity: {
 		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
 		"signature-required", "signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "period-unknown", "outcome-unknown", "step-unknown", "day-future", "days-reversed", "figures-too-many", "applicant-kind", "request-not-offered",
@@ -76,14 +76,14 @@ var statuses = map[int][]string{
 		"reason-not-expected", "name-required", "ground-unknown", "reasons-required", "decision-contradictory",
 		"valid-until-invalid", "valid-until-not-expected", "delivery-unknown", "rating-invalid", "suspension-days-invalid",
 		"suspension-reason-required", "suspension-too-long", "resumption-day-invalid", "termination-day-invalid",
-		"document-required", "holder-unconfirmed", "site-invalid", "site-unknown", "signed-other-content", "signature-refused", "signature-too-large",
+		"document-required", "payment-proof-required", "payment-proof-unknown", "payment-proof-not-expected", "holder-unconfirmed", "site-invalid", "site-unknown", "signed-other-content", "signature-refused", "signature-too-large",
 		"identifier-form", "identifier-check-digit", "identifier-kind", "identifier-other-kind", "one-identifier",
-		"number-form", "number-check-digits", "password-short", "password-long", "password-easy", "certificate-names-nobody",
+		"number-form", "number-check-digits", "password-short", "password-long", "password-easy", "passwords-differ", "certificate-names-nobody", "certificate-unsupported",
 	},
 	http.StatusConflict: {
-		"conflict", "account-exists", "draft-required", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
+		"conflict", "account-exists", "draft-required", "draft-outdated", "application-closed", "application-exists", "completed-already", "decided-already", "delivered-already",
 		"form-required", "license-not-active", "no-result", "not-approved", "not-expired", "not-finished", "not-suspended",
-		"number-taken", "paid-already", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-short",
+		"number-taken", "fee-unknown", "payment-not-open", "payment-order-unknown", "payment-requested-already", "payment-term-runs",
 		"rated-already", "license-signed-already", "site-exists", "step-out-of-order", "suspended-already", "calendar-year-missing",
 	},
 }
@@ -106,8 +106,10 @@ var fieldOf = map[string]string{
 	"license-unknown": "body.license", "license-of-other-service": "body.license", "reason-required": "body.reason",
 	"reason-not-expected": "body.reason", "name-required": "body.form.name", "document-required": "body.documents",
 	"valid-until-invalid": "body.valid_until", "valid-until-not-expected": "body.valid_until",
+	"payment-proof-required": "body.payment_proof", "payment-proof-unknown": "body.payment_proof", "payment-proof-not-expected": "body.payment_proof",
 	"holder-unconfirmed": "body.holder", "suspension-days-invalid": "body.from", "suspension-too-long": "body.until",
 	"suspension-reason-required": "body.reason", "resumption-day-invalid": "body.on", "termination-day-invalid": "body.on",
+	"password-short": "body.password", "password-long": "body.password", "password-easy": "body.password",
 	"not-expired": "body.ground", "site-invalid": "body.address", "signed-other-content": "body.signature", "signature-too-large": "body.signature",
 }
 
@@ -173,7 +175,7 @@ func (s *Server) answer(err error, lang string) v1.Problem {
 	switch {
 	case errors.As(err, &rejection):
 		code, params = rejection.Code, s.params(rejection, lang)
-		if rejection.Params["signature"] != "" {
+		if statusOf[code] == 0 && rejection.Params["signature"] != "" {
 			words = "signature-refused"
 		}
 	case errors.As(err, &f):
@@ -187,6 +189,9 @@ func (s *Server) answer(err error, lang string) v1.Problem {
 		Type: "urn:tizilim:problem:" + code, Code: code, Status: cmp.Or(statusOf[words], http.StatusInternalServerError),
 		Title:  s.texts.Text(lang, "problem."+words+".title", params...),
 		Detail: s.texts.Text(lang, "problem."+words+".detail", params...),
+	}
+	if rejection != nil { // how long it takes is the same for programs
+		p.RetryAfter, _ = strconv.Atoi(rejection.Params["seconds"])
 	}
 	for _, f := range where {
 		message := p.Title
@@ -274,7 +279,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header()[name] = values
 	}
 	if v.page && p.Code == "login-required" {
-		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		next := r.URL.RequestURI()
+		if method, path, _ := strings.Cut(v.pattern, " "); method != http.MethodGet && !s.pages["GET "+path] {
+			next = "/account" // the only forms behind a login that have no page of their own
+		}
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(next), http.StatusSeeOther)
 		return
 	}
 	if v.page {
@@ -297,6 +306,8 @@ func head(p v1.Problem, lang string) http.Header {
 			challenge += `, error="invalid_token"`
 		}
 		h.Set("WWW-Authenticate", challenge)
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(max(p.RetryAfter, 1)))
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "2")
 	}

@@ -19,8 +19,9 @@ import (
 // defaultEvents are in a batch where no limit is given.
 const defaultEvents = 100
 
-// heartbeat keeps a quiet feed's connection alive, and notices a client that has gone.
-const heartbeat = 15 * time.Second
+// heartbeat keeps a quiet feed's connection alive, and notices a client that has gone, or that may no
+// longer read: who is logged out, or whose token was revoked, reads on for no longer than this.
+var heartbeat = 15 * time.Second
 
 // place is an event's place in the log: the position of its commit and its index there, from 0. The
 // zero place is before the first event.
@@ -76,6 +77,9 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	}
 	if after.position > head {
 		return nil, fail("sequence-invalid", fmt.Errorf("after %s, the log ends at %d: %w", after, head, domain.ErrInvalid))
+	}
+	if err := s.accessed(ctx, subject{kind: "events", id: "after " + after.String()}); err != nil {
+		return nil, err
 	}
 	if stream {
 		return s.stream(func(w http.ResponseWriter, r *http.Request) error { return s.feed(w, r, after) }), nil
@@ -144,6 +148,9 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, after place) error
 		case err := <-failed:
 			return err // nil where the log ended because everything ends
 		case <-beat.C:
+			if _, err := s.gate.visitor(ctx, visitOf(ctx).caller.token); isNotFound(err) {
+				return nil
+			}
 			_, err = fmt.Fprint(w, ": still here\n\n")
 		}
 		if err != nil || out.Flush() != nil {

@@ -89,8 +89,9 @@ func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
 }
 
 // bare is the data of an event without what the evidence holds: that has an address of its own. Whoever does
-// not work for the licensor (inside) learns nothing of a decision that is not made.
-func bare(data map[string]any, inside bool) map[string]any {
+// not work for the licensor (inside) learns nothing of a decision that is not made, and of those who signed no
+// identifier but their own.
+func bare(data map[string]any, inside bool, own string) map[string]any {
 	if _, drafted := data["drafter"]; !inside && (drafted || data["content"] != nil || data["purpose"] == string(signing.Decision)) {
 		return map[string]any{}
 	}
@@ -98,6 +99,19 @@ func bare(data map[string]any, inside bool) map[string]any {
 	delete(data, "cms")
 	if signature, ok := data["signature"].(map[string]any); ok {
 		delete(signature, "evidence")
+		hide(signature, inside, own)
 	}
+	hide(data, inside, own)
 	return data
+}
+
+// hide takes out whose certificate it was, or has to be.
+func hide(data map[string]any, inside bool, own string) {
+	if inside {
+		return
+	}
+	delete(data, "signer")
+	if data["subject"] != own {
+		delete(data, "subject")
+	}
 }

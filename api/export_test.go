@@ -3,20 +3,33 @@ package api
 import (
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/tizilim/tizilim/domain/access"
 )
 
 // Routes are all routes of the server, for the tests that walk them.
 func (s *Server) Routes() []string { return slices.Sorted(slices.Values(s.patterns)) }
 
 // Ruled are all routes that the gate knows.
-func Ruled() []string { return slices.Sorted(maps.Keys(rules)) }
+func Ruled() []string { return slices.Sorted(maps.Keys(actions)) }
 
-// WithoutRule is New with one rule taken from the gate.
-func WithoutRule(pattern string, work func()) {
-	kept := rules[pattern]
-	delete(rules, pattern)
-	defer func() { rules[pattern] = kept }()
+// ActionOf is which action the route is.
+func ActionOf(pattern string) access.Action { return actions[pattern] }
+
+// WithoutAction does something while a route is none.
+func WithoutAction(pattern string, work func()) {
+	kept := actions[pattern]
+	delete(actions, pattern)
+	defer func() { actions[pattern] = kept }()
 	work()
+}
+
+// Hurry makes feeds look up who reads them so often.
+func Hurry(every time.Duration) (undo func()) {
+	before := heartbeat
+	heartbeat = every
+	return func() { heartbeat = before }
 }
 
 // SafeCell is the guard of CSV cells.

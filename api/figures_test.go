@@ -95,7 +95,7 @@ func TestTermsAreCountedFromTheirEvents(t *testing.T) {
 func (w *world) feed(t *testing.T, after string) (next func() v1.CloudEvent, body io.Closer) {
 	t.Helper()
 	r := must(http.NewRequest("GET", w.url+"/api/v1/events", nil))
-	r.Header.Set("Authorization", "Bearer auditor-token")
+	r.Header.Set("Authorization", "Bearer "+w.token("auditor"))
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Last-Event-ID", after)
 	res := must(http.DefaultClient.Do(r))

@@ -12,8 +12,10 @@ import (
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 func TestServices(t *testing.T) {
@@ -46,7 +48,7 @@ func TestServices(t *testing.T) {
 // TestEveryProcedure leads an application through each of the 29 procedures to its license, over HTTP.
 func TestEveryProcedure(t *testing.T) {
 	entrants := map[regulation.Channel]string{regulation.Portal: "company", regulation.Office: "officer", regulation.Center: "operator"}
-	for _, service := range rules().Catalog.Services() {
+	for _, service := range sample.Rules().Catalog.Services() {
 		for _, p := range service.Procedures {
 			t.Run(service.Slug+"/"+string(p.Channel), func(t *testing.T) {
 				applicant, who := company, entrants[p.Channel]
@@ -56,22 +58,17 @@ func TestEveryProcedure(t *testing.T) {
 				if p.Channel == regulation.Portal && applicant == person {
 					who = "person"
 				}
-				v := newWorld(t, func(c *api.Config) { c.Accounts = accountsOf(service.Licensor.Slug) })
+				v := newWorld(t)
+				v.enroll(accountsOf(service.Licensor.Slug)...)
 				v.lead(t, who, service.Slug, string(p.Channel), applicant)
 			})
 		}
 	}
 }
 
-// accountsOf are the accounts with the officers of a licensor.
-func accountsOf(licensor string) []api.Account {
-	list := slices.Clone(accounts)
-	for i, a := range list {
-		if a.Actor.Organization == "trade-committee" {
-			list[i].Actor.Organization = licensor
-		}
-	}
-	return list
+// accountsOf are the officer and the head as those of a licensor.
+func accountsOf(licensor string) []someone {
+	return []someone{{"officer", domain.RoleOfficer, licensor, clerk}, {"head", domain.RoleHead, licensor, ""}}
 }
 
 // lead does whatever the application waits for, whoever has to.
@@ -109,7 +106,7 @@ func (w *world) lead(t *testing.T, who, service, channel, applicant string) v1.A
 		case regulation.Send, regulation.Register:
 			a = app(w.call("officer", "POST", at(a.ID, "/registration"), nil).want(200))
 		case regulation.IssueResult, regulation.IssueOrRefuse:
-			a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "5"}).want(200))
+			a = app(w.decide("head", a.ID, v1.Decision{Decision: "approve", Order: "5", PaymentProof: proofOf(a)}).want(200))
 		default:
 			t.Fatalf("waits for %s: %+v", action, a)
 		}
@@ -137,16 +134,6 @@ func TestRefusals(t *testing.T) {
 	w.call("", "POST", "/api/v1/payments/callback", api.PaymentNotice{Application: c.ID, Order: c.Payment.Order, Text: "declined"}, "Seal", "genuine").want(200)
 	if c = app(w.call("company", "GET", at(c.ID, ""), nil)); c.Status != "refused" || c.Refusal.Stage != "payment" {
 		t.Errorf("unpaid: %+v", c)
-	}
-	late := api.PaymentNotice{Application: c.ID, Order: c.Payment.Order, Reference: "late", Amount: c.Payment.Amount, Currency: "KZT", Paid: true}
-	for range 2 { // the gateway is not to repeat it for ever
-		n := decode[v1.Noticed](w.call("", "POST", "/api/v1/payments/callback", late, "Seal", "genuine").want(200))
-		if n.Status != "not-applied" || n.Code != "application-closed" {
-			t.Errorf("late notice: %+v", n)
-		}
-	}
-	if !strings.Contains(w.logged.String(), "payment notice does not apply") {
-		t.Errorf("nobody learns of the late payment: %s", w.logged)
 	}
 	d := w.open("company", "commodity-broker-license", "portal", company)
 	if d = app(w.call("company", "POST", at(d.ID, "/withdrawal"), v1.Withdrawal{Reason: "ойландым"}).want(200)); d.Status != "withdrawn" {

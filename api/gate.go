@@ -1,192 +1,169 @@
 package api
 
 import (
-	"crypto/sha256"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
 
-// scope is how far a role reaches on a route.
-type scope int
-
+// How far a role reaches, as package access has it.
 const (
-	nothing  scope = iota
-	own            // what concerns the account itself
-	licensor       // what concerns its licensor
-	center         // what its service center opened
-	all
+	nothing  = access.Nothing
+	own      = access.Own
+	licensor = access.Licensor
+	center   = access.Center
+	all      = access.All
 )
 
-// rule says who may use a route. A public route is open without logging in; its roles, where given,
-// say how much more somebody sees who did.
-type rule struct {
-	public bool
-	roles  map[domain.Role]scope
+// actions is which action each route is. Who may use it, and how far they reach, is for the table of
+// package access to say. New fails when a route is no action or an action stands for no route.
+var actions = map[string]access.Action{
+	"GET /api/v1/services":                                          access.ReadServices,
+	"GET /api/v1/services/{slug}":                                   access.ReadServices,
+	"GET /api/v1/services/{slug}/procedures/{channel}":              access.ReadServices,
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  access.ReadServices,
+	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": access.ReadServices,
+
+	"POST /api/v1/applications":                         access.OpenApplication,
+	"GET /api/v1/applications":                          access.ReadApplications,
+	"GET /api/v1/applications/{id}":                     access.ReadApplications,
+	"GET /api/v1/applications/{id}/history":             access.ReadApplications,
+	"GET /api/v1/applications/{id}/diagram.svg":         access.ReadApplications,
+	"GET /api/v1/applications/{id}/deadlines":           access.ReadApplications,
+	"PUT /api/v1/applications/{id}/form":                access.FillApplication,
+	"POST /api/v1/applications/{id}/documents":          access.FillApplication,
+	"GET /api/v1/applications/{id}/documents/{sha256}":  access.ReadApplications,
+	"POST /api/v1/applications/{id}/payment":            access.PayApplication,
+	"GET /api/v1/applications/{id}/signature":           access.ReadApplications,
+	"POST /api/v1/applications/{id}/signature":          access.SignApplication,
+	"POST /api/v1/applications/{id}/registration":       access.RegisterApplication,
+	"POST /api/v1/applications/{id}/decision":           access.DecideApplication,
+	"GET /api/v1/applications/{id}/decision/signature":  access.DecideApplication,
+	"POST /api/v1/applications/{id}/decision/signature": access.SignDecision,
+	"GET /api/v1/applications/{id}/evidence":            access.ReadApplications,
+	"GET /api/v1/applications/{id}/evidence/{sha256}":   access.ReadApplications,
+	"POST /api/v1/applications/{id}/withdrawal":         access.WithdrawApplication,
+	"POST /api/v1/applications/{id}/delivery":           access.DeliverResult,
+	"POST /api/v1/applications/{id}/rating":             access.RateService,
+	"POST /api/v1/payments/callback":                    access.NotifyPaid,
+	"GET /api/v1/licenses":                              access.ReadLicenses,
+	"GET /api/v1/licenses.csv":                          access.ReadLicenses,
+	"GET /api/v1/licenses/{number}":                     access.ReadLicenses,
+	"GET /api/v1/licenses/{number}/history":             access.ReadLicenses,
+	"GET /api/v1/licenses/{number}/signature":           access.SignLicense,
+	"POST /api/v1/licenses/{number}/signature":          access.SignLicense,
+	"GET /api/v1/licenses/{number}/evidence":            access.ReadEvidence,
+	"POST /api/v1/licenses/{number}/suspension":         access.SuspendLicense,
+	"POST /api/v1/licenses/{number}/resumption":         access.ResumeLicense,
+	"POST /api/v1/licenses/{number}/termination":        access.TerminateLicense,
+	"POST /api/v1/licenses/{number}/sites":              access.ChangeSites,
+	"DELETE /api/v1/licenses/{number}/sites/{id}":       access.ChangeSites,
+	"GET /api/v1/deadlines":                             access.ReadFigures,
+	"GET /api/v1/deadlines/steps":                       access.ReadFigures,
+	"GET /api/v1/deadlines/overdue":                     access.ReadVisits,
+	"GET /api/v1/deadlines/visits":                      access.ReadVisits,
+	"GET /api/v1/deadlines.csv":                         access.ReadFigures,
+	"GET /api/v1/deadlines/steps.csv":                   access.ReadFigures,
+	"GET /api/v1/deadlines/visits.csv":                  access.ReadVisits,
+	"GET /api/v1/events":                                access.ReadEvents,
+	"GET /api/v1/calendar/explanation":                  access.ReadCalendar,
+	"GET /api/v1/calendar/years/{year}":                 access.ReadCalendar,
+
+	"POST /api/v1/challenges":                              access.LogIn,
+	"POST /api/v1/sessions":                                access.LogIn,
+	"DELETE /api/v1/sessions/current":                      access.ManageOwn,
+	"GET /api/v1/account":                                  access.ReadOwn,
+	"PUT /api/v1/account/role":                             access.ManageOwn,
+	"PUT /api/v1/account/password":                         access.ManageOwn,
+	"GET /api/v1/account/sessions":                         access.ReadOwn,
+	"DELETE /api/v1/account/sessions":                      access.ManageOwn,
+	"DELETE /api/v1/account/sessions/{session}":            access.ManageOwn,
+	"GET /api/v1/accounts":                                 access.ReadAccounts,
+	"POST /api/v1/accounts":                                access.ManageAccounts,
+	"GET /api/v1/accounts/{account}":                       access.ReadAccounts,
+	"PUT /api/v1/accounts/{account}":                       access.ManageAccounts,
+	"DELETE /api/v1/accounts/{account}":                    access.ManageAccounts,
+	"PUT /api/v1/accounts/{account}/password":              access.ManageAccounts,
+	"PUT /api/v1/accounts/{account}/disabled":              access.ManageAccounts,
+	"DELETE /api/v1/accounts/{account}/disabled":           access.ManageAccounts,
+	"POST /api/v1/accounts/{account}/roles":                access.ManageAccounts,
+	"DELETE /api/v1/accounts/{account}/roles/{role}":       access.ManageAccounts,
+	"DELETE /api/v1/accounts/{account}/lock":               access.ManageAccounts,
+	"GET /api/v1/accounts/{account}/sessions":              access.ReadAccounts,
+	"DELETE /api/v1/accounts/{account}/sessions":           access.ManageAccounts,
+	"DELETE /api/v1/accounts/{account}/sessions/{session}": access.ManageAccounts,
+	"GET /api/v1/tokens":                                   access.ManageTokens,
+	"POST /api/v1/tokens":                                  access.ManageTokens,
+	"DELETE /api/v1/tokens/{name}":                         access.ManageTokens,
+	"GET /api/v1/access-log":                               access.ReadAccessLog,
+
+	"GET /openapi.json":              access.ReadServer,
+	"GET /metrics":                   access.ReadServer,
+	"GET /livez":                     access.ReadServer,
+	"GET /readyz":                    access.ReadServer,
+	"GET /{$}":                       access.ReadPages,
+	"GET /licenses/{number}":         access.ReadPages,
+	"GET /services":                  access.ReadPages,
+	"GET /services/{slug}":           access.ReadPages,
+	"GET /services/{slug}/{channel}": access.ReadPages,
+	"GET /deadlines":                 access.ReadPages,
+	"GET /deadlines/visits":          access.ReadVisits,
+	"GET /applications/{id}":         access.ReadApplications,
+	"GET /calendar":                  access.ReadPages,
+
+	"GET /applications/{id}/signature":         access.SignApplication,
+	"POST /applications/{id}/signature":        access.SignApplication,
+	"GET /applications/{id}/signature/content": access.SignApplication,
+
+	"GET /applications/{id}/decision/signature":         access.SignDecision,
+	"POST /applications/{id}/decision/signature":        access.SignDecision,
+	"GET /applications/{id}/decision/signature/content": access.SignDecision,
+
+	"GET /licenses/{number}/signature":         access.SignLicense,
+	"POST /licenses/{number}/signature":        access.SignLicense,
+	"GET /licenses/{number}/signature/content": access.SignLicense,
+
+	"GET /login":              access.LogIn,
+	"POST /login":             access.LogIn,
+	"POST /login/certificate": access.LogIn,
+	"GET /login/openid/begin": access.LogIn,
+	"GET /login/openid":       access.LogIn,
+	"POST /logout":            access.LogIn,
+	"GET /account":            access.ReadOwn,
+	"POST /account/role":      access.ManageOwn,
+	"POST /account/password":  access.ManageOwn,
+	"POST /account/sessions":  access.ManageOwn,
+	"GET /static/{file}":      access.ReadServer,
 }
 
-// The rules that several routes share.
-var (
-	public  = rule{public: true}
-	readers = rule{roles: map[domain.Role]scope{
-		domain.RoleApplicant: own, domain.RoleOfficer: licensor, domain.RoleHead: licensor,
-		domain.RoleOperator: center, domain.RoleAuditor: all, domain.RoleAdmin: all,
-	}}
-	// entrants bring an application in and lead it to its registration, each through their channel.
-	entrants = rule{roles: map[domain.Role]scope{
-		domain.RoleApplicant: own, domain.RoleOfficer: licensor, domain.RoleOperator: center,
-	}}
-	deciders = rule{roles: map[domain.Role]scope{domain.RoleOfficer: licensor, domain.RoleHead: licensor}}
-	heads    = rule{roles: map[domain.Role]scope{domain.RoleHead: licensor}}
-	watchers = rule{roles: map[domain.Role]scope{
-		domain.RoleOfficer: licensor, domain.RoleHead: licensor, domain.RoleAuditor: all, domain.RoleAdmin: all,
-	}}
-	auditors = rule{roles: map[domain.Role]scope{domain.RoleAuditor: all, domain.RoleAdmin: all}}
-	// holders see their own licenses whole.
-	holders = rule{roles: map[domain.Role]scope{
-		domain.RoleApplicant: own, domain.RoleOfficer: licensor, domain.RoleHead: licensor,
-		domain.RoleAuditor: all, domain.RoleAdmin: all,
-	}}
-	// register is open to everybody; these see what the public does not.
-	register = rule{public: true, roles: map[domain.Role]scope{
-		domain.RoleApplicant: own, domain.RoleOfficer: licensor, domain.RoleHead: licensor,
-		domain.RoleAuditor: all, domain.RoleAdmin: all,
-	}}
-)
-
-// rules is the gate's table: every route and who may use it. New fails when a route has no rule or a
-// rule has no route.
-var rules = map[string]rule{
-	"GET /api/v1/services":                                          public,
-	"GET /api/v1/services/{slug}":                                   public,
-	"GET /api/v1/services/{slug}/procedures/{channel}":              public,
-	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.svg":  public,
-	"GET /api/v1/services/{slug}/procedures/{channel}/diagram.bpmn": public,
-
-	"POST /api/v1/applications":                         entrants,
-	"GET /api/v1/applications":                          readers,
-	"GET /api/v1/applications/{id}":                     readers,
-	"GET /api/v1/applications/{id}/history":             readers,
-	"GET /api/v1/applications/{id}/diagram.svg":         readers,
-	"GET /api/v1/applications/{id}/deadlines":           readers,
-	"PUT /api/v1/applications/{id}/form":                entrants,
-	"POST /api/v1/applications/{id}/documents":          entrants,
-	"GET /api/v1/applications/{id}/documents/{sha256}":  readers,
-	"POST /api/v1/applications/{id}/payment":            entrants,
-	"GET /api/v1/applications/{id}/signature":           readers,
-	"POST /api/v1/applications/{id}/signature":          entrants,
-	"POST /api/v1/applications/{id}/registration":       deciders,
-	"POST /api/v1/applications/{id}/decision":           deciders,
-	"GET /api/v1/applications/{id}/decision/signature":  deciders,
-	"POST /api/v1/applications/{id}/decision/signature": heads,
-	"GET /api/v1/applications/{id}/evidence":            readers,
-	"GET /api/v1/applications/{id}/evidence/{sha256}":   readers,
-	"POST /api/v1/applications/{id}/withdrawal":         entrants,
-	"POST /api/v1/applications/{id}/delivery":           entrants,
-	"POST /api/v1/applications/{id}/rating":             entrants,
-	"POST /api/v1/payments/callback":                    public, // the gateway's own signature is its token
-	"GET /api/v1/licenses":                              register,
-	"GET /api/v1/licenses.csv":                          register,
-	"GET /api/v1/licenses/{number}":                     register,
-	"GET /api/v1/licenses/{number}/history":             register,
-	"GET /api/v1/licenses/{number}/signature":           heads,
-	"POST /api/v1/licenses/{number}/signature":          heads,
-	"GET /api/v1/licenses/{number}/evidence":            holders,
-	"POST /api/v1/licenses/{number}/suspension":         deciders,
-	"POST /api/v1/licenses/{number}/resumption":         deciders,
-	"POST /api/v1/licenses/{number}/termination":        deciders,
-	"POST /api/v1/licenses/{number}/sites":              deciders,
-	"DELETE /api/v1/licenses/{number}/sites/{id}":       deciders,
-	"GET /api/v1/deadlines":                             public,
-	"GET /api/v1/deadlines/steps":                       public,
-	"GET /api/v1/deadlines/visits":                      watchers,
-	"GET /api/v1/deadlines/overdue":                     watchers,
-	"GET /api/v1/deadlines.csv":                         public,
-	"GET /api/v1/deadlines/steps.csv":                   public,
-	"GET /api/v1/deadlines/visits.csv":                  watchers,
-	"GET /api/v1/events":                                auditors,
-	"GET /api/v1/calendar/explanation":                  public,
-	"GET /api/v1/calendar/years/{year}":                 public,
-
-	"GET /openapi.json":              public,
-	"GET /metrics":                   public,
-	"GET /livez":                     public,
-	"GET /readyz":                    public,
-	"GET /{$}":                       public,
-	"GET /licenses/{number}":         public,
-	"GET /services":                  public,
-	"GET /services/{slug}":           public,
-	"GET /services/{slug}/{channel}": public,
-	"GET /deadlines":                 public,
-	"GET /deadlines/visits":          watchers,
-	"GET /applications/{id}":         readers,
-
-	"GET /applications/{id}/signature":         entrants,
-	"POST /applications/{id}/signature":        entrants,
-	"GET /applications/{id}/signature/content": entrants,
-
-	"GET /applications/{id}/decision/signature":         heads,
-	"POST /applications/{id}/decision/signature":        heads,
-	"GET /applications/{id}/decision/signature/content": heads,
-
-	"GET /licenses/{number}/signature":         heads,
-	"POST /licenses/{number}/signature":        heads,
-	"GET /licenses/{number}/signature/content": heads,
-
-	"GET /calendar":      public,
-	"GET /login":         public,
-	"POST /login":        public,
-	"POST /logout":       public,
-	"GET /static/{file}": public,
-}
-
-// gate knows the accounts and the rules.
+// gate lets in whom the accounts know, as far as the table of actions says.
 type gate struct {
-	accounts map[[sha256.Size]byte]Account // by digest of the token, so that a lookup tells nothing by its time
-	rules    map[string]rule
+	accounts Accounts
+	cookie   string         // name of the session's
+	proxies  []netip.Prefix // that tell the truth of where a request comes from
 }
 
-func newGate(accounts []Account) (*gate, error) {
-	g := &gate{accounts: map[[sha256.Size]byte]Account{}, rules: rules}
-	for _, a := range accounts {
-		key := sha256.Sum256([]byte(a.Token))
-		if _, twice := g.accounts[key]; twice || len(a.Token) < 8 || a.Actor.ID == "" {
-			return nil, fmt.Errorf("account %q: needs an id and a token of its own, of at least 8 characters: %w", a.Actor.ID, domain.ErrInvalid)
-		}
-		if _, known := readers.roles[a.Actor.Role]; !known {
-			return nil, fmt.Errorf("account %q: role %q: %w", a.Actor.ID, a.Actor.Role, domain.ErrInvalid)
-		}
-		if a.Identifier != "" || a.Actor.Role == domain.RoleApplicant {
-			id, err := ident.Parse(a.Identifier)
-			if err != nil {
-				return nil, fmt.Errorf("account %q: %w", a.Actor.ID, err)
-			}
-			a.Identifier = id.String()
-		}
-		a.Actor.Channel = string(channels[a.Actor.Role])
-		g.accounts[key] = a
-	}
-	return g, nil
-}
-
-// check compares the rules with the routes: every route has a rule, and every rule a route.
+// check compares the actions with the routes: every route is an action, and every action has its route.
 func (g *gate) check(routes []string) error {
 	has := map[string]bool{}
 	for _, route := range routes {
 		has[route] = true
-		if _, ok := g.rules[route]; !ok {
-			return fmt.Errorf("route %q has no rule in the gate: %w", route, domain.ErrInvalid)
+		if access.About(actions[route]) == "" {
+			return fmt.Errorf("route %q has no action in the gate: %w", route, domain.ErrInvalid)
 		}
 	}
-	for route := range g.rules {
+	for route := range actions {
 		if !has[route] && route != callback {
-			return fmt.Errorf("the gate has a rule for %q, which is no route: %w", route, domain.ErrInvalid)
+			return fmt.Errorf("the gate has an action for %q, which is no route: %w", route, domain.ErrInvalid)
 		}
 	}
 	return nil
@@ -194,40 +171,104 @@ func (g *gate) check(routes []string) error {
 
 // caller is who is asking, and how far they reach on this route. The zero caller is the public.
 type caller struct {
-	Account
-	reach scope
+	access.Visitor
+	reach access.Scope
+	token string // of the session or the API token
 }
 
 // admit says who is asking, or why they may not. A page may be asked for with the cookie of a session.
 func (g *gate) admit(r *http.Request, pattern string, page bool) (caller, error) {
-	rule := g.rules[pattern]
-	header := r.Header.Get("Authorization")
-	account, known := Account{}, false
-	switch {
-	case header != "":
-		kind, token, _ := strings.Cut(header, " ")
-		if account, known = g.account(strings.TrimSpace(token)); !strings.EqualFold(kind, "Bearer") || !known {
-			return caller{}, fail("token-unknown", errLogin)
-		}
-	case page:
-		account, known = g.account(sessionToken(r))
+	action := actions[pattern]
+	c, known, err := g.caller(r, page)
+	if err != nil {
+		return caller{}, err
 	}
-	switch reach := rule.roles[account.Actor.Role]; {
-	case !known && rule.public:
+	c.reach = c.Grant.Allowed(action)
+	switch {
+	case !known && access.Public(action):
 		return caller{}, nil
 	case !known:
 		return caller{}, fmt.Errorf("no credentials: %w", errLogin)
-	case reach == nothing && !rule.public:
-		return caller{}, fmt.Errorf("role %s: %w", account.Actor.Role, domain.ErrForbidden)
-	default:
-		return caller{account, reach}, nil
+	case c.reach == nothing && !access.Public(action):
+		return caller{}, fmt.Errorf("role %s: %w", c.Actor.Role, domain.ErrForbidden)
 	}
+	return c, nil
 }
 
-// account is the account with the token.
-func (g *gate) account(token string) (Account, bool) {
-	a, ok := g.accounts[sha256.Sum256([]byte(token))]
-	return a, ok
+// caller is who the request says that it is from. A header that nobody knows is told, a cookie is of
+// somebody who has been here before.
+func (g *gate) caller(r *http.Request, page bool) (c caller, known bool, err error) {
+	header := r.Header.Get("Authorization")
+	switch {
+	case header != "":
+		kind, token, _ := strings.Cut(header, " ")
+		c.token = strings.TrimSpace(token)
+		known = strings.EqualFold(kind, "Bearer") && c.token != ""
+	case page:
+		c.token = g.session(r)
+		known = c.token != ""
+	}
+	if known {
+		if c.Visitor, err = g.visitor(r.Context(), c.token); errors.Is(err, domain.ErrNotFound) {
+			known, err = false, nil
+		}
+	}
+	switch {
+	case err != nil:
+		return caller{}, false, fmt.Errorf("ask the accounts: %w", err)
+	case header != "" && !known:
+		return caller{}, false, fail("token-unknown", errLogin)
+	}
+	c.Actor.Channel = string(channels[c.Actor.Role])
+	return c, known, nil
+}
+
+// visitor is who the token of a session or a system lets in.
+func (g *gate) visitor(ctx context.Context, token string) (access.Visitor, error) {
+	if strings.HasPrefix(token, access.TokenPrefix) {
+		return g.accounts.Token(ctx, token)
+	}
+	return g.accounts.Session(ctx, token)
+}
+
+// session is the token in the request's cookie, empty where it has none.
+func (g *gate) session(r *http.Request) string {
+	c, err := r.Cookie(g.cookie)
+	if err != nil || strings.HasPrefix(c.Value, access.TokenPrefix) { // a system sends a header
+		return ""
+	}
+	return c.Value
+}
+
+// address is where the request comes from: the last one on its way that is no proxy of ours.
+func (g *gate) address(r *http.Request) string {
+	at := r.RemoteAddr
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && g.proxy(at); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		at = hop.String()
+	}
+	return at
+}
+
+// proxy reports whether the address is one of a proxy of ours.
+func (g *gate) proxy(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	if port, portErr := netip.ParseAddrPort(address); portErr == nil {
+		ip, err = port.Addr(), nil
+	}
+	if err != nil {
+		return false
+	}
+	for _, p := range g.proxies {
+		if p.Contains(ip.Unmap()) {
+			return true
+		}
+	}
+	return false
 }
 
 // channels are the channels that the roles come through.
@@ -241,30 +282,16 @@ var channels = map[domain.Role]regulation.Channel{
 // sees reports whether the application is within the caller's reach. Staff who applied themselves see
 // their own application as anybody would.
 func (c caller) sees(s application.State) bool {
-	switch c.reach {
-	case own:
-		return s.Applicant.ID == c.Identifier || s.OpenedBy == c.Actor.ID
-	case licensor:
-		return s.Licensor == c.Actor.Organization
-	case center:
-		return s.Channel == regulation.Center && s.OpenedFor == c.Actor.Organization
-	case all:
-		return true
+	thing := access.Thing{Person: s.Applicant.ID, Licensor: s.Licensor}
+	if s.Channel == regulation.Center {
+		thing.Center = s.OpenedFor
 	}
-	return false
+	return c.reach.Covers(c.Who(), thing)
 }
 
 // knows reports whether the caller sees of the license what the public does not.
 func (c caller) knows(licensorSlug, licensee string) bool {
-	switch c.reach {
-	case own:
-		return licensee == c.Identifier
-	case licensor:
-		return licensorSlug == c.Actor.Organization
-	case all:
-		return true
-	}
-	return false
+	return c.reach.Covers(c.Who(), access.Thing{Person: licensee, Licensor: licensorSlug})
 }
 
 // mayOpen refuses who comes through another's channel, and applicants for somebody else.

@@ -55,6 +55,9 @@ func (s *Server) licenseHistory(ctx context.Context, in *ByNumber) (*historyRepl
 	if err != nil {
 		return nil, err
 	}
+	if err := s.accessedLicenses(ctx, l); err != nil {
+		return nil, err
+	}
 	knows := visitOf(ctx).caller.knows(l.Licensor, l.Licensee.ID)
 	return s.history(ctx, domain.Stream{Category: domain.LicenseCategory, ID: number}, knows)
 }
@@ -68,7 +71,7 @@ func (s *Server) history(ctx context.Context, stream domain.Stream, knows bool) 
 	c := visitOf(ctx).caller
 	out := &historyReply{Position: positionText(position), Body: v1.History{Items: []v1.HistoryEntry{}}}
 	for _, e := range entries {
-		entry, err := wireEntry(e, c.detail(knows), c.Actor.ID, c.inside())
+		entry, err := wireEntry(e, c.detail(knows), c)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +80,7 @@ func (s *Server) history(ctx context.Context, stream domain.Stream, knows bool) 
 	return out, nil
 }
 
-func wireEntry(e history.Entry, d detail, self string, inside bool) (v1.HistoryEntry, error) {
+func wireEntry(e history.Entry, d detail, c caller) (v1.HistoryEntry, error) {
 	out := v1.HistoryEntry{
 		Event: e.ID.String(), Type: e.Type, Stream: e.Stream.String(), Version: e.Version, Position: uint64(e.Position),
 		Time: e.Time, Completes: e.Progress.Completes,
@@ -86,7 +89,7 @@ func wireEntry(e history.Entry, d detail, self string, inside bool) (v1.HistoryE
 	if e.Progress.Enters != nil {
 		out.Enters = &e.Progress.Enters.Step
 	}
-	if d == full || d == content && e.Actor.ID == self {
+	if d == full || d == content && e.Actor.ID == c.Actor.ID {
 		out.Actor.ID, out.Actor.Name = e.Actor.ID, e.Actor.Name
 	}
 	if d != outline {
@@ -94,7 +97,7 @@ func wireEntry(e history.Entry, d detail, self string, inside bool) (v1.HistoryE
 		if err := json.Unmarshal(e.Data, &data); err != nil {
 			return out, fmt.Errorf("%s version %d: %w: %w", e.Stream, e.Version, domain.ErrDamaged, err)
 		}
-		out.Data = bare(data, inside)
+		out.Data = bare(data, c.inside(), c.Identifier)
 	}
 	return out, nil
 }

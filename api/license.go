@@ -144,7 +144,7 @@ func (s *Server) searchLicenses(ctx context.Context, in *licensesInput) (*licens
 	for _, l := range page.Licenses {
 		out.Body.Items = append(out.Body.Items, wireLicense(l, visitOf(ctx).caller))
 	}
-	return out, nil
+	return out, s.accessedLicenses(ctx, page.Licenses...)
 }
 
 // searchFault says which parameter a search was refused for.
@@ -153,6 +153,17 @@ func searchFault(q licenses.Query, err error) error {
 		return unfit("parameter-invalid", field{location: "query.q", key: "field.words"})
 	}
 	return cursorFault(q.Cursor, err)
+}
+
+// accessedLicenses is accessed for those of which the caller sees what the public does not.
+func (s *Server) accessedLicenses(ctx context.Context, list ...licenses.License) error {
+	var shown []subject
+	for _, l := range list {
+		if visitOf(ctx).caller.knows(l.Licensor, l.Licensee.ID) {
+			shown = append(shown, subject{"license", l.Number, l.Licensee.ID})
+		}
+	}
+	return s.accessed(ctx, shown...)
 }
 
 // ByNumber names a license.
@@ -198,6 +209,9 @@ func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseRepl
 	if err != nil {
 		return nil, err
 	}
+	if err := s.accessedLicenses(ctx, l); err != nil {
+		return nil, err
+	}
 	return &licenseReply{
 		Status: http.StatusOK, ETag: etag(l.Version), Position: positionText(position),
 		Body: wireLicense(l, visitOf(ctx).caller),
@@ -221,19 +235,29 @@ func (s *Server) loadLicense(ctx context.Context, number string) (license.State,
 	return domain.Load(ctx, s.cfg.Store, stream, license.Fold)
 }
 
-// change gives a command to a license of the caller's licensor, and answers with the license.
-func (s *Server) change(ctx context.Context, in ByNumber, command license.Command) (*licenseReply, error) {
+// changeable loads a license that the caller may change, or sign.
+func (s *Server) changeable(ctx context.Context, in ByNumber) (license.State, error) {
 	number, err := in.number()
 	if err != nil {
-		return nil, err
+		return license.State{}, err
 	}
 	state, err := s.loadLicense(ctx, number)
+	if err == nil {
+		err = visitOf(ctx).caller.mayChange(state)
+	}
+	if err == nil {
+		err = s.accessedLicenses(ctx, licenses.License{State: state})
+	}
+	return state, err
+}
+
+// change gives a command to a license of the caller's licensor, and answers with the license.
+func (s *Server) change(ctx context.Context, in ByNumber, command license.Command) (*licenseReply, error) {
+	state, err := s.changeable(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if err := visitOf(ctx).caller.mayChange(state); err != nil {
-		return nil, err
-	}
+	number := state.Number
 	stream := domain.Stream{Category: domain.LicenseCategory, ID: number}
 	result, err := domain.Execute(ctx, s.cfg.Store, stream, s.meta(ctx, state.Act), license.Fold,
 		func(state license.State) ([]domain.Payload, error) { return license.Decide(state, command) })

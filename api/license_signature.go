@@ -9,18 +9,12 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/signing"
+	"github.com/tizilim/tizilim/projections/licenses"
 )
 
 // licenseContent gives the exact bytes of the license that the authorized person signs.
 func (s *Server) licenseContent(w http.ResponseWriter, r *http.Request) error {
-	number, err := (ByNumber{r.PathValue("number")}).number()
-	if err != nil {
-		return err
-	}
-	l, err := s.loadLicense(r.Context(), number)
-	if err == nil {
-		err = visitOf(r.Context()).caller.mayChange(l)
-	}
+	l, err := s.changeable(r.Context(), ByNumber{r.PathValue("number")})
 	if err != nil {
 		return err
 	}
@@ -35,24 +29,17 @@ type byNumberSigning struct {
 // signLicense brings the authorized person's signature. One that cannot be judged now is refused for the
 // time being, and is given again: nothing waits for it.
 func (s *Server) signLicense(ctx context.Context, in *byNumberSigning) (*licenseReply, error) {
-	number, err := in.number()
-	if err != nil {
-		return nil, err
-	}
-	l, err := s.loadLicense(ctx, number)
+	l, err := s.changeable(ctx, in.ByNumber)
 	if err != nil {
 		return nil, err
 	}
 	c := visitOf(ctx).caller
-	if err := c.mayChange(l); err != nil {
-		return nil, err
-	}
 	v, _, err := s.verdict(ctx, signing.Claim{Signed: l.Content(), Purpose: signing.Decision, Signer: s.authorized(c)}, in.Body.Signature)
 	switch {
 	case err != nil:
 		return nil, err
 	case v.Outcome == signing.Pending:
-		return nil, fmt.Errorf("signature of license %s: %s: %w", number, v.Reason, domain.ErrUnavailable)
+		return nil, domain.Reject("signature-waits", "the signature cannot be verified now", "signature", string(v.Reason))
 	case v.Outcome != signing.Valid:
 		return nil, v.Reason.Reject()
 	}
@@ -70,6 +57,9 @@ func (s *Server) licenseEvidence(ctx context.Context, in *ByNumber) (*evidenceRe
 	l, err := s.loadLicense(ctx, number)
 	if err == nil && !visitOf(ctx).caller.knows(l.Licensor, l.Licensee.ID) {
 		err = fmt.Errorf("license %s: out of sight: %w", number, domain.ErrNotFound)
+	}
+	if err == nil {
+		err = s.accessedLicenses(ctx, licenses.License{State: l})
 	}
 	if err != nil {
 		return nil, err

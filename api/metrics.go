@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/deadlines"
 )
 
@@ -23,6 +25,7 @@ type Metrics struct {
 	appended prometheus.Counter
 	requests *prometheus.HistogramVec
 	refused  prometheus.Gauge
+	notices  *prometheus.CounterVec
 	breakers *prometheus.GaugeVec
 }
 
@@ -48,7 +51,13 @@ func NewMetrics() *Metrics {
 			Name: "tizilim_breaker_open", Help: "1 while a service around this process does not answer and is asked only now and then, 0 while it answers.",
 		}, []string{"to"}),
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.breakers,
+	m.notices = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tizilim_payment_notices_total", Help: "Notices of the payment gateway that this process was sent, by what became of them; unknown-order may be money for nobody.",
+	}, []string{"status"})
+	for _, status := range []string{"recorded", "not-applied", "unknown-order", "refused"} {
+		m.notices.WithLabelValues(status)
+	}
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -70,7 +79,7 @@ func (m *Metrics) ObserveBreaker(service string, open bool) {
 // request notes an answered request. A request without a route is counted as such, whatever its
 // address, so that a scanner cannot make series; the same goes for methods of its invention.
 func (m *Metrics) request(pattern, method string, code int, took time.Duration) {
-	_, known := rules[pattern]
+	_, known := actions[pattern]
 	if !known {
 		pattern, method = "none", "other"
 	}
@@ -113,6 +122,10 @@ var (
 	}
 	licensesDesc = prometheus.NewDesc("tizilim_licenses",
 		"Licenses and permits in the register by their status today.", []string{"service", "licensor", "status"}, nil)
+	unmatchedDesc = prometheus.NewDesc("tizilim_payments_unmatched",
+		"Payments that came and did not pay their application, by reason: people return them.", []string{"reason"}, nil)
+	feesDesc = prometheus.NewDesc("tizilim_fees_unknown",
+		"Kinds of request that are to be paid through the payment gateway and for which the table of fees has no fee: their applications wait.", nil, nil)
 	lagDesc = prometheus.NewDesc("tizilim_projection_lag_commits",
 		"Commits of the log that a read model has not yet seen.", []string{"projection"}, nil)
 	healthyDesc = prometheus.NewDesc("tizilim_projection_healthy",
@@ -130,7 +143,7 @@ type readModels struct{ s *Server }
 func (readModels) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		ofSteps.over, ofSteps.open, ofSteps.duration, ofServices.over, ofServices.open, ofServices.duration,
-		licensesDesc, lagDesc, healthyDesc, positionDesc, storeDesc,
+		licensesDesc, unmatchedDesc, feesDesc, lagDesc, healthyDesc, positionDesc, storeDesc,
 	} {
 		out <- d
 	}
@@ -142,6 +155,7 @@ func (c readModels) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	c.deadlines(ctx, out)
 	c.licenses(ctx, out)
+	c.payments(ctx, out)
 	for _, p := range c.s.cfg.Follower.Status() {
 		out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(p.Lag), p.Name)
 		out <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, truth(!p.Stopped), p.Name)
@@ -251,4 +265,32 @@ func (c readModels) licenses(ctx context.Context, out chan<- prometheus.Metric) 
 	for _, n := range counts {
 		out <- prometheus.MustNewConstMetric(licensesDesc, prometheus.GaugeValue, float64(n.N), n.Service, n.Licensor, string(n.Status))
 	}
+}
+
+func (c readModels) payments(ctx context.Context, out chan<- prometheus.Metric) {
+	if c.s.cfg.Payments != nil {
+		counts, err := c.s.cfg.Payments.Unmatched(ctx)
+		if err != nil {
+			out <- prometheus.NewInvalidMetric(unmatchedDesc, err)
+		}
+		for reason, n := range counts {
+			out <- prometheus.MustNewConstMetric(unmatchedDesc, prometheus.GaugeValue, float64(n), string(reason))
+		}
+	}
+	if c.s.cfg.FeeKnown != nil {
+		out <- prometheus.MustNewConstMetric(feesDesc, prometheus.GaugeValue, float64(c.s.feesUnknown()))
+	}
+}
+
+// feesUnknown counts the kinds of request that have to be paid and cannot be, for want of a fee.
+func (s *Server) feesUnknown() (n int) {
+	for _, service := range s.cfg.Rules().Catalog.Services() {
+		pays := slices.ContainsFunc(service.Procedures, func(p *regulation.Procedure) bool { return p.Has(regulation.Pay) })
+		for _, request := range service.Requests {
+			if pays && !s.cfg.FeeKnown(service.Slug, string(request)) {
+				n++
+			}
+		}
+	}
+	return n
 }

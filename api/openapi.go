@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain/access"
 )
 
 const apiDescription = `The licensing registry. Every write needs an Idempotency-Key and may name the version it acts on in
@@ -33,7 +34,7 @@ func newHuma(s *Server) huma.API {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", Description: "The account's token"},
+					"bearer": {Type: "http", Scheme: "bearer", Description: "The token of a session, which POST /api/v1/sessions begins, or of a system"},
 				},
 			},
 		},
@@ -179,16 +180,15 @@ func (s *Server) describe(pattern, id, summary string) huma.Operation {
 			},
 		},
 	}
-	rule := rules[pattern]
-	switch {
-	case !rule.public:
+	switch action := actions[pattern]; {
+	case !access.Public(action):
 		op.Security = []map[string][]string{{"bearer": {}}}
-	case rule.roles != nil: // who logs in sees more
+	case access.Widens(action): // who logs in sees more
 		op.Security = []map[string][]string{{}, {"bearer": {}}}
 	}
 	text := &huma.Schema{Type: "string"}
 	switch {
-	case pattern == callback:
+	case pattern == callback, method != http.MethodGet && !keyed(pattern):
 	case method == http.MethodGet:
 		op.Parameters = append(op.Parameters, &huma.Param{
 			Name: positionHeader, In: "header", Schema: text, Description: "Wait until this position can be read",

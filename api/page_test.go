@@ -14,6 +14,7 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // What a browser may do with pages, and what those that are signed need besides: two scripts of ours.
@@ -136,7 +137,7 @@ func TestPages(t *testing.T) {
 func TestServicePages(t *testing.T) {
 	w := newWorld(t)
 	list := w.page("/services", "kk", 200)
-	for _, service := range rules().Catalog.Services() {
+	for _, service := range sample.Rules().Catalog.Services() {
 		path := "/services/" + service.Slug
 		w.contains(list, `href="`+path+`"`, `href="`+path+`/`+string(service.Procedures[0].Channel)+`"`)
 		for _, lang := range []string{"kk", "ru", "en"} {
@@ -242,7 +243,7 @@ func TestProcedurePage(t *testing.T) {
 
 // TestSetTermsOnPages: a term that the act does not give and its licensor does is shown with its basis.
 func TestSetTermsOnPages(t *testing.T) {
-	r := rules()
+	r := sample.Rules()
 	var err error
 	r.Terms, err = regulation.ParseTerms("terms.yaml", []byte(`terms:
   - {service: casino-license, channel: portal, step: 10, requests: [reissue], term: 2, unit: working_days, from: 2026-11-24, basis: Приказ № 9}

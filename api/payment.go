@@ -8,12 +8,11 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/google/uuid"
-
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections/payments"
 )
 
 type paymentReply struct {
@@ -31,6 +30,9 @@ func (s *Server) payment(ctx context.Context, in *ByID) (*paymentReply, error) {
 		return nil, err
 	}
 	if state.Order == nil && state.Action == regulation.Pay {
+		if s.cfg.FeeKnown != nil && !s.cfg.FeeKnown(state.Service, string(state.Request)) {
+			return nil, domain.Reject("fee-unknown", "the table of fees has no fee for this request")
+		}
 		if s.seen(ctx, s.cfg.Follower.Head(), state.ID) {
 			state, err = s.load(ctx, in.ID)
 		}
@@ -41,7 +43,7 @@ func (s *Server) payment(ctx context.Context, in *ByID) (*paymentReply, error) {
 			return nil, err
 		}
 	}
-	if state.Order == nil {
+	if state.Order == nil && !state.NothingDue {
 		return nil, domain.Reject("payment-not-open", "nothing is to be paid now")
 	}
 	return &paymentReply{
@@ -50,15 +52,24 @@ func (s *Server) payment(ctx context.Context, in *ByID) (*paymentReply, error) {
 }
 
 func wirePayment(s application.State) *v1.Payment {
-	return &v1.Payment{
-		Order: s.Order.Order, Amount: s.Order.Amount, Currency: s.Order.Currency, URL: s.Order.URL, Paid: s.Payment != nil,
+	if s.Order == nil {
+		return &v1.Payment{NotRequired: true}
 	}
+	p := &v1.Payment{
+		Order: s.Order.Order, Amount: s.Order.Amount, Currency: s.Order.Currency, URL: s.Order.URL, Paid: s.Payment != nil,
+		Expires: s.Order.Expires,
+	}
+	if s.Order.Fee != nil {
+		fee := v1.Fee(*s.Order.Fee)
+		p.Fee = &fee
+	}
+	return p
 }
 
 // paymentCallback takes the gateway's notice. The gateway repeats a notice until it is answered with
-// success, so a notice that a rule refuses is answered with success too: repeating it does not help.
-// Such a payment, of an application withdrawn meanwhile for instance, is for people to return, and
-// the log tells them.
+// success, so what repeating does not help is answered with success too. Money that does not pay the
+// application is recorded on it all the same. Money for an application that there is not has no stream to
+// be recorded in: the log and a figure tell people.
 func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 	defer hurry(w, bodyTime)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -66,6 +77,9 @@ func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 		return bodyError(err, maxBody)
 	}
 	notice, err := s.cfg.PaymentNotice(r.Context(), r.Header, body)
+	if err != nil {
+		s.cfg.Metrics.notices.WithLabelValues("refused").Inc()
+	}
 	switch {
 	case errors.Is(err, domain.ErrForbidden):
 		return fail("payment-notice-invalid", err)
@@ -75,30 +89,48 @@ func (s *Server) paymentCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx := r.Context()
-	var command application.Command = application.FailPayment{At: s.now(ctx), Order: notice.Order, Text: notice.Text}
-	if notice.Paid {
-		command = application.Pay{
-			At: s.now(ctx), Order: notice.Order, Reference: notice.Reference, Amount: notice.Amount, Currency: notice.Currency,
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	reply, err := s.doAs(ctx, s.noticeMeta(ctx, notice), notice.Application, command)
-	var rejection *domain.Rejection
-	if errors.As(err, &rejection) {
-		s.log.Warn("a payment notice does not apply", "application", notice.Application, "order", notice.Order,
-			"paid", notice.Paid, "code", rejection.Code)
-		return json.NewEncoder(w).Encode(v1.Noticed{Status: "not-applied", Code: rejection.Code})
-	}
+	reply, err := s.noticed(r.Context(), notice, w.Header())
 	if err != nil {
 		return err
 	}
-	w.Header().Set(positionHeader, reply.Position)
-	return json.NewEncoder(w).Encode(v1.Noticed{Status: "recorded"})
+	s.cfg.Metrics.notices.WithLabelValues(reply.Status).Inc()
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(reply)
 }
 
-// noticeMeta makes the same command of the same notice, however often it comes.
-func (s *Server) noticeMeta(ctx context.Context, n PaymentNotice) domain.Meta {
-	id := fmt.Sprintf("payment\x00%s\x00%s\x00%t", n.Order, n.Reference, n.Paid)
-	return domain.Meta{Command: uuid.NewSHA1(commandSpace, []byte(id)), Time: s.now(ctx), Actor: domain.System}
+// noticed records what the notice tells.
+func (s *Server) noticed(ctx context.Context, n PaymentNotice, header http.Header) (v1.Noticed, error) {
+	var command application.Command = application.FailPayment{At: s.now(ctx), Order: n.Order, Text: n.Text}
+	if n.Paid {
+		command = application.Pay{At: s.now(ctx), Order: n.Order, Reference: n.Reference, Amount: n.Amount, Currency: n.Currency}
+	}
+	if err := s.exists(ctx, n.Application); errors.Is(err, domain.ErrNotFound) {
+		s.log.Error("a payment notice is about an application that there is not: the money is to be returned",
+			"order", n.Order, "reference", n.Reference, "paid", n.Paid)
+		return v1.Noticed{Status: "unknown-order"}, nil
+	} else if err != nil {
+		return v1.Noticed{}, err
+	}
+	meta := domain.Meta{Command: payments.NoticeID(n.Order, n.Reference, n.Paid), Time: s.now(ctx), Actor: domain.System}
+	reply, err := s.doAs(ctx, meta, n.Application, command)
+	var rejection *domain.Rejection
+	switch {
+	case errors.As(err, &rejection):
+		s.log.Warn("a payment notice does not apply", "application", n.Application, "order", n.Order, "paid", n.Paid, "code", rejection.Code)
+		return v1.Noticed{Status: "not-applied", Code: rejection.Code}, nil
+	case err != nil:
+		return v1.Noticed{}, err
+	}
+	header.Set(positionHeader, reply.Position)
+	return v1.Noticed{Status: "recorded"}, nil
+}
+
+// exists is domain.ErrNotFound where there is no application with the id.
+func (s *Server) exists(ctx context.Context, id string) error {
+	stream, err := domain.NewStream(domain.ApplicationCategory, id)
+	if err != nil {
+		return fmt.Errorf("%w: %w", domain.ErrNotFound, err)
+	}
+	_, err = domain.Load(ctx, s.cfg.Store, stream, application.Fold)
+	return err
 }

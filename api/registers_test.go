@@ -17,12 +17,13 @@ import (
 	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/stateregister"
 	"github.com/tizilim/tizilim/adapters/stateregister/demo"
-	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // registers are the demonstration's state registers on a socket, asked by the real client behind a
@@ -179,14 +180,20 @@ func mend(_ *testing.T, r *registers) { r.instead.Store(nil) }
 // askingWorld is a registry that asks those registers, with an account of the applicant.
 func askingWorld(t *testing.T, r *registers, service, applicant string) *world {
 	slug := ""
-	for _, s := range rules().Catalog.Services() {
+	for _, s := range sample.Rules().Catalog.Services() {
 		if s.Slug == service {
 			slug = s.Licensor.Slug
 		}
 	}
-	w := newWorld(t, func(c *api.Config) {
-		c.Accounts = append(accountsOf(slug), account("applicant", "applicant", "", applicant))
-	})
+	w := newWorld(t)
+	for _, a := range accounts { // one applicant has one account
+		if a.role == domain.RoleApplicant && a.identifier == applicant {
+			if err := w.accounts.Remove(t.Context(), "test", a.id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.enroll(append(accountsOf(slug), someone{"applicant", domain.RoleApplicant, "", applicant})...)
 	w.outside.registers = r
 	w.level.Set(-100)
 	return w

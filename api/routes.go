@@ -18,8 +18,14 @@ func (s *Server) routes() {
 		s.pages[page.Pattern] = true
 		s.plain(page.Pattern, page.Handler)
 	}
+	s.accountRoutes()
 	for _, pages := range []map[string]handler{
-		{"POST /login": s.login, "POST /logout": s.logout},
+		{
+			"GET /login": s.loginPage, "POST /login": s.login, "POST /login/certificate": s.loginCertificate,
+			"GET /login/openid/begin": s.beginOpenID, "GET /login/openid": s.finishOpenID, "POST /logout": s.logout,
+			"GET /account": s.accountPage, "POST /account/role": s.chooseRole,
+			"POST /account/password": s.changeOwnPassword, "POST /account/sessions": s.endSessionsPage,
+		},
 		s.signaturePages("/applications/{id}/signature", s.requestToSign),
 		s.signaturePages("/applications/{id}/decision/signature", s.decisionToSign),
 		s.signaturePages("/licenses/{number}/signature", s.licenseToSign),

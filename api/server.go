@@ -38,8 +38,8 @@ type Server struct {
 // callback is the only route that Config can leave out.
 const callback = "POST /api/v1/payments/callback"
 
-// New makes a server. It fails where something required is missing, and where a route and the gate's
-// table of rules do not agree.
+// New makes a server. It fails where something required is missing, and where the routes and the gate's
+// table of actions do not agree.
 func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -50,9 +50,7 @@ func New(cfg Config) (*Server, error) {
 	if s.texts, err = i18n.Load(); err != nil {
 		return nil, err
 	}
-	if s.gate, err = newGate(cfg.Accounts); err != nil {
-		return nil, err
-	}
+	s.gate = &gate{accounts: cfg.Accounts, cookie: cookieName(cfg.PublicURL, "session"), proxies: cfg.Proxies}
 	s.site, err = web.New(web.Config{
 		Texts: s.texts, Rules: cfg.Rules, Licenses: cfg.Licenses, Deadlines: cfg.Deadlines,
 		History: cfg.History, Now: cfg.Now, Viewer: s.viewer, NCALayer: cfg.NCALayer,
@@ -74,7 +72,7 @@ func (c *Config) complete() error {
 		"Store": c.Store == nil, "Log": c.Log == nil, "Rules": c.Rules == nil,
 		"Licenses": c.Licenses == nil, "Applications": c.Applications == nil, "Deadlines": c.Deadlines == nil,
 		"History": c.History == nil, "Follower": c.Follower == nil, "Reactor": c.Reactor == nil,
-		"Verifier": c.Verifier == nil, "Blobs": c.Blobs == nil, "Now": c.Now == nil, "Healthy": c.Healthy == nil,
+		"Accounts": c.Accounts == nil, "Verifier": c.Verifier == nil, "Blobs": c.Blobs == nil, "Now": c.Now == nil, "Healthy": c.Healthy == nil,
 	} {
 		if missing {
 			return fmt.Errorf("api config without %s: %w", name, domain.ErrInvalid)
@@ -99,8 +97,10 @@ type visit struct {
 	page    bool // answered with pages
 	lang    string
 	caller  caller
-	write   write     // of a write
-	now     time.Time // see Server.now
+	address string          // where it comes from
+	logged  map[string]bool // what of it stands in the access log
+	write   write           // of a write
+	now     time.Time       // see Server.now
 }
 
 type visitKey struct{}
@@ -144,6 +144,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit) (http.H
 	if pattern == "" {
 		return nil, unrouted(w, r, handler)
 	}
+	v.address = s.gate.address(r)
 	var err error
 	if v.caller, err = s.gate.admit(r, pattern, v.page); err != nil {
 		return nil, err

@@ -107,6 +107,9 @@ func decodeSignature(text string) ([]byte, error) {
 // draftContent gives the exact bytes of the decision that the authorized person signs.
 func (s *Server) draftContent(w http.ResponseWriter, r *http.Request) error {
 	state, err := s.load(r.Context(), r.PathValue("id"))
+	if err == nil {
+		err = visitOf(r.Context()).caller.mayDecide(state)
+	}
 	if err != nil {
 		return err
 	}

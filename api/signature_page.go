@@ -14,6 +14,7 @@ import (
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
@@ -104,17 +105,11 @@ func decided(s application.State) bool { return s.Approval != nil || s.Over() }
 // licenseToSign is a license as it was issued, which the authorized person signs.
 func (s *Server) licenseToSign(r *http.Request) (matter, error) {
 	by := ByNumber{r.PathValue("number")}
-	number, err := by.number()
+	l, err := s.changeable(r.Context(), by)
 	if err != nil {
 		return matter{}, err
 	}
-	l, err := s.loadLicense(r.Context(), number)
-	if err == nil {
-		err = visitOf(r.Context()).caller.mayChange(l)
-	}
-	if err != nil {
-		return matter{}, err
-	}
+	number := l.Number
 	return matter{
 		back: "/licenses/" + number, name: number, over: l.Signed != nil,
 		sign: func(ctx context.Context, b v1.Signing) error {
@@ -130,17 +125,17 @@ func (s *Server) licenseToSign(r *http.Request) (matter, error) {
 
 // signs reports whether the caller is the one to sign the application now.
 func (c caller) signs(s application.State) bool {
-	return entrants.roles[c.Actor.Role] != nothing && c.mayEnter(s) == nil && s.AwaitsSignature() && s.Pending == nil
+	return c.Grant.Allowed(access.SignApplication) != nothing && c.mayEnter(s) == nil && s.AwaitsSignature() && s.Pending == nil
 }
 
 // decides reports whether the caller is the one to sign the decision now.
 func (c caller) decides(s application.State) bool {
-	return heads.roles[c.Actor.Role] != nothing && c.mayDecide(s) == nil && s.Draft != nil && s.Pending == nil && !decided(s)
+	return c.Grant.Allowed(access.SignDecision) != nothing && c.mayDecide(s) == nil && s.Draft != nil && s.Pending == nil && !decided(s)
 }
 
 // seals reports whether the caller is the one to sign the licensor's licenses, but for their own.
 func (c caller) seals(licensorSlug, licensee string) bool {
-	return heads.roles[c.Actor.Role] != nothing && c.Actor.Organization == licensorSlug && (c.Identifier == "" || c.Identifier != licensee)
+	return c.Grant.Allowed(access.SignLicense) != nothing && c.Actor.Organization == licensorSlug && (c.Identifier == "" || c.Identifier != licensee)
 }
 
 // signaturePage shows what there is to sign.
@@ -205,10 +200,12 @@ func (s *Server) takeSignature(w http.ResponseWriter, r *http.Request, find func
 		http.Redirect(w, r, m.back, http.StatusSeeOther)
 		return nil
 	}
-	p := s.problem(ctx, err)
-	if p.Status != http.StatusConflict && p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusServiceUnavailable {
+	switch s.answer(err, visitOf(ctx).lang).Status {
+	case http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable:
+	default:
 		return err
 	}
+	p := s.problem(ctx, err)
 	m.page.Code, m.page.Problem, m.page.Detail = p.Code, p.Title, p.Detail
 	if rejection := (*domain.Rejection)(nil); errors.As(err, &rejection) && rejection.Params["signature"] != "" {
 		m.page.Code = "signature-refused" // one text for all reasons

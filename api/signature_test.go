@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
@@ -11,8 +10,10 @@ import (
 
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/signing"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // paid brings an application to its signature.
@@ -122,22 +123,16 @@ func TestSignatureIsReplacedWhileItWaits(t *testing.T) {
 
 // In a service center the operator signs, with a certificate of their own, again where it is not accepted.
 func TestOperatorSigns(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) {
-		c.Accounts = slices.Clone(c.Accounts)
-		for i := range c.Accounts {
-			if c.Accounts[i].Actor.ID == "other-operator" {
-				c.Accounts[i].Identifier = ""
-			}
-		}
-	})
+	w := newWorld(t)
+	w.enroll(someone{"nameless-operator", domain.RoleOperator, "center-2", ""})
 	a := w.file("operator", w.open("operator", "slot-hall-license", "center", stranger).ID)
 	w.sign("operator", a.ID, person).want(422, "signature-iin-mismatch")
 	w.sign("operator", a.ID, operator, func(m *mark) { m.Reason = signing.Revoked }).want(422, "signature-revoked")
 	if a = app(w.sign("operator", a.ID, operator).want(200)); a.SignedBy != operator || a.Number == "" {
 		t.Errorf("signed: %+v", a)
 	}
-	b := w.file("other-operator", w.open("other-operator", "slot-hall-license", "center", stranger).ID)
-	w.sign("other-operator", b.ID, operator).want(403, "account-names-nobody")
+	b := w.file("nameless-operator", w.open("nameless-operator", "slot-hall-license", "center", stranger).ID)
+	w.sign("nameless-operator", b.ID, operator).want(403, "account-names-nobody")
 }
 
 // An officer drafts, the head signs exactly what was drafted, and only that decides.
@@ -194,7 +189,7 @@ func TestDecisionThatWaits(t *testing.T) {
 // Where the licensor wants four eyes, the head does not sign their own draft; and where its BIN is known,
 // the certificate has to name it.
 func TestPolicyOfTheLicensor(t *testing.T) {
-	strict := rules()
+	strict := sample.Rules()
 	strict.Signing = map[string]application.Signing{"trade-committee": {BIN: stranger, FourEyes: true}}
 	w := newWorld(t, func(c *api.Config) { c.Rules = func() application.Rules { return strict } })
 	a := w.examined("company", "commodity-broker-license", company)
@@ -254,7 +249,7 @@ func TestLicenseIsSigned(t *testing.T) {
 	w.call("other-head", "GET", path+"/signature", nil).want(404, "not-found")
 	w.signAt("head", path+"/signature", boss, func(m *mark) { m.Over = "x" }).want(422, "signature-digest-mismatch")
 	w.blind.Store(true)
-	w.signAt("head", path+"/signature", boss).want(503, "unavailable")
+	w.signAt("head", path+"/signature", boss).want(503, "signature-waits")
 	w.blind.Store(false)
 	if l := decode[v1.License](w.signAt("head", path+"/signature", boss).want(200)); l.Signature == nil || l.Signature.Signatory != "Сынақ С." || l.Signature.On != "2026-11-24" {
 		t.Errorf("signed: %+v", l.Signature)
@@ -268,4 +263,19 @@ func TestLicenseIsSigned(t *testing.T) {
 		t.Errorf("evidence %+v", e)
 	}
 	w.call("stranger", "GET", path+"/evidence", nil).want(404, "not-found")
+}
+
+// Applicants learn who signed by name; whose certificate it was is for those who work for the licensor.
+func TestHistoryHidesWhoseCertificate(t *testing.T) {
+	w := newWorld(t)
+	a := w.issued("company", "commodity-broker-license", company, "head")
+	for who, told := range map[string]bool{"company": false, "officer": true, "auditor": true} {
+		history := w.call(who, "GET", at(a.ID, "/history"), nil).want(200).body
+		if strings.Contains(history, boss) != told {
+			t.Errorf("%s is told the IIN of the head: %v, want %v", who, !told, told)
+		}
+		if !strings.Contains(history, `"subject":"`+company+`"`) {
+			t.Errorf("%s is not told whose signature the request has", who)
+		}
+	}
 }

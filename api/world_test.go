@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,15 +21,15 @@ import (
 
 	"github.com/google/uuid"
 
+	book "github.com/tizilim/tizilim/adapters/accounts"
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/memstore"
+	"github.com/tizilim/tizilim/adapters/sqlitedb"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
-	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/applications"
@@ -34,7 +37,9 @@ import (
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // The people of the tests. The identifiers are synthetic.
@@ -47,42 +52,6 @@ const (
 	boss     = "880808450027" // IIN of a head
 	unknown  = "130550000998" // BIN that the state registers do not have
 )
-
-// accounts are one account of each kind, and a foreign one where it matters. The token is the id with
-// "-token" behind it.
-var accounts = []api.Account{
-	account("company", domain.RoleApplicant, "", company),
-	account("person", domain.RoleApplicant, "", person),
-	account("stranger", domain.RoleApplicant, "", stranger),
-	account("unknown", domain.RoleApplicant, "", unknown),
-	account("officer", domain.RoleOfficer, "trade-committee", clerk),
-	account("head", domain.RoleHead, "trade-committee", boss),
-	account("other-officer", domain.RoleOfficer, "bailiff-committee", ""),
-	account("other-head", domain.RoleHead, "bailiff-committee", boss),
-	account("operator", domain.RoleOperator, "center-1", operator),
-	account("other-operator", domain.RoleOperator, "center-2", operator),
-	account("auditor", domain.RoleAuditor, "", ""),
-	account("admin", domain.RoleAdmin, "", ""),
-}
-
-func account(id string, role domain.Role, organization, identifier string) api.Account {
-	return api.Account{
-		Token: id + "-token", Identifier: identifier,
-		Actor: domain.Actor{ID: id, Name: "Name of " + id, Role: role, Organization: organization},
-	}
-}
-
-var rules = sync.OnceValue(func() application.Rules {
-	catalog, err := regulation.Load()
-	if err != nil {
-		panic(err)
-	}
-	days, err := calendar.Open()
-	if err != nil {
-		panic(err)
-	}
-	return application.Rules{Catalog: catalog, Calendars: days}
-})
 
 // world is a whole registry on a real loopback socket, over the memory store.
 type world struct {
@@ -98,7 +67,16 @@ type world struct {
 	logged  *logged
 	level   slog.LevelVar // from which on it is logged
 	cancel  func()        // stops the reactor
-	follow  *projections.Follower
+
+	cfg      api.Config
+	book     string // file of the accounts
+	accounts *book.Accounts
+	db       *sqlitedb.DB
+	journal  *journal
+	sessions map[string]string // the last token of each account
+	// loggingIn protects sessions.
+	loggingIn sync.Mutex
+	follow    *projections.Follower
 }
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
@@ -116,6 +94,7 @@ func (c *clock) set(t time.Time)      { c.at.Store(t.UnixMicro()) }
 // outside is the state registers and the payment gateway.
 type outside struct {
 	down      atomic.Bool
+	feeless   atomic.Bool            // the table of fees lacks every fee
 	registers reactor.StateRegisters // asked instead, where set
 }
 
@@ -130,10 +109,14 @@ func (o *outside) Find(ctx context.Context, id string) (reactor.Person, error) {
 }
 
 func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
+	if o.feeless.Load() {
+		return reactor.Receipt{}, fmt.Errorf("fee: %w", domain.ErrNotFound)
+	}
 	if o.down.Load() {
 		return reactor.Receipt{}, fmt.Errorf("gateway: %w", domain.ErrUnavailable)
 	}
-	return reactor.Receipt{Order: "order-" + order.Application, Amount: 4_325_000, Currency: "KZT", URL: "http://pay.test/" + order.Application}, nil
+	fee := &application.Fee{Rate: 1000, MCI: 432_500, MCIFrom: "2026-01-01", On: "2026-11-24", Source: "law", Unverified: true, Version: "test"}
+	return reactor.Receipt{Order: "order-" + order.Application, Amount: 4_325_000, Currency: "KZT", URL: "http://pay.test/" + order.Application, Fee: fee}, nil
 }
 
 // logged keeps what the server logs.
@@ -166,28 +149,35 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memstore.New(), outside: &outside{}, clock: &clock{}, logged: &logged{}}
 	w.clock.set(noon)
+	w.sessions = map[string]string{}
 	w.level.Set(slog.LevelWarn)
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: &w.level}))
 	dir := t.TempDir()
 	w.blobs = must(blobstore.Open(t.TempDir()))
 	cfg := api.Config{
-		Store: w.store, Log: w.store, Rules: rules, Accounts: accounts, Now: w.clock.now, Logger: log, Version: "test",
+		Store: w.store, Log: w.store, Rules: sample.Rules, PublicURL: "http://127.0.0.1", Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: w.blobs, Verifier: verifier{w},
-		PaymentNotice: notice, Healthy: w.healthy, Wait: 10 * time.Second,
+		PaymentNotice: notice, Payments: must(payments.Open(dir)), Healthy: w.healthy, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
+	w.book = filepath.Join(t.TempDir(), "accounts.sqlite")
+	if err := os.WriteFile(w.book, filled(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.openAccounts()
+	cfg.Accounts = w.accounts
 	assigned, waiting := must(numbers.Open(dir)), must(reactor.OpenWaiting(dir))
 	var follower *projections.Follower
 	cfg.Reactor = must(reactor.New(context.Background(), reactor.Config{
-		Store: w.store, Rules: rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
+		Store: w.store, Rules: sample.Rules, Waiting: waiting, Registers: w.outside, Payments: w.outside, Verifier: verifier{w}, PaymentTerm: payments.Term, Retry: 5 * time.Millisecond, Now: w.clock.now, Logger: log,
 		Numbering: &reactor.Numbering{
 			Store: w.store, Assigned: assigned, Now: w.clock.now,
 			CatchUp: func(ctx context.Context) error { return follower.CaughtUp(ctx, assigned.Name()) },
 		},
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
-	follower = projections.Start(ctx, w.store, log, assigned, waiting, cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History)
+	follower = projections.Start(ctx, w.store, log, assigned, waiting, cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, cfg.Payments)
 	cfg.Follower, w.follow = follower, follower
 	running, stopReactor := context.WithCancel(ctx)
 	var worker sync.WaitGroup
@@ -197,15 +187,19 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		option(&cfg)
 	}
 	w.server = must(api.New(cfg))
-	front := httptest.NewServer(w.server)
+	w.cfg = cfg
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) }))
 	w.url = front.URL
 	t.Cleanup(func() {
 		w.server.Close()
 		front.Close()
 		w.cancel()
 		cancel()
+		if err := errors.Join(w.accounts.Close(), w.db.Close()); err != nil {
+			t.Error(err)
+		}
 		follower.Stop()
-		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, assigned, waiting} {
+		for _, c := range []io.Closer{cfg.Licenses, cfg.Applications, cfg.Deadlines, cfg.History, cfg.Payments, assigned, waiting} {
 			if err := c.Close(); err != nil {
 				t.Error(err)
 			}
@@ -304,7 +298,7 @@ func (w *world) call(who, method, path string, body any, header ...string) *repl
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if who != "" {
-		r.Header.Set("Authorization", "Bearer "+who+"-token")
+		r.Header.Set("Authorization", "Bearer "+w.token(who))
 	}
 	if method != http.MethodGet {
 		r.Header.Set("Idempotency-Key", uuid.NewString())
@@ -447,9 +441,17 @@ func (w *world) examined(who, service, applicant string) v1.Application {
 func (w *world) issued(who, service, applicant, officer string) v1.Application {
 	w.t.Helper()
 	a := w.examined(who, service, applicant)
-	a = app(w.decide(officer, a.ID, v1.Decision{Decision: "approve", Order: "17-л"}).want(200))
+	a = app(w.decide(officer, a.ID, v1.Decision{Decision: "approve", Order: "17-л", PaymentProof: proofOf(a)}).want(200))
 	if a.Status != "completed" || a.Result == "" {
 		w.t.Fatalf("after the approval: %+v", a)
 	}
 	return a
+}
+
+// proofOf is what an officer says of the payment: that it was shown, where there was no step for it.
+func proofOf(a v1.Application) string {
+	if a.Payment == nil && a.Service != "import-permit" {
+		return "shown"
+	}
+	return ""
 }

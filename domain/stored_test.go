@@ -39,6 +39,7 @@ func TestStoredApplicationEvents(t *testing.T) {
 	document := application.Document{Name: "устав.pdf", MediaType: "application/pdf", Size: 1024, SHA256: "ab", Paper: true}
 	evidence := json.RawMessage(`"e"`)
 	certified := &application.Certified{Subject: "850312300121", Serial: "1", Digest: "d", Method: "m", Evidence: evidence}
+	fee := application.Fee{Rate: 1000, MCI: 432_500, MCIFrom: "2026-01-01", On: "2026-11-24", Source: "s", Unverified: true, Version: "v"}
 	answer := &application.RegisterAnswer{At: due, Reference: "r-1", Text: "{\"found\": true,\r\n \"name\":\"<n>\"}\n"}
 	payloads := []domain.Payload{
 		application.Opened{
@@ -48,7 +49,9 @@ func TestStoredApplicationEvents(t *testing.T) {
 		application.ApplicantConfirmed{Progress: way, Name: "n", Address: "a", Source: "gbd-ul", Answer: answer},
 		application.ApplicantNotFound{Progress: first, Source: "gbd-ul", Answer: answer},
 		application.Filed{Progress: way, Form: form, Documents: []application.Document{document}},
-		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u"},
+		application.PaymentRequested{Progress: first, Order: "o", Amount: 100, Currency: "KZT", URL: "u", Fee: &fee, Expires: &due},
+		application.PaymentNotRequired{Progress: way, Fee: fee},
+		application.PaymentUnmatched{Order: "o", Reference: "r2", Amount: 100, Currency: "KZT", Reason: application.PaidTwice},
 		application.Paid{Progress: way, Order: "o", Reference: "r", Amount: 100, Currency: "KZT"},
 		application.CertificateAccepted{Progress: way, Subject: "120540001238", Serial: "1", Method: "m"},
 		application.Signed{Progress: way, Subject: "120540001238", Digest: "d", Method: "m", Serial: "1", Evidence: evidence},
@@ -57,10 +60,10 @@ func TestStoredApplicationEvents(t *testing.T) {
 		},
 		application.SignatureDiscarded{Purpose: signing.Entry, SHA256: "ab", Reason: signing.Revoked, Evidence: evidence},
 		application.DecisionDrafted{Decision: application.Decision{
-			Decision: application.Approve, Order: "12", ValidUntil: "2030-01-01", Holder: "940140000385", Ground: application.NotQualified, Text: "t",
+			Decision: application.Approve, Order: "12", ValidUntil: "2030-01-01", Holder: "940140000385", PaymentProof: "shown", Ground: application.NotQualified, Text: "t",
 		}, Drafter: "000229550014", Content: json.RawMessage(`"c"`)},
 		application.Registered{Progress: way, Number: "KZ45LIC00000001", RegisteredOn: "2026-11-24"},
-		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s", Signature: certified},
+		application.Approved{Progress: application.Progress{Completes: []int{11}, Outcome: regulation.Approved}, Order: "12", ValidUntil: "2030-01-01", Signatory: "s", Signature: certified, PaymentProof: "shown"},
 		application.Refused{
 			Progress: application.Progress{Completes: []int{11, 10}, Ends: true}, Stage: application.AtDecision, Ground: application.NotQualified, Text: "t", Signatory: "s",
 			Signature: certified, Reason: signing.Revoked, Evidence: evidence,
@@ -118,7 +121,10 @@ func earlier(t *testing.T, p domain.Payload, first application.Progress) domain.
 		e.Progress = first
 		return e
 	case application.Approved:
-		e.Signature = nil
+		e.Signature, e.PaymentProof = nil, ""
+		return e
+	case application.PaymentRequested:
+		e.Fee, e.Expires = nil, nil
 		return e
 	case application.Refused:
 		e.Signature, e.Reason, e.Evidence = nil, "", nil

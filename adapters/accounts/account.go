@@ -8,68 +8,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/domain"
-	"github.com/tizilim/tizilim/domain/access"
 	"github.com/tizilim/tizilim/domain/ident"
 )
-
-// Assignment is a role that somebody has, for an organization where the role is one of an organization.
-type Assignment struct {
-	Role         domain.Role `json:"role"`
-	Organization string      `json:"organization,omitempty"` // slug of the licensor or service center
-}
-
-func (a Assignment) String() string {
-	if a.Organization == "" {
-		return string(a.Role)
-	}
-	return string(a.Role) + " of " + a.Organization
-}
-
-// Check is domain.ErrInvalid for a role that is none, or stands for the wrong kind of organization.
-func (a Assignment) Check() error {
-	organized := a.Role == domain.RoleOfficer || a.Role == domain.RoleHead || a.Role == domain.RoleOperator
-	switch {
-	case !slices.Contains(access.Roles(), a.Role):
-		return fmt.Errorf("role %q: there are %v: %w", a.Role, access.Roles(), domain.ErrInvalid)
-	case organized && a.Organization == "":
-		return fmt.Errorf("role %s: needs an organization: %w", a.Role, domain.ErrInvalid)
-	case !organized && a.Organization != "":
-		return fmt.Errorf("role %s: is not one of an organization: %w", a.Role, domain.ErrInvalid)
-	}
-	return nil
-}
-
-// Stamp is who did something, and when.
-type Stamp struct {
-	At time.Time `json:"at"`
-	By string    `json:"by"` // id of an account, or where else it came from
-}
-
-// Account is somebody who can log in.
-type Account struct {
-	// ID stands in the events of what the account did, so it is never given twice.
-	ID    string `json:"id"`
-	Login string `json:"login,omitempty"` // what goes with a password; "" where there is none
-	Name  string `json:"name"`
-	// Identifier is the IIN or BIN of the applicant, or of the employee, "" where it is not known.
-	Identifier string `json:"identifier,omitempty"`
-	// Person is the IIN of who acts for the organization whose BIN is the Identifier.
-	Person string       `json:"person,omitempty"`
-	Roles  []Assignment `json:"roles"`
-	// Issuer and Subject are who the account is at the OpenID provider, "" where it is from none. Its
-	// roles then are what the provider says at each login.
-	Issuer   string `json:"issuer,omitempty"`
-	Subject  string `json:"subject,omitempty"`
-	Disabled bool   `json:"disabled,omitempty"`
-	Created  Stamp  `json:"created"`
-	Changed  Stamp  `json:"changed"`
-}
 
 // stored is an account with what leaves this package in no form.
 type stored struct {
@@ -78,12 +23,6 @@ type stored struct {
 	// Epoch counts what ends all sessions: a session is good only with the epoch it began in. So they end
 	// by one write, and one that begins at the same moment ends with them.
 	Epoch int64 `json:"epoch"`
-}
-
-// AccountInfo is an account as administrators see it.
-type AccountInfo struct {
-	Account
-	Password bool `json:"has_password"`
 }
 
 // names are what no other account may have.
@@ -108,6 +47,9 @@ func openIDName(issuer, subject string) string { return "openid " + issuer + " "
 func (s stored) isApplicant() bool {
 	return slices.Contains(s.Roles, Assignment{Role: domain.RoleApplicant})
 }
+
+// someone is whose data the account is: the person's who acts for an organization, not the organization's.
+func (s stored) someone() string { return cmp.Or(s.Person, s.Identifier) }
 
 // digits tells applicants apart: two people may act for one organization, each with an account.
 func (s stored) digits() string {
@@ -159,22 +101,12 @@ func (s stored) check() error {
 // normalizeLogin makes a login out of what somebody typed.
 func normalizeLogin(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }
 
-// NewAccount is an account to be.
-type NewAccount struct {
-	ID         string // a new one where empty
-	Login      string // required
-	Name       string
-	Identifier string
-	Person     string
-	Roles      []Assignment
-}
-
 // Add makes an account, with a password where that is not empty. A rejection where the id, the login or
 // the applicant has one already.
 func (a *Accounts) Add(ctx context.Context, by string, n NewAccount, password string) (Account, error) {
 	s := stored{Account: Account{
 		ID: cmp.Or(n.ID, uuid.NewString()), Login: normalizeLogin(n.Login), Name: strings.TrimSpace(n.Name), Roles: n.Roles,
-		Created: Stamp{a.now(), by}, Changed: Stamp{a.now(), by},
+		Created: a.stamp(by), Changed: a.stamp(by),
 	}}
 	err := a.fill(ctx, &s, n, password)
 	if err == nil {
@@ -183,7 +115,7 @@ func (a *Accounts) Add(ctx context.Context, by string, n NewAccount, password st
 	if err != nil {
 		return Account{}, fmt.Errorf("add account: %w", err)
 	}
-	return s.Account, a.Record(ctx, Entry{Account: by, Action: "account-added", Kind: "account", Thing: s.ID, Person: s.Identifier})
+	return s.Account, a.Record(ctx, Entry{Account: by, Action: "account-added", Kind: "account", Thing: s.ID, Person: s.someone()})
 }
 
 // create stores an account that was not there.
@@ -276,7 +208,7 @@ func (a *Accounts) change(ctx context.Context, by, id, action string, f func(*st
 		if changed, err = f(&s); err != nil || !changed {
 			return err
 		}
-		s.Changed = Stamp{a.now(), by}
+		s.Changed = a.stamp(by)
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -289,7 +221,7 @@ func (a *Accounts) change(ctx context.Context, by, id, action string, f func(*st
 	if err != nil || !changed {
 		return s.Account, wrap(action, err)
 	}
-	return s.Account, a.Record(ctx, Entry{Account: by, Action: action, Kind: "account", Thing: id, Person: s.Identifier})
+	return s.Account, a.Record(ctx, Entry{Account: by, Action: action, Kind: "account", Thing: id, Person: s.someone()})
 }
 
 func wrap(what string, err error) error {
@@ -302,7 +234,7 @@ func wrap(what string, err error) error {
 // Account is the account with the id; domain.ErrNotFound where there is none.
 func (a *Accounts) Account(ctx context.Context, id string) (AccountInfo, error) {
 	s, _, err := get[stored](ctx, a.store, KindAccount, id)
-	return AccountInfo{s.Account, s.Password != ""}, wrap("account", err)
+	return AccountInfo{Account: s.Account, Password: s.Password != ""}, wrap("account", err)
 }
 
 // Find is the account with the login, or else with the id.
@@ -329,13 +261,10 @@ func (a *Accounts) List(ctx context.Context, after string, limit int) ([]Account
 		if err != nil {
 			return nil, wrap("list accounts", err)
 		}
-		list[i] = AccountInfo{s.Account, s.Password != ""}
+		list[i] = AccountInfo{Account: s.Account, Password: s.Password != ""}
 	}
 	return list, nil
 }
-
-// Edit is what to change of an account; what is empty stays.
-type Edit struct{ Login, Name, Identifier, Person string }
 
 // Edit corrects an account. Where the person or organization it stands for becomes another one, its
 // sessions end.
@@ -439,3 +368,6 @@ func (a *Accounts) Remove(ctx context.Context, by, id string) error {
 	}
 	return a.Record(ctx, Entry{Account: by, Action: "account-removed", Kind: "account", Thing: id})
 }
+
+// stamp is that somebody does something now.
+func (a *Accounts) stamp(by string) Stamp { return Stamp{At: a.now(), By: by} }

@@ -59,13 +59,6 @@ func (a *Accounts) checkChallenge(ctx context.Context, challenge string) error {
 	return nil
 }
 
-// Signed is a login by certificate: a challenge, and the signature over it.
-type Signed struct {
-	Challenge string
-	CMS       []byte
-	From
-}
-
 // LoginCertificate begins a session for who signed the challenge. The first time it makes the account of
 // an applicant: the person's, or that of the person for an organization, where their role in it allows. It
 // is the account of that person and organization for ever, whatever certificate they come with.
@@ -160,7 +153,7 @@ func (a *Accounts) admit(ctx context.Context, text, method string, from From, sh
 
 // shaped is the account as it has to be, and the changes that make it so.
 func (a *Accounts) shaped(ctx context.Context, by string, shape func(*stored) string) (stored, []Change, error) {
-	s := stored{Account: Account{ID: uuid.NewString(), Created: Stamp{a.now(), by}}}
+	s := stored{Account: Account{ID: uuid.NewString(), Created: a.stamp(by)}}
 	name := shape(&s)
 	id, revision, err := find[string](ctx, a.store, KindName, name)
 	if err != nil {
@@ -181,7 +174,7 @@ func (a *Accounts) shaped(ctx context.Context, by string, shape func(*stored) st
 	if !same {
 		s.Epoch++ // nobody goes on as what they are no more
 	}
-	s.Changed = Stamp{a.now(), by}
+	s.Changed = a.stamp(by)
 	if err := s.check(); err != nil {
 		return s, nil, err
 	}
@@ -192,7 +185,7 @@ func (a *Accounts) shaped(ctx context.Context, by string, shape func(*stored) st
 // shapedNew is shaped for an account that there was not when its name was looked up: where there is now,
 // somebody else was faster, and it is looked up again.
 func (a *Accounts) shapedNew(ctx context.Context, by, name string, s stored) (stored, []Change, error) {
-	s.Changed = Stamp{a.now(), by}
+	s.Changed = a.stamp(by)
 	if err := s.check(); err != nil {
 		return s, nil, err
 	}

@@ -12,39 +12,6 @@ import (
 	"github.com/tizilim/tizilim/domain/ident"
 )
 
-// Entry is one entry of the access log: who did what with whose data.
-type Entry struct {
-	At time.Time `json:"at"` // set by Record where zero
-	// Account is the id of who did it, as in the events; "" for somebody who is not logged in.
-	Account      string      `json:"account,omitempty"`
-	Role         domain.Role `json:"role,omitempty"`
-	Organization string      `json:"organization,omitempty"`
-	Address      string      `json:"address,omitempty"` // stored as Network makes it
-	// Action is what was done: one of package access, or a word of this package.
-	Action string `json:"action"`
-	// Kind and Thing are what it was done with: application, license, document, account, and its id.
-	Kind  string `json:"kind,omitempty"`
-	Thing string `json:"thing,omitempty"`
-	// Person is the IIN or BIN of whom the data is of, "" where that is nobody.
-	Person string `json:"person,omitempty"`
-	Route  string `json:"route,omitempty"` // by which way, such as the route of the request
-}
-
-// Question is what to look for in the access log; what is empty does not matter.
-type Question struct {
-	Person      string
-	Account     string
-	From, Until time.Time // from, and before
-	Before      int64     // the Next of the page before
-	Limit       int       // 100 where 0
-}
-
-// Found is a page of the access log, the last first.
-type Found struct {
-	Entries []Entry
-	Next    int64 // for Question.Before, 0 where the page is the last
-}
-
 // Journal keeps the access log. Where it cannot answer its errors are domain.ErrUnavailable.
 type Journal interface {
 	// Append adds the entries, all or none, durably.

@@ -18,25 +18,12 @@ const (
 	CodePasswordEasy  = "password-easy"              // contains the login, or repeats
 	CodeChallenge     = "challenge-refused"          // not ours, too old, or used: ask for another
 	CodeRepresents    = "certificate-represents-not" // its role does not act for its organization
+	CodeCertificate   = "certificate-refused"        // the signature, or the certificate, for the reason {reason}
+	CodeAlgorithm     = "certificate-unsupported"    // an algorithm that is not known here
 	CodeNoPerson      = "certificate-names-nobody"   // neither IIN nor BIN
 	CodeOpenID        = "openid-refused"             // the provider, or what came from it
 	CodeNoRole        = "openid-no-role"             // the provider names no role in this registry
 )
-
-// From is where somebody comes from.
-type From struct {
-	Address string // as the connection has it, with or without a port; "" for none
-	// Previous is the id of the session in which they come, "" for none: a login ends it.
-	Previous string
-	// As is the role to begin in; the account's first where zero.
-	As Assignment
-}
-
-// Password is a login by password.
-type Password struct {
-	Login, Password string
-	From
-}
 
 // longestTyped bounds what is hashed at all, in bytes.
 const longestTyped = 4 * longestPassword

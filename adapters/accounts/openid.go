@@ -58,15 +58,6 @@ func (a *Accounts) StartOpenID(ctx context.Context) (url, cookie string, err err
 	return url, text + "." + seal, wrap("log in by OpenID", err)
 }
 
-// Returned is what came back from the provider: the cookie of StartOpenID and the query of the address
-// that the browser was sent to.
-type Returned struct {
-	Cookie      string
-	State, Code string
-	Error       string // a code of OAuth, where the provider refused
-	From
-}
-
 // FinishOpenID begins a session for who the provider says it is, in one of the roles that it says they
 // have. The first time it makes their account; each time it takes over their name and roles.
 func (a *Accounts) FinishOpenID(ctx context.Context, in Returned) (Opened, error) {

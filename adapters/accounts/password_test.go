@@ -11,6 +11,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/accounts"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 )
 
 // reference was made by the reference implementation's command: the password is "Құпия сөз 2026!".
@@ -226,7 +227,7 @@ func TestNoSecretIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, secret := range map[string]string{"session": session.Token, "token": strings.TrimPrefix(token, accounts.TokenPrefix), "password": password} {
+	for name, secret := range map[string]string{"session": session.Token, "token": strings.TrimPrefix(token, access.TokenPrefix), "password": password} {
 		if len(secret) < 12 || bytes.Contains(text, []byte(secret)) || bytes.Contains(text, []byte(strings.ToLower(secret))) {
 			t.Errorf("the %s is in the file", name)
 		}

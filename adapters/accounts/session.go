@@ -15,27 +15,6 @@ import (
 	"github.com/tizilim/tizilim/domain/access"
 )
 
-// Opened is a session that has begun. The token is for a cookie of the name __Host-…, and so for one
-// with Secure, HttpOnly, Path=/ and no Domain; nobody can be told it again.
-type Opened struct {
-	Token string
-	Ends  time.Time // at the latest; a session that is not used ends earlier
-	Visitor
-}
-
-// Visitor is who a session or an API token lets in.
-type Visitor struct {
-	// Actor stands in the events of what they do; its channel is for who lets them in to say.
-	Actor      domain.Actor
-	Identifier string // IIN or BIN, "" where it is not known
-	Person     string // IIN of who acts for the organization of the Identifier
-	Grant      access.Grant
-	// Roles are all roles of the account, of which Grant has the one they act in. None for a token.
-	Roles []Assignment
-	// Session is how a session is called where it is listed, "" for a token.
-	Session string
-}
-
 // session is what is stored of one.
 type session struct {
 	ID      string     `json:"id"` // how it is called
@@ -183,7 +162,7 @@ func (a *Accounts) Act(ctx context.Context, token string, as Assignment) (Opened
 		return Opened{}, fmt.Errorf("act as %s: %w", as, err)
 	}
 	return opened, a.Record(ctx, Entry{
-		Account: s.ID, Role: as.Role, Organization: as.Organization, Action: "role-taken", Kind: "account", Thing: s.ID, Person: s.Identifier,
+		Account: s.ID, Role: as.Role, Organization: as.Organization, Action: "role-taken", Kind: "account", Thing: s.ID, Person: s.someone(),
 	})
 }
 
@@ -194,18 +173,6 @@ func (a *Accounts) End(ctx context.Context, token string) error {
 	}
 	_, err := drop(ctx, a.store, KindSession, digest(token))
 	return wrap("end session", err)
-}
-
-// SessionInfo is a session as its owner and administrators see it.
-type SessionInfo struct {
-	ID      string     `json:"id"`
-	Account string     `json:"account"`
-	As      Assignment `json:"as"`
-	Method  string     `json:"method"`
-	Address string     `json:"address,omitempty"`
-	Began   time.Time  `json:"began"`
-	Seen    time.Time  `json:"seen"`
-	Ends    time.Time  `json:"ends"` // unless it is used
 }
 
 // Sessions are the sessions of the account that have not ended, the last begun first; of all accounts
@@ -223,7 +190,7 @@ func (a *Accounts) Sessions(ctx context.Context, id string) ([]SessionInfo, erro
 			owners[in.Account] = s
 		}
 		if a.good(in, s) {
-			list = append(list, SessionInfo{in.ID, in.Account, in.As, in.Method, in.Address, in.Began, in.Seen, r.Expires})
+			list = append(list, SessionInfo{ID: in.ID, Account: in.Account, As: in.As, Method: in.Method, Address: in.Address, Began: in.Began, Seen: in.Seen, Ends: r.Expires})
 		}
 		return nil
 	})

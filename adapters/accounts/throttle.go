@@ -176,12 +176,6 @@ func (a *Accounts) tooMany(until time.Time) error {
 	return domain.Reject(CodeTooMany, "too many failed tries from this address", "seconds", strconv.Itoa(seconds))
 }
 
-// Lock is what an administrator sees of failed logins.
-type Lock struct {
-	Failures int       `json:"failures"`
-	Until    time.Time `json:"until,omitzero"` // zero where it is not locked
-}
-
 // LockOf is the state of an account's login.
 func (a *Accounts) LockOf(ctx context.Context, login string) (Lock, error) {
 	return a.lockAt(ctx, a.cfg.LoginTries, loginKey(normalizeLogin(login)))
@@ -215,7 +209,7 @@ func (a *Accounts) Unlock(ctx context.Context, by, id string) (bool, error) {
 	if err != nil || !had {
 		return had, wrap("unlock", err)
 	}
-	return had, a.Record(ctx, Entry{Account: by, Action: "account-unlocked", Kind: "account", Thing: id, Person: s.Identifier})
+	return had, a.Record(ctx, Entry{Account: by, Action: "account-unlocked", Kind: "account", Thing: id, Person: s.someone()})
 }
 
 // UnlockAddress forgets the failures from an address.

@@ -11,51 +11,19 @@ import (
 	"github.com/tizilim/tizilim/domain/access"
 )
 
-// TokenPrefix begins every API token, so that one is recognized where it should not be.
-const TokenPrefix = "tzl_"
-
-// Token is an API token: a system that acts by itself, in one role, for as long as it is good.
-type Token struct {
-	// Name is unique, and with "token:" before it the account in the events of what the system does.
-	Name       string       `json:"name"`
-	As         Assignment   `json:"as"`
-	Identifier string       `json:"identifier,omitempty"` // IIN or BIN, where it acts for an applicant
-	Grant      access.Grant `json:"grant"`                // the role, narrowed
-	Expires    time.Time    `json:"expires,omitzero"`     // never where zero
-	Created    Stamp        `json:"created"`
-	Revoked    Stamp        `json:"revoked,omitzero"` // zero where it is not
-	// LastUsed is to within usedEvery.
-	LastUsed time.Time `json:"last_used,omitzero"`
-}
-
-// NewToken is a token to be.
-type NewToken struct {
-	Name       string
-	As         Assignment
-	Identifier string
-	ReadOnly   bool
-	Actions    []access.Action // the only ones; all of the role's where there are none
-	Expires    time.Time       // never where zero
-}
-
 // usedEvery is how often it is written down that a token is used.
 const usedEvery = 5 * time.Minute
 
 var tokenNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,57}$`)
 
-// good reports whether the token lets somebody in.
-func (t Token) good(now time.Time) bool {
-	return t.Revoked.At.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
-}
-
 // AddToken makes a token and tells it. Nobody can be told it again.
 func (a *Accounts) AddToken(ctx context.Context, by string, n NewToken) (string, Token, error) {
 	t := Token{
-		Name: n.Name, As: n.As, Expires: n.Expires.UTC(), Created: Stamp{a.now(), by},
+		Name: n.Name, As: n.As, Expires: n.Expires.UTC(), Created: a.stamp(by),
 		Grant: access.Grant{Role: n.As.Role, ReadOnly: n.ReadOnly, Actions: n.Actions},
 	}
 	err := a.checkToken(&t, n.Identifier)
-	token := TokenPrefix + secret()
+	token := access.TokenPrefix + secret()
 	if err == nil {
 		err = retry(ctx, func() error { return a.createToken(ctx, digest(token), t) })
 	}
@@ -82,7 +50,7 @@ func (a *Accounts) checkToken(t *Token, typed string) (err error) {
 	if t.As.Role == domain.RoleApplicant && t.Identifier == "" {
 		return fmt.Errorf("token of an applicant: needs an identifier: %w", domain.ErrInvalid)
 	}
-	if !t.good(a.now()) {
+	if !t.Good(a.now()) {
 		return fmt.Errorf("token would have expired on %s: %w", t.Expires.Format(time.RFC3339), domain.ErrInvalid)
 	}
 	return nil
@@ -101,13 +69,13 @@ func (a *Accounts) createToken(ctx context.Context, key string, t Token) error {
 // Token is who the API token lets in; domain.ErrNotFound where there is no such token, or it was revoked
 // or has expired.
 func (a *Accounts) Token(ctx context.Context, token string) (Visitor, error) {
-	if !strings.HasPrefix(token, TokenPrefix) {
+	if !strings.HasPrefix(token, access.TokenPrefix) {
 		return Visitor{}, fmt.Errorf("token: %w", domain.ErrNotFound)
 	}
 	key := digest(token)
 	t, revision, err := get[Token](ctx, a.store, KindToken, key)
 	now := a.now()
-	if err == nil && !t.good(now) {
+	if err == nil && !t.Good(now) {
 		err = domain.ErrNotFound
 	}
 	if err != nil {
@@ -146,7 +114,7 @@ func (a *Accounts) RevokeToken(ctx context.Context, by, name string) error {
 		if err != nil || !t.Revoked.At.IsZero() {
 			return err
 		}
-		t.Revoked = Stamp{a.now(), by}
+		t.Revoked = a.stamp(by)
 		return a.store.Write(ctx, put(KindToken, Record{Key: key, Revision: revision}, t))
 	})
 	if err != nil {

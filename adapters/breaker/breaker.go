@@ -5,8 +5,8 @@
 // fail at once and nobody waits for timeouts. After Pause one call is let through to see; if that is
 // answered the breaker closes, and otherwise it stays open for another Pause.
 //
-// A failure is domain.ErrUnavailable and nothing else: a service that says no, that it knows nobody of
-// that name or refuses a request, has answered. A call whose caller went away says nothing of the
+// A failure is domain.ErrUnavailable and nothing else: a service that says, in words that its client
+// understands, that it knows nobody of that name or refuses a request, has answered. A call whose caller went away says nothing of the
 // service and is not counted.
 //
 // It does not repeat calls. Who calls decides when to try again: the reactor does so with growing

@@ -1,6 +1,7 @@
 package eventstoredb_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,6 +129,18 @@ func TestAlteredEvents(t *testing.T) {
 			t.Errorf("%s: %d commits are followed", change[1], len(got))
 		}
 	}
+}
+
+// A commit that names another predecessor than the one it has is not taken.
+func TestAlteredPredecessor(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range w.positions(w.commits[4]) {
+		w.Alter(p, `"after":`+strconv.FormatUint(uint64(w.commits[2].Position), 10), `"after":`+strconv.FormatUint(uint64(w.commits[0].Position), 10))
+	}
+	_, err := read(t, w.store, one, 1)
+	is(t, "read", err, domain.ErrDamaged)
+	_, err = followed(t, w.store, 0, 6)
+	is(t, "follow", err, domain.ErrDamaged)
 }
 
 // What somebody else writes into a stream of the registry's is not taken for its own.

@@ -53,6 +53,15 @@ func TestFollowerIsDropped(t *testing.T) {
 	}
 }
 
+// A subscription that is dropped within a commit brings it whole the next time.
+func TestFollowerIsDroppedWithinACommit(t *testing.T) {
+	w := newWorld(t)
+	for events := 1; events < 18; events++ {
+		w.CutSubscription(events)
+		wantLog(t, w.store, w.commits...)
+	}
+}
+
 // A subscription to a node that the others have left behind says nothing: the follower looks for itself.
 func TestFollowerHearsNothing(t *testing.T) {
 	server := serve(t, esdbtest.Options{})

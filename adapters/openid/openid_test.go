@@ -23,6 +23,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/accounts"
 	"github.com/tizilim/tizilim/adapters/openid"
+	"github.com/tizilim/tizilim/adapters/openidtest"
 	"github.com/tizilim/tizilim/adapters/sqlitedb"
 	"github.com/tizilim/tizilim/domain"
 )
@@ -69,10 +70,10 @@ func finish(t *testing.T, a *accounts.Accounts, cookie string, query url.Values)
 }
 
 // login is a whole login.
-func login(t *testing.T, p *provider, a *accounts.Accounts, user string) (accounts.Opened, error) {
+func login(t *testing.T, p *openidtest.Provider, a *accounts.Accounts, user string) (accounts.Opened, error) {
 	t.Helper()
 	at, cookie := begin(t, a)
-	return finish(t, a, cookie, p.browse(t, at, user))
+	return finish(t, a, cookie, p.Browse(t, at, user))
 }
 
 func rejected(t *testing.T, err error, code, when string) {
@@ -84,18 +85,18 @@ func rejected(t *testing.T, err error, code, when string) {
 }
 
 func TestLogin(t *testing.T) {
-	p := startProvider(t)
-	for _, p.inside = range []bool{false, true} { // the claims are told when asked for, or in the token
-		a := registry(t, p.config())
-		p.groups["u1"] = []string{"somewhere-else", "auditors", "trade-officers"}
-		p.iin["u1"] = "850312300121"
+	p := openidtest.Start(t, openidtest.Back)
+	for _, p.Inside = range []bool{false, true} { // the claims are told when asked for, or in the token
+		a := registry(t, p.Config())
+		p.Groups["u1"] = []string{"somewhere-else", "auditors", "trade-officers"}
+		p.IIN["u1"] = "850312300121"
 		first, err := login(t, p, a, "aigerim")
 		if err != nil {
 			t.Fatal(err)
 		}
 		officer, auditor := accounts.Assignment{Role: domain.RoleOfficer, Organization: "trade-committee"}, accounts.Assignment{Role: domain.RoleAuditor}
 		if v := first.Visitor; v.Actor.Name != "Айгерім Бекова" || v.Actor.Role != domain.RoleOfficer || v.Actor.Organization != "trade-committee" || v.Identifier != "850312300121" || !cmp.Equal(v.Roles, []accounts.Assignment{officer, auditor}) {
-			t.Errorf("in the token %v: %+v", p.inside, v)
+			t.Errorf("in the token %v: %+v", p.Inside, v)
 		}
 		again, err := login(t, p, a, "aigerim")
 		if err != nil || again.Actor.ID != first.Actor.ID {
@@ -105,7 +106,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("the first session: %v", err)
 		}
 		// The provider takes a role away: with the next login the sessions of before end.
-		p.groups["u1"] = []string{"trade-heads"}
+		p.Groups["u1"] = []string{"trade-heads"}
 		third, err := login(t, p, a, "aigerim")
 		if err != nil || third.Actor.ID != first.Actor.ID || third.Actor.Role != domain.RoleHead || len(third.Roles) != 1 {
 			t.Errorf("another role: %+v, %v", third.Visitor, err)
@@ -121,7 +122,7 @@ func TestLogin(t *testing.T) {
 		}
 		_, err = login(t, p, a, "aigerim")
 		rejected(t, err, accounts.CodeRefused, "disabled")
-		p.groups["u2"] = []string{"somewhere-else"}
+		p.Groups["u2"] = []string{"somewhere-else"}
 		_, err = login(t, p, a, "berik")
 		rejected(t, err, accounts.CodeNoRole, "no role here")
 	}
@@ -129,12 +130,12 @@ func TestLogin(t *testing.T) {
 
 // TestNobodyFinishesAnothersLogin: the state is bound to the browser that began, and good once.
 func TestNobodyFinishesAnothersLogin(t *testing.T) {
-	p := startProvider(t)
-	p.groups["u1"], p.groups["u2"] = []string{"auditors"}, []string{"auditors"}
-	a := registry(t, p.config())
+	p := openidtest.Start(t, openidtest.Back)
+	p.Groups["u1"], p.Groups["u2"] = []string{"auditors"}, []string{"auditors"}
+	a := registry(t, p.Config())
 	at, mine := begin(t, a)
 	_, other := begin(t, a)
-	query := p.browse(t, at, "aigerim")
+	query := p.Browse(t, at, "aigerim")
 	for name, cookie := range map[string]string{
 		"none": "", "another login's": other, "another text": "x" + mine, "no seal": strings.Split(mine, ".")[0], "cut": mine[:len(mine)-2],
 	} {
@@ -145,7 +146,7 @@ func TestNobodyFinishesAnothersLogin(t *testing.T) {
 	forged["state"] = []string{"another"}
 	_, err := finish(t, a, mine, forged)
 	rejected(t, err, accounts.CodeChallenge, "another state")
-	_, err = finish(t, registry(t, p.config()), mine, query)
+	_, err = finish(t, registry(t, p.Config()), mine, query)
 	rejected(t, err, accounts.CodeChallenge, "another installation")
 
 	if _, err := finish(t, a, mine, query); err != nil {
@@ -176,40 +177,40 @@ func stateOf(t *testing.T, cookie string) string {
 // TestCodeOfAnother: a code that the provider gave to another browser's login is worth nothing, because of
 // PKCE and the nonce, though all of the state is right.
 func TestCodeOfAnother(t *testing.T) {
-	p := startProvider(t)
-	p.groups["u1"], p.groups["u2"] = []string{"auditors"}, []string{"auditors"}
-	a := registry(t, p.config())
+	p := openidtest.Start(t, openidtest.Back)
+	p.Groups["u1"], p.Groups["u2"] = []string{"auditors"}, []string{"auditors"}
+	a := registry(t, p.Config())
 	at, mine := begin(t, a)
 	theirs, _ := begin(t, a)
-	query := p.browse(t, at, "aigerim")
-	stolen := p.browse(t, theirs, "berik")
+	query := p.Browse(t, at, "aigerim")
+	stolen := p.Browse(t, theirs, "berik")
 	query["code"] = stolen["code"]
 	_, err := finish(t, a, mine, query)
 	rejected(t, err, accounts.CodeOpenID, "another's code")
 }
 
 func TestProviderIsDown(t *testing.T) {
-	p := startProvider(t)
-	p.groups["u1"] = []string{"auditors"}
-	a := registry(t, p.config())
-	p.down.Store(true)
+	p := openidtest.Start(t, openidtest.Back)
+	p.Groups["u1"] = []string{"auditors"}
+	a := registry(t, p.Config())
+	p.Down.Store(true)
 	if _, _, err := a.StartOpenID(t.Context()); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("down at the beginning: %v", err)
 	}
-	p.down.Store(false)
+	p.Down.Store(false)
 	at, cookie := begin(t, a)
-	query := p.browse(t, at, "aigerim")
-	p.down.Store(true)
+	query := p.Browse(t, at, "aigerim")
+	p.Down.Store(true)
 	for range 30 { // and it is not their failure
 		if _, err := finish(t, a, cookie, query); !errors.Is(err, domain.ErrUnavailable) {
 			t.Fatalf("down at the end: %v", err)
 		}
 	}
-	p.down.Store(false)
+	p.Down.Store(false)
 	if _, err := finish(t, a, cookie, query); err != nil {
 		t.Errorf("up again: %v", err)
 	}
-	wrong := p.config()
+	wrong := p.Config()
 	wrong.Secret = "another"
 	_, err := login(t, p, registry(t, wrong), "aigerim")
 	rejected(t, err, accounts.CodeOpenID, "a wrong client secret")
@@ -271,7 +272,7 @@ func TestUnsoundTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	client, err := openid.New(openid.Config{
-		Issuer: l.URL, ClientID: clientID, Secret: clientSecret, RedirectURL: back,
+		Issuer: l.URL, ClientID: openidtest.ClientID, Secret: openidtest.ClientSecret, RedirectURL: openidtest.Back,
 		Roles: []openid.Role{{Value: "auditors", Role: domain.RoleAuditor}},
 	}, time.Now)
 	if err != nil {
@@ -293,7 +294,7 @@ func TestUnsoundTokens(t *testing.T) {
 	} {
 		l.signer, l.info = l.key, map[string]any{"sub": "s"}
 		l.claims = map[string]any{
-			"iss": l.URL, "sub": "s", "aud": clientID, "nonce": "n", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(),
+			"iss": l.URL, "sub": "s", "aud": openidtest.ClientID, "nonce": "n", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(),
 			"name": "Аты", "groups": "auditors",
 		}
 		change(l.claims)

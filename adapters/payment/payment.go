@@ -3,8 +3,10 @@
 //
 // The protocol is small. Both sides share a secret and sign what they send (package seal). POST {gateway}/orders
 // with an Order makes a payment order, the same one for the same application; GET {gateway}/orders/{id}
-// tells how it stands. When the applicant has paid or failed to, the gateway posts a Notice to the
-// order's callback, again and again until it is answered with 2xx, so a notice may come twice.
+// tells how it stands and which payments came for it. For each payment, and for a failure, the gateway
+// posts a Notice to the order's callback, again and again until it is answered with 2xx, so a notice may
+// come twice. What a payment is good for is the registry's to say: it may be less or more than was
+// asked for, in another currency, or one too many.
 //
 // The package demo is a gateway that speaks it. No money moves there.
 package payment
@@ -13,11 +15,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tizilim/tizilim/adapters/seal"
 	"github.com/tizilim/tizilim/domain"
@@ -38,7 +45,7 @@ type Order struct {
 // Status is how an order stands.
 type Status string
 
-// The statuses. An order is paid or failed once, and for good.
+// The statuses. An order is paid, once the whole sum came in one payment, or failed, and for good.
 const (
 	Open   Status = "open"
 	Paid   Status = "paid"
@@ -50,14 +57,24 @@ type Receipt struct {
 	Order       string `json:"order"` // the gateway's id of it
 	Application string `json:"application"`
 	Status      Status `json:"status"`
-	Reference   string `json:"reference,omitempty"` // of the payment, once paid
+	Reference   string `json:"reference,omitempty"` // of the payment that paid it, once paid
 	Reason      string `json:"reason,omitempty"`    // once failed
-	Amount      int64  `json:"amount"`
+	Amount      int64  `json:"amount"`              // that was asked for
 	Currency    string `json:"currency"`
 	URL         string `json:"url"` // the page to pay on
+	// Payments are all that came for the order, in order.
+	Payments []Payment `json:"payments,omitempty"`
 }
 
-// Notice is the gateway's report that an order was paid or failed.
+// Payment is money that came.
+type Payment struct {
+	Reference string    `json:"reference"`
+	Amount    int64     `json:"amount"`
+	Currency  string    `json:"currency"`
+	At        time.Time `json:"at"`
+}
+
+// Notice is the gateway's report that money came for an order, or that it failed.
 type Notice struct {
 	Order       string    `json:"order"`
 	Application string    `json:"application"`
@@ -86,9 +103,9 @@ type Client struct {
 	URL      string // of the gateway, without a slash at the end
 	Callback string // of the registry: where the gateway posts notices
 	Secret   []byte // shared with the gateway
-	Fees     *Fees
+	Fees     func() *Fees
 	Now      func() time.Time
-	// Zone decides which year's fees apply; nil is UTC.
+	// Zone decides which day's fees apply; nil is UTC.
 	Zone *time.Location
 	// Timeout bounds one request; 0 means Timeout of the package.
 	Timeout time.Duration
@@ -96,43 +113,58 @@ type Client struct {
 	HTTP *http.Client
 }
 
+// Fee is what the request costs if it is ordered now; errors as Fees.Of.
+func (c *Client) Fee(service, request string) (Fee, error) {
+	return c.Fees().Of(service, request, c.Now().In(orUTC(c.Zone)).Format(time.DateOnly))
+}
+
 // Request asks for a payment order. The amount, callback and currency are the client's to fill in;
-// the same application gets the same order again. ErrNotFound where the service has no fee,
-// ErrConflict where the application's order is for something else, ErrUnavailable where the gateway
-// gives no sound answer.
-func (c *Client) Request(ctx context.Context, o Order) (Receipt, error) {
-	year := c.Now().In(orUTC(c.Zone)).Year()
-	fee, err := c.Fees.Of(o.Service, o.Request, year)
+// the same application gets the same order again, which may be over another amount than the fee of
+// today. Where nothing is to be paid there is no order and no error, and the fee's amount is 0. ErrNotFound
+// where the fee is not known, ErrConflict where the application's order is for something else,
+// ErrUnavailable where the gateway gives no sound answer.
+func (c *Client) Request(ctx context.Context, o Order) (Receipt, Fee, error) {
+	fee, err := c.Fee(o.Service, o.Request)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("request payment: %w", err)
+		return Receipt{}, Fee{}, fmt.Errorf("request payment: %w", err)
+	}
+	if fee.Amount == 0 {
+		return Receipt{}, fee, nil
 	}
 	o.Amount, o.Currency, o.Callback = fee.Amount, fee.Currency, c.Callback
 	body, err := json.Marshal(o)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("request payment: %w", err)
+		return Receipt{}, Fee{}, fmt.Errorf("request payment: %w", err)
 	}
 	r, err := c.do(ctx, http.MethodPost, "/orders", body)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("request payment: %w", err)
+		return Receipt{}, Fee{}, fmt.Errorf("request payment: %w", err)
 	}
 	// A repetition after the turn of the year gets the order of before, at the old fee.
 	if r.Application != o.Application || r.Amount <= 0 || r.Currency != o.Currency || r.URL == "" {
-		return Receipt{}, fmt.Errorf("request payment: another order than was asked for: %w", domain.ErrUnavailable)
+		return Receipt{}, Fee{}, fmt.Errorf("request payment: another order than was asked for: %w", domain.ErrUnavailable)
 	}
-	return r, nil
+	return r, fee, nil
 }
 
 // Order asks how an order stands: what the notice says, for whoever missed it. ErrNotFound for an order
 // the gateway does not know.
 func (c *Client) Order(ctx context.Context, order string) (Receipt, error) {
 	r, err := c.do(ctx, http.MethodGet, "/orders/"+url.PathEscape(order), nil)
-	if err == nil && r.Order != order {
+	if err == nil && (r.Order != order || !r.sound()) {
 		err = fmt.Errorf("another order than was asked for: %w", domain.ErrUnavailable)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("ask for payment order: %w", err)
 	}
 	return r, nil
+}
+
+// sound reports whether the receipt says what it has to: a known status, and whole payments.
+func (r Receipt) sound() bool {
+	return (r.Status == Open || r.Status == Paid || r.Status == Failed) && plain(r.Reason) && !slices.ContainsFunc(r.Payments, func(p Payment) bool {
+		return p.Reference == "" || p.Currency == "" || p.Amount < 0 || !plain(p.Reference, p.Currency)
+	})
 }
 
 // do makes one signed request.
@@ -200,20 +232,57 @@ func (c *Client) Verify(header http.Header, body []byte) (Notice, error) {
 	if err := seal.Check(header, c.Secret, c.Now(), NoticePurpose, body); err != nil {
 		return Notice{}, fmt.Errorf("payment notice: %w", err)
 	}
-	var n Notice
-	if err := strictJSON(bytes.NewReader(body), &n); err != nil {
+	n, err := ParseNotice(body)
+	if err != nil {
 		return Notice{}, fmt.Errorf("payment notice: %w: %w", domain.ErrInvalid, err)
-	}
-	if n.Order == "" || n.Application == "" || n.Status != Paid && n.Status != Failed || n.Status == Paid && n.Reference == "" || n.At.IsZero() {
-		return Notice{}, fmt.Errorf("payment notice: incomplete: %w", domain.ErrInvalid)
 	}
 	return n, nil
 }
 
+// maxText bounds each text that the gateway sends, in bytes: what is longer is no id, reference or reason.
+const maxText = 1000
+
+// plain reports whether each text is one that can be kept and shown.
+func plain(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool {
+		return len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl)
+	})
+}
+
+// ParseNotice reads the body of a notice: whole, with nothing behind it.
+func ParseNotice(body []byte) (Notice, error) {
+	var n Notice
+	if !utf8.Valid(body) {
+		return Notice{}, errors.New("not UTF-8")
+	}
+	if err := strictJSON(bytes.NewReader(body), &n); err != nil {
+		return Notice{}, err
+	}
+	if !plain(n.Order, n.Application, n.Reference, n.Reason, n.Currency) {
+		return Notice{}, errors.New("a text is too long or has control characters")
+	}
+	switch {
+	case n.Order == "" || n.Application == "" || n.At.IsZero():
+		return Notice{}, errors.New("no order, application or time")
+	case n.Status == Paid && (n.Reference == "" || n.Currency == "" || n.Amount < 0):
+		return Notice{}, errors.New("paid without a reference, an amount or a currency")
+	case n.Status != Paid && n.Status != Failed:
+		return Notice{}, errors.New("neither paid nor failed")
+	}
+	return n, nil
+}
+
+// strictJSON reads one JSON value without unknown fields, and nothing behind it.
 func strictJSON(r io.Reader, v any) error {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
-	return dec.Decode(v)
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("something follows the JSON value")
+	}
+	return nil
 }
 
 func orUTC(l *time.Location) *time.Location {

@@ -57,7 +57,7 @@ func start(t *testing.T) *scene {
 	}
 	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.gateway.Load().ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
-	s.client = &payment.Client{URL: s.server.URL, Callback: callback.URL + "/payments", Secret: secret, Fees: table, Now: clock, HTTP: s.server.Client()}
+	s.client = &payment.Client{URL: s.server.URL, Callback: callback.URL + "/payments", Secret: secret, Fees: func() *payment.Fees { return table }, Now: clock, HTTP: s.server.Client()}
 	s.open()
 	t.Cleanup(func() { s.gateway.Load().Close() })
 	return s
@@ -125,7 +125,7 @@ func (s *scene) notice() payment.Notice {
 
 func (s *scene) request(application string) payment.Receipt {
 	s.t.Helper()
-	r, err := s.client.Request(s.t.Context(), payment.Order{Application: application, Service: "electricity-purchase-license", Request: "issue", Payer: "120540001238"})
+	r, _, err := s.client.Request(s.t.Context(), payment.Order{Application: application, Service: "electricity-purchase-license", Request: "issue", Payer: "120540001238"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -159,6 +159,11 @@ func TestPay(t *testing.T) {
 	if status != http.StatusOK || paid.Status != payment.Paid || paid.Reference == "" {
 		t.Fatalf("%d %+v", status, paid)
 	}
+	want.Status, want.Reference = payment.Paid, paid.Reference
+	want.Payments = []payment.Payment{{Reference: paid.Reference, Amount: 4_325_000, Currency: "KZT", At: now}}
+	if diff := cmp.Diff(want, paid); diff != "" {
+		t.Errorf("receipt (-want +got)\n%s", diff)
+	}
 	wantNotice := payment.Notice{
 		Order: order.Order, Application: "app-1", Status: payment.Paid, Reference: paid.Reference,
 		Amount: 4_325_000, Currency: "KZT", At: now,
@@ -166,8 +171,53 @@ func TestPay(t *testing.T) {
 	if diff := cmp.Diff(wantNotice, s.notice()); diff != "" {
 		t.Errorf("notice (-want +got)\n%s", diff)
 	}
-	if got, err := s.client.Order(t.Context(), order.Order); err != nil || got != paid {
+	if got, err := s.client.Order(t.Context(), order.Order); err != nil || !cmp.Equal(got, paid) {
 		t.Errorf("%+v, %v; want %+v", got, err, paid)
+	}
+}
+
+// Each payment is told of by itself, and the order lists them all for whoever missed the notices.
+func TestLessAndTwice(t *testing.T) {
+	s := start(t)
+	order := s.request("app-1")
+	if _, r := s.decide(order.URL, "less"); r.Status != payment.Open || len(r.Payments) != 1 || r.Payments[0].Amount != 2_162_500 {
+		t.Errorf("paid less: %+v", r)
+	}
+	if n := s.notice(); n.Status != payment.Paid || n.Amount != 2_162_500 {
+		t.Errorf("paid less: notice %+v", n)
+	}
+	_, r := s.decide(order.URL, "twice")
+	if r.Status != payment.Paid || len(r.Payments) != 3 || r.Reference != r.Payments[1].Reference || r.Payments[1].Reference == r.Payments[2].Reference {
+		t.Errorf("paid twice: %+v", r)
+	}
+	told := map[string]bool{s.notice().Reference: true, s.notice().Reference: true}
+	if !told[r.Payments[1].Reference] || !told[r.Payments[2].Reference] {
+		t.Errorf("told of %v", told)
+	}
+	if _, again := s.decide(order.URL, "twice"); len(again.Payments) != 4 {
+		t.Errorf("once more: %+v", again)
+	}
+	s.notice()
+	s.restart()
+	if got, err := s.client.Order(t.Context(), order.Order); err != nil || len(got.Payments) != 4 {
+		t.Errorf("after a restart %+v, %v", got, err)
+	}
+	if status, _ := s.decide(order.URL, "less"); status != http.StatusConflict {
+		t.Errorf("less for what is paid: %d", status)
+	}
+}
+
+func TestNothingToPayMakesNoOrder(t *testing.T) {
+	s := start(t)
+	table, err := payment.LoadFeesWith([]byte("version: v\nrates: [{service: casino-license, mci: 0, source: law}]"), func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client.Fees = func() *payment.Fees { return table }
+	s.client.URL = "http://127.0.0.1:1" // nobody listens there
+	r, fee, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "issue", Payer: "120540001238"})
+	if err != nil || r.Order != "" || fee.Amount != 0 || fee.Source != "law; published budget law" {
+		t.Errorf("%+v, %+v, %v", r, fee, err)
 	}
 }
 
@@ -187,10 +237,10 @@ func TestDecidedOnceAndForGood(t *testing.T) {
 	order := s.request("app-1")
 	_, first := s.decide(order.URL, "paid")
 	s.notice()
-	if status, again := s.decide(order.URL, "paid"); status != http.StatusOK || again != first {
+	if status, again := s.decide(order.URL, "paid"); status != http.StatusOK || !cmp.Equal(again, first) {
 		t.Errorf("paid again: %d %+v, want %+v", status, again, first)
 	}
-	if status, other := s.decide(order.URL, "failed"); status != http.StatusConflict || other != first {
+	if status, other := s.decide(order.URL, "failed"); status != http.StatusConflict || !cmp.Equal(other, first) {
 		t.Errorf("failed after paid: %d %+v, want %+v", status, other, first)
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; { // it is written down after the callback's answer
@@ -218,7 +268,7 @@ func TestSameApplicationSameOrder(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range orders {
 		wg.Go(func() {
-			r, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "issue", Payer: "120540001238"})
+			r, _, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "issue", Payer: "120540001238"})
 			if err != nil {
 				t.Error(err)
 			}
@@ -227,11 +277,11 @@ func TestSameApplicationSameOrder(t *testing.T) {
 	}
 	wg.Wait()
 	for _, o := range orders {
-		if o != orders[0] {
+		if !cmp.Equal(o, orders[0]) {
 			t.Errorf("%+v and %+v", o, orders[0])
 		}
 	}
-	_, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "duplicate", Payer: "120540001238"})
+	_, _, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "casino-license", Request: "duplicate", Payer: "120540001238"})
 	if !errors.Is(err, domain.ErrConflict) {
 		t.Errorf("for something else: %v, want ErrConflict", err)
 	}
@@ -265,12 +315,12 @@ func TestUnsoundGatewayIsUnavailable(t *testing.T) {
 			w.WriteHeader(a.status)
 			fmt.Fprint(w, a.body)
 		}))
-		c := &payment.Client{URL: server.URL, Secret: secret, Fees: table, Now: clock, HTTP: server.Client()}
-		if r, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
+		c := &payment.Client{URL: server.URL, Secret: secret, Fees: func() *payment.Fees { return table }, Now: clock, HTTP: server.Client()}
+		if r, _, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("%s: %+v, %v; want ErrUnavailable", name, r, err)
 		}
 		server.Close()
-		if r, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
+		if r, _, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("nobody listens: %+v, %v; want ErrUnavailable", r, err)
 		}
 	}
@@ -278,15 +328,41 @@ func TestUnsoundGatewayIsUnavailable(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	defer server.Close()
 	defer close(hang)
-	c := &payment.Client{URL: server.URL, Secret: secret, Fees: table, Now: clock, Timeout: time.Millisecond, HTTP: server.Client()}
-	if _, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+	c := &payment.Client{URL: server.URL, Secret: secret, Fees: func() *payment.Fees { return table }, Now: clock, Timeout: time.Millisecond, HTTP: server.Client()}
+	if _, _, err := c.Request(t.Context(), order); !errors.Is(err, domain.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("silence: %v, want ErrUnavailable", err)
+	}
+}
+
+// What the gateway tells when it is asked is held to the same as what it tells by itself.
+func TestUnsoundStandingIsUnavailable(t *testing.T) {
+	const standing = `{"order":"o","application":"app-1","status":"failed","reason":"%s","amount":1,"currency":"KZT","url":"http://x/","payments":[{"reference":"%s","amount":%d,"currency":"KZT"}]}`
+	for name, tt := range map[string]struct {
+		reason, reference string
+		amount            int64
+		want              error
+	}{
+		"sound":               {"declined", "r-1", 1, nil},
+		"a long reason":       {strings.Repeat("x", 1001), "r-1", 1, domain.ErrUnavailable},
+		"a control character": {`a\u0007b`, "r-1", 1, domain.ErrUnavailable},
+		"a long reference":    {"declined", strings.Repeat("r", 1001), 1, domain.ErrUnavailable},
+		"less than nothing":   {"declined", "r-1", -1, domain.ErrUnavailable},
+		"no reference":        {"declined", "", 1, domain.ErrUnavailable},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, standing, tt.reason, tt.reference, tt.amount)
+		}))
+		c := &payment.Client{URL: server.URL, Secret: secret, Now: clock, HTTP: server.Client()}
+		if _, err := c.Order(t.Context(), "o"); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		server.Close()
 	}
 }
 
 func TestServiceWithoutFeeIsNotAsked(t *testing.T) {
 	s := start(t)
-	_, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "import-permit", Request: "issue", Payer: "120540001238"})
+	_, _, err := s.client.Request(t.Context(), payment.Order{Application: "app-1", Service: "import-permit", Request: "issue", Payer: "120540001238"})
 	if !errors.Is(err, domain.ErrNotFound) {
 		t.Errorf("%v, want ErrNotFound", err)
 	}
@@ -333,6 +409,9 @@ func TestVerifyRefuses(t *testing.T) {
 	for name, body := range map[string]string{
 		"no JSON": "x", "unknown field": strings.Replace(sound, "{", `{"x":1,`, 1), "no order": strings.Replace(sound, `"o"`, `""`, 1),
 		"still open": strings.Replace(sound, `"paid"`, `"open"`, 1), "paid without reference": strings.Replace(sound, `"r"`, `""`, 1),
+		"paid in no currency": strings.Replace(sound, `"KZT"`, `""`, 1), "paid less than nothing": strings.Replace(sound, `:1,`, `:-1,`, 1),
+		"two notices": sound + sound, "something behind it": sound + "x", "a control character": strings.Replace(sound, `"r"`, `"\u0007"`, 1),
+		"not UTF-8": strings.Replace(sound, `"r"`, "\"\xff\"", 1), "endless": strings.Replace(sound, `"r"`, `"`+strings.Repeat("r", 1001)+`"`, 1),
 	} {
 		h, b = sealed(body, payment.NoticePurpose, secret, now)
 		add(name, h, b, domain.ErrInvalid)

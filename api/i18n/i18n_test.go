@@ -115,6 +115,7 @@ var prefixes = map[string]string{
 	"application.Ground":        "ground.",
 	"signing.Reason":            "signature-reason.",
 	"application.ReissueReason": "reason.",
+	"application.Mismatch":      "mismatch.",
 	"license.Status":            "license-status.",
 	"license.TerminationGround": "termination-ground.",
 	"regulation.Action":         "action.",

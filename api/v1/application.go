@@ -58,21 +58,6 @@ type Document struct {
 	Paper     bool   `json:"paper,omitempty"`
 }
 
-// Payment is the order that is to be paid, and whether it is.
-type Payment struct {
-	Order    string `json:"order"`
-	Amount   int64  `json:"amount" doc:"In hundredths of the currency"`
-	Currency string `json:"currency" doc:"ISO 4217"`
-	URL      string `json:"url,omitempty" doc:"Where one pays"`
-	Paid     bool   `json:"paid"`
-}
-
-// Noticed answers the payment gateway. A notice that does not apply any more is not to be repeated.
-type Noticed struct {
-	Status string `json:"status" enum:"recorded,not-applied"`
-	Code   string `json:"code,omitempty" doc:"Why it does not apply"`
-}
-
 // Signing brings a signature over the bytes of GET …/signature.
 type Signing struct {
 	Signature string `json:"signature" minLength:"1" maxLength:"100000" doc:"The signature, base64"`
@@ -86,6 +71,8 @@ type Decision struct {
 	Holder     string `json:"holder,omitempty" maxLength:"30" doc:"Where another than the applicant holds the license concerned: that holder's IIN or BIN, to confirm it"`
 	Ground     string `json:"ground,omitempty" enum:"activity-forbidden,fee-not-paid,not-qualified,not-agreed,court-decision,documents-incorrect" doc:"Ground of a refusal"`
 	Text       string `json:"text,omitempty" maxLength:"4000" doc:"Wording of a refusal for the applicant"`
+	// PaymentProof is for procedures without a step of paying.
+	PaymentProof string `json:"payment_proof,omitempty" maxLength:"64" doc:"For an approval where the fee is not paid through the payment gateway: the SHA-256 of the application's document that proves the payment, 'shown' where it was shown on paper, or 'not-due' where nothing is to be paid"`
 }
 
 // Withdrawal takes an application back.
@@ -128,6 +115,7 @@ type Application struct {
 	Form         *Form      `json:"form,omitempty"`
 	Documents    []Document `json:"documents,omitempty"`
 	Payment      *Payment   `json:"payment,omitempty"`
+	Unmatched    []Returned `json:"payments_to_return,omitempty" doc:"Payments that came and do not pay the application: people return them"`
 	SignedBy     string     `json:"signed_by,omitempty" doc:"IIN or BIN of the certificate"`
 	Number       string     `json:"number,omitempty" doc:"Registration number"`
 	RegisteredOn string     `json:"registered_on,omitempty"`
@@ -181,6 +169,8 @@ type Approval struct {
 	Order      string `json:"order,omitempty"`
 	ValidUntil string `json:"valid_until,omitempty"`
 	Signatory  string `json:"signatory"`
+	// PaymentProof is as in the decision.
+	PaymentProof string `json:"payment_proof,omitempty" doc:"By what the officer saw that the fee was paid"`
 }
 
 // Refusal is why an application ended without a result.

@@ -12,12 +12,14 @@ type Text map[string]string
 // Problem is an error as RFC 9457 has it. Code is stable and what programs decide on; Title and Detail
 // are for people, in the language of Accept-Language (kk, ru or en; English where none is asked for).
 type Problem struct {
-	Type   string       `json:"type" doc:"urn:tizilim:problem: and the code"`
-	Title  string       `json:"title" doc:"What is wrong, in the caller's language"`
-	Status int          `json:"status" doc:"The HTTP status"`
-	Detail string       `json:"detail" doc:"What to do about it, in the caller's language"`
-	Code   string       `json:"code" doc:"Stable token of the problem"`
-	Errors []FieldError `json:"errors,omitempty" doc:"The fields or parameters at fault"`
+	Type   string `json:"type" doc:"urn:tizilim:problem: and the code"`
+	Title  string `json:"title" doc:"What is wrong, in the caller's language"`
+	Status int    `json:"status" doc:"The HTTP status"`
+	Detail string `json:"detail" doc:"What to do about it, in the caller's language"`
+	Code   string `json:"code" doc:"Stable token of the problem"`
+	// RetryAfter is there where it helps to wait.
+	RetryAfter int          `json:"retry_after,omitempty" doc:"In how many seconds it may be tried again"`
+	Errors     []FieldError `json:"errors,omitempty" doc:"The fields or parameters at fault"`
 }
 
 // FieldError is one field or parameter at fault.

@@ -91,7 +91,13 @@ func (s *Site) followed(r *http.Request, v Viewer) (state application.State, ent
 			return state, nil, err
 		}
 	}
-	if v.Sees == nil || !v.Sees(state) {
+	sees := false
+	if v.Sees != nil {
+		if sees, err = v.Sees(state); err != nil {
+			return state, nil, err
+		}
+	}
+	if !sees {
 		return state, nil, fmt.Errorf("%s: out of sight: %w", stream, domain.ErrNotFound)
 	}
 	return state, entries, nil
@@ -143,6 +149,7 @@ func (s *Site) applicationFacts(f Frame, a application.State, p *regulation.Proc
 	if a.Due != nil {
 		list = append(list, fact(f, "csv.due", s.due(f, *a.Due)))
 	}
+	list = append(list, s.paymentFacts(f, a)...)
 	list = append(list, signatureFact(f, a))
 	if a.Result != "" {
 		list = append(list, link(f, "application.result", a.Result))
@@ -261,13 +268,21 @@ func (s *Site) applicationEvents(f Frame, p *regulation.Procedure, entries []his
 	return list, nil
 }
 
+// toldOfSignature is why a signature waits or was not accepted. Of a decision that is not made nothing is told.
+func toldOfSignature(f Frame, purpose signing.Purpose, reason signing.Reason) []Fact {
+	if purpose == signing.Decision {
+		return nil
+	}
+	return []Fact{signatureReason(f, reason)}
+}
+
 // told is what an event says besides, but for what is personal.
 func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	switch e := p.(type) {
 	case application.SignatureReceived:
-		return []Fact{signatureReason(f, e.Reason)}
+		return toldOfSignature(f, e.Purpose, e.Reason)
 	case application.SignatureDiscarded:
-		return []Fact{signatureReason(f, e.Reason)}
+		return toldOfSignature(f, e.Purpose, e.Reason)
 	case application.ApplicantConfirmed:
 		return s.answered(f, e.Source, e.Answer)
 	case application.ApplicantNotFound:
@@ -275,10 +290,13 @@ func (s *Site) told(f Frame, p domain.Payload) []Fact {
 	case application.Registered:
 		return []Fact{fact(f, "csv.number", e.Number), fact(f, "application.registered-on", f.Day(e.RegisteredOn))}
 	case application.Approved:
-		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)))
+		return given(fact(f, "license.order", e.Order), fact(f, "license.valid-until", f.Day(e.ValidUntil)),
+			fact(f, "payment.proof", proof(f, e.PaymentProof)))
 	case application.Refused:
 		return given(fact(f, "application.stage", f.T("stage."+string(e.Stage))), fact(f, "license.ended-ground", f.T("ground."+string(e.Ground))),
-			signatureReason(f, e.Reason), fact(f, "license.suspension-reason", e.Text))
+			signatureReason(f, e.Reason), fact(f, "license.suspension-reason", refusalText(f, e.Text)))
+	case application.PaymentRequested, application.PaymentNotRequired, application.Paid, application.PaymentUnmatched:
+		return s.toldOfPayment(f, p)
 	case application.Completed:
 		return []Fact{{Name: f.T("application.result"), Value: Wording{Text: e.License}, URL: "/licenses/" + url.PathEscape(e.License)}}
 	case application.Withdrawn:

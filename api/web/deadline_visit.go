@@ -57,6 +57,9 @@ var outcomes = []deadlines.Outcome{
 func (s *Site) visits(w http.ResponseWriter, r *http.Request) error {
 	f, in := s.frame(r, "deadline"), r.URL.Query()
 	b, err := s.listed(f, in)
+	if err == nil {
+		err = f.Viewer.Note("visits")
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"html/template"
 	"net/http"
 	"net/url"
 )
@@ -26,10 +27,10 @@ type SignaturePage struct {
 // sets NCALayer in its frame.
 type SigningForm struct {
 	Frame
-	Action   string // where it is sent
-	Download string // where the exact bytes are
-	Content  string // they, in base64
-	Purpose  string // which key of the person's: "signature" or "authentication"
+	Action   string       // where it is sent
+	Download template.URL // where the exact bytes are
+	Content  string       // they, in base64
+	Purpose  string       // which key of the person's: "signature" or "authentication"
 	Hidden   []Hidden
 	Wrong    bool // what was sent before was refused
 }
@@ -87,7 +88,8 @@ func (s *Site) AskSignature(w http.ResponseWriter, r *http.Request, status int, 
 			fact(f, "signed.documents.sha256", hex.EncodeToString(digest[:])),
 		},
 		Form: SigningForm{
-			Frame: f, Action: what.Action, Download: download, Content: base64.StdEncoding.EncodeToString(what.Content),
+			Frame: f, Action: what.Action, Download: template.URL(download), // its id is escaped
+			Content: base64.StdEncoding.EncodeToString(what.Content),
 			Purpose: "signature", Hidden: what.Hidden, Wrong: what.Code != "",
 		},
 	}

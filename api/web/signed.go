@@ -147,7 +147,7 @@ func (r *reading) words(path string, token json.Token) Wording {
 // said are the fields whose values are tokens that have words, by the beginning of the words' keys.
 var said = map[string]string{
 	"request": "request.", "reason": "reason.", "form.sites.kind": "site-kind.",
-	"kind": "license.kind.", "sites.kind": "site-kind.", "decision": "signed.decision.", "ground": "ground.", "license.kind": "license.kind.", "license.sites.kind": "site-kind.",
+	"kind": "license.kind.", "sites.kind": "site-kind.", "decision": "signed.decision.", "payment_proof": "proof.", "ground": "ground.", "license.kind": "license.kind.", "license.sites.kind": "site-kind.",
 }
 
 func (r *reading) text(path, value string) Wording {

@@ -26,6 +26,7 @@ var pages = map[string]any{
 	"signature":   web.SignaturePage{},
 	"calendar":    web.CalendarPage{},
 	"login":       web.LoginPage{},
+	"account":     web.AccountPage{},
 	"error":       web.ErrorPage{},
 }
 

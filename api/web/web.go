@@ -65,7 +65,7 @@ type Page struct {
 var templates embed.FS
 
 // stems are the pages, by the stem of their template.
-var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "visits", "application", "signature", "calendar", "login", "error"}
+var stems = []string{"search", "license", "services", "service", "procedure", "deadline", "visits", "application", "signature", "calendar", "login", "account", "error"}
 
 // New makes the site.
 func New(config Config) (*Site, error) {
@@ -94,7 +94,6 @@ func (s *Site) Pages() []Page {
 		{"GET /deadlines/visits", s.visits},
 		{"GET /applications/{id}", s.application},
 		{"GET /calendar", s.calendar},
-		{"GET /login", s.login},
 		{"GET /static/{file}", s.static},
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/adapters/stateregister"
@@ -24,6 +25,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/signing"
+	"github.com/tizilim/tizilim/projections/payments"
 )
 
 // demoCmd runs everything on one machine.
@@ -48,7 +50,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
+	d := demonstration{data: c.Data, begin: time.Now(), out: out, logger: logger, world: demo.NewWorld(rules.rules().Catalog), fees: rules.fees}
 	rules.signing = d.world.Signing()
 	if err := rules.read(logger); err != nil {
 		return err
@@ -60,6 +62,11 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
+// demoLogins are a demo's: whoever tries it out is not to log in all the time.
+var demoLogins = loginFlags{
+	SessionIdle: 4 * time.Hour, SessionLimit: 24 * time.Hour, CertificateRoles: []signature.Role{signature.Head, signature.MaySign},
+}
+
 // demonstration is what a demo has around its registry.
 type demonstration struct {
 	data   string
@@ -67,13 +74,10 @@ type demonstration struct {
 	out    io.Writer
 	logger *slog.Logger
 	world  demo.World
+	fees   func() *payment.Fees
 }
 
 func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (_ *surroundings, err error) {
-	accounts, err := demoAccounts(filepath.Join(f.demo(), "accounts.json"), d.world)
-	if err != nil {
-		return nil, err
-	}
 	seeding, err := openSeeding(f.seed())
 	if err != nil {
 		return nil, err
@@ -97,19 +101,29 @@ func (d demonstration) around(ctx context.Context, f *folder, at *net.TCPAddr) (
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := newPayments(services.Payments, url, services.Secret)
+	door, err := demoLogins.openDoorway(ctx, f, url, &trusted, nil, d.logger)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, door.close())
+		}
+	}()
+	accounts, err := demoAccounts(ctx, door.book, filepath.Join(f.demo(), "accounts.json"), d.world)
+	if err != nil {
+		return nil, err
+	}
+	gateway := newPayments(services.Payments, url, services.Secret, d.fees)
 	if err := seeding.goOn(ctx, f); err != nil {
 		return nil, err
 	}
 	return &surroundings{
 		outside: outside{
 			registers: stateRegisters{&stateregister.Client{URL: services.Registers}}, payments: gateway,
-			verifier: &signatures{trust: trusted, lists: f.blobs}, now: seeding.now,
+			verifier: &signatures{trust: trusted, lists: f.blobs}, now: seeding.now, paymentFlags: paymentFlags{payments.Term},
 		},
-		gateway: gateway, accounts: forServer(accounts), close: services.Close,
+		gateway: gateway, door: door, close: services.Close,
 		fill: func(ctx context.Context, r *registry) error {
 			if err := seeding.run(ctx, d.out, f, r, d.world, services); err != nil {
 				return fmt.Errorf("put the sample applications into the registry (start again to go on): %w", err)

@@ -25,12 +25,12 @@ import (
 // process is a demo in a process of its own.
 type process struct {
 	*exec.Cmd
-	t    *testing.T
-	url  string
-	keys string // folder
-	// registers is the address of the state registers.
-	registers string
-	tokens    map[string]string
+	t         *testing.T
+	url       string
+	keys      string // folder
+	registers string // address of the state registers
+	passwords map[string]string
+	tokens    map[string]string // of the sessions begun
 	// services are the addresses of the stand-ins, as printed.
 	services []string
 	lines    chan string // of its output; closed at its end
@@ -82,7 +82,7 @@ func (p *process) greeted(data string) *process {
 			}
 		case strings.Contains(line, "Start again with the same command"):
 			p.keys = filepath.Join(data, "demo", "ca", "keys")
-			p.readTokens(filepath.Join(data, "demo", "accounts.json"))
+			p.readPasswords(filepath.Join(data, "demo", "accounts.json"))
 			return p
 		}
 	}
@@ -106,16 +106,38 @@ func (p *process) line() string {
 	return ""
 }
 
-func (p *process) readTokens(file string) {
+func (p *process) readPasswords(file string) {
 	p.t.Helper()
-	accounts, err := readAccounts(file)
+	accounts, err := readDemoAccounts(file)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.tokens = map[string]string{}
+	p.passwords, p.tokens = map[string]string{}, map[string]string{}
 	for _, a := range accounts {
-		p.tokens[a.ID] = a.Token
+		p.passwords[a.ID] = a.Password
 	}
+}
+
+// token is that of a session of the account, which begins where there is none yet.
+func (p *process) token(account string) string {
+	p.t.Helper()
+	if p.tokens[account] == "" {
+		body, err := json.Marshal(v1.Login{Login: account, Password: p.passwords[account]})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+"/api/v1/sessions", bytes.NewReader(body))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		var in v1.Session
+		if err := json.Unmarshal(send(p.t, req, 201), &in); err != nil {
+			p.t.Fatal(err)
+		}
+		p.tokens[account] = in.Token
+	}
+	return p.tokens[account]
 }
 
 // end sends the signal and waits for the end.
@@ -145,7 +167,7 @@ func call[T any](p *process, status int, account, method, path string, body any)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if account != "" {
-		req.Header.Set("Authorization", "Bearer "+p.tokens[account])
+		req.Header.Set("Authorization", "Bearer "+p.token(account))
 	}
 	if method != http.MethodGet {
 		p.writes++
@@ -190,6 +212,7 @@ func TestDemoTakesAnApplicationAllTheWay(t *testing.T) {
 			t.Errorf("%s says %s", service, text)
 		}
 	}
+	p.certificates(data)
 	number := p.issue("120540001238")
 	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
 	if before.Status != "active" || before.Licensee.ID != "120540001238" {

@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/adapters/breaker"
-	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/signature"
 	"github.com/tizilim/tizilim/adapters/stateregister"
-	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections/reactor"
 )
@@ -42,22 +39,6 @@ func (g guardedRegisters) Find(ctx context.Context, id string) (p reactor.Person
 		return err
 	})
 	return p, err
-}
-
-// payments is a client of the payment gateway as the reactor and the server want it.
-type payments struct{ *payment.Client }
-
-func (p payments) Request(ctx context.Context, o reactor.Order) (reactor.Receipt, error) {
-	r, err := p.Client.Request(ctx, payment.Order{Application: o.Application, Service: o.Service, Request: o.Request, Payer: o.Payer})
-	return reactor.Receipt{Order: r.Order, Amount: r.Amount, Currency: r.Currency, URL: r.URL}, err
-}
-
-func (p payments) notice(_ context.Context, header http.Header, body []byte) (api.PaymentNotice, error) {
-	n, err := p.Verify(header, body)
-	return api.PaymentNotice{
-		Application: n.Application, Order: n.Order, Reference: n.Reference, Amount: n.Amount, Currency: n.Currency,
-		Paid: n.Status == payment.Paid, Text: n.Reason,
-	}, err
 }
 
 // signatures verifies signatures for the registry. Lists of revoked certificates, which are large and the same

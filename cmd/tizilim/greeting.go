@@ -23,7 +23,7 @@ type greeting struct {
 	URL      string
 	Data     string
 	Services *demo.Services
-	Accounts []account
+	Accounts []demoAccount
 	World    demo.World
 	Took     time.Duration
 
@@ -47,7 +47,7 @@ Tizilim is running ({{.Took.Round 1000000}}). Data: {{.Data}}
   Demo state registers     {{.Services.Registers}}/
   Demo certificates        {{.Services.Authority.URL}}/
 
-Accounts (bearer tokens, also in {{.AccountsFile}}):
+Accounts (login, role, password; also in {{.AccountsFile}}), to log in at {{.URL}}/login or by POST /api/v1/sessions:
 
 {{.Table}}
 Keys of everybody, to sign with (tizilim sign FILE --key …/sign.pem): {{.KeysDir}}
@@ -58,9 +58,9 @@ Three things to try:
      {{.URL}}/?q={{.BIN}}
      curl -s '{{.URL}}/api/v1/licenses?bin={{.BIN}}'
 
-2. See what befell a license, event by event, as the auditor sees it:
+2. See what befell a license, event by event, as an auditor sees it (with a token for reading only):
      {{.URL}}/licenses/{{.License}}
-     curl -s -H 'Authorization: Bearer {{.Token "auditor"}}' {{.URL}}/api/v1/licenses/{{.License}}/history
+     curl -s -H 'Authorization: Bearer {{.ReadingToken}}' {{.URL}}/api/v1/licenses/{{.License}}/history
 
 3. Take a new application all the way, from filing to the license (every request is in the script):
      sh {{.Script}}
@@ -100,16 +100,32 @@ func (g greeting) print(ctx context.Context, out io.Writer, r *registry, script 
 // BIN is the identifier of the organization that has an account.
 func (g greeting) BIN() string { return g.World.Organizations[0].ID }
 
-// AccountsFile is where the tokens are kept.
+// AccountsFile is where the passwords are kept.
 func (g greeting) AccountsFile() string { return filepath.Join(g.Data, "demo", "accounts.json") }
 
 // KeysDir is where the keys are, in a folder for everybody.
-func (g greeting) KeysDir() string { return filepath.Join(g.Data, "demo", "ca", "keys") }
+func (g greeting) KeysDir() string {
+	dir := filepath.Join(g.Data, "demo", "ca", "keys")
+	if whole, err := filepath.Abs(dir); err == nil { // the script is run from anywhere
+		return whole
+	}
+	return dir
+}
 
-// Token is the bearer token of the account.
-func (g greeting) Token(id string) string {
+// Password is the password of the account.
+func (g greeting) Password(id string) string {
 	for _, a := range g.Accounts {
 		if a.ID == id {
+			return a.Password
+		}
+	}
+	return ""
+}
+
+// ReadingToken is the token that reads as an auditor does.
+func (g greeting) ReadingToken() string {
+	for _, a := range g.Accounts {
+		if a.Token != "" {
 			return a.Token
 		}
 	}
@@ -125,7 +141,7 @@ func (g greeting) Table() (string, error) {
 		if a.Role == domain.RoleApplicant {
 			whose = a.Identifier + " " + a.Name
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", a.ID, a.Role, whose, a.Token)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", a.ID, a.Role, whose, a.Password)
 	}
 	err := w.Flush()
 	return text.String(), err

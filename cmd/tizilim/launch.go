@@ -28,11 +28,11 @@ type launch struct {
 // surroundings are what serve and demo differ in.
 type surroundings struct {
 	outside
-	gateway  payments
-	accounts []api.Account
-	fill     func(context.Context, *registry) error // before the first request; nil for nothing
-	greet    func(context.Context, *registry) error // once requests are answered; nil for nothing
-	close    func() error                           // nil for nothing
+	gateway gatewayClient
+	door    *doorway
+	fill    func(context.Context, *registry) error // before the first request; nil for nothing
+	greet   func(context.Context, *registry) error // once requests are answered; nil for nothing
+	close   func() error                           // nil for nothing
 }
 
 // run serves until ctx ends or the store fails. The address is taken before the folder is made: a start
@@ -62,6 +62,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, s.door.close()) }()
 	if s.close != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
@@ -71,6 +72,7 @@ func (l launch) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	r.start(ctx, s.door.Run)
 	r.start(ctx, func(ctx context.Context) { l.rules.watch(ctx, l.logger, r.metrics.ObserveRules) })
 	if s.fill != nil {
 		e.say("putting the sample applications into the registry")
@@ -79,6 +81,7 @@ func (l launch) run(ctx context.Context) (err error) {
 		}
 	}
 	r.tell(ctx)
+	r.start(ctx, r.poll) // after what fills the registry: that pays by itself, at times of its own
 	return r.serve(ctx, e, f, s)
 }
 
@@ -121,12 +124,14 @@ func (r *registry) wait(ctx context.Context, e *entrance, s *surroundings) error
 
 // handler puts HTTP before the registry.
 func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
-	return api.New(api.Config{
+	config := api.Config{
 		Store: r.store, Log: r.store, Rules: r.rules,
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
-		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice,
-		Accounts: s.accounts, Healthy: r.store.Healthy, Metrics: r.metrics,
+		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice, FeeKnown: s.gateway.feeKnown, Payments: r.payments,
+		Healthy: r.store.Healthy, Metrics: r.metrics,
 		Now: time.Now, Logger: r.logger, Version: version(),
-	})
+	}
+	s.door.into(&config)
+	return api.New(config)
 }

@@ -24,7 +24,7 @@ func TestStartingIsAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, logger := filepath.Join(t.TempDir(), "data"), slog.New(slog.DiscardHandler)
-	d := demonstration{data: data, begin: time.Now(), out: io.Discard, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
+	d := demonstration{data: data, begin: time.Now(), out: io.Discard, logger: logger, world: demo.NewWorld(rules.rules().Catalog), fees: rules.fees}
 	var at string
 	greeted := make(chan struct{})
 	around := func(ctx context.Context, f *folder, addr *net.TCPAddr) (*surroundings, error) {

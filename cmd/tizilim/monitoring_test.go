@@ -294,6 +294,6 @@ func testLinks(t *testing.T, p *process) {
 		if strings.Contains(address, "$") {
 			t.Errorf("link %s was not filled in", address)
 		}
-		get(t, p.url+address, p.tokens["auditor"])
+		get(t, p.url+address, p.token("auditor"))
 	}
 }

@@ -31,11 +31,10 @@ type noticesFlags struct {
 
 // Validate is kong's hook.
 func (n noticesFlags) Validate() error {
-	switch u, err := url.Parse(n.NoticesWebhook); {
+	switch {
 	case n.NoticesCreds != "" && n.NoticesNATS == "":
 		return errors.New("--notices-creds goes with --notices-nats")
-	case n.NoticesWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""):
-		// Without the address: there may be a secret in it.
+	case !webAddress(n.NoticesWebhook):
 		return errors.New("--notices-webhook is no http or https address")
 	case n.NoticeBefore < 0:
 		return errors.New("--notice-before is negative")
@@ -105,10 +104,7 @@ func (r *registry) webhook(ledger *outbound.Ledger, n noticesFlags) (*outbound.W
 	if n.NoticesWebhook == "" {
 		return nil, nil
 	}
-	secret, err := os.ReadFile(n.NoticesWebhookSecret)
-	if secret = bytes.TrimSpace(secret); err == nil && len(secret) == 0 {
-		err = fmt.Errorf("%s is empty: %w", n.NoticesWebhookSecret, domain.ErrInvalid)
-	}
+	secret, err := readSecret(n.NoticesWebhookSecret)
 	if err != nil {
 		return nil, fmt.Errorf("secret of the webhook: %w", err)
 	}
@@ -116,6 +112,15 @@ func (r *registry) webhook(ledger *outbound.Ledger, n noticesFlags) (*outbound.W
 		Ledger: ledger, URL: n.NoticesWebhook, Secret: secret, Now: time.Now, Logger: r.logger, // seals carry the real time
 		Failed: func() { r.telling.failed("webhook") },
 	}, nil
+}
+
+// readSecret reads a secret without the spaces and ends of lines around it. An empty one seals nothing.
+func readSecret(file string) ([]byte, error) {
+	secret, err := os.ReadFile(file)
+	if secret = bytes.TrimSpace(secret); err == nil && len(secret) == 0 {
+		err = fmt.Errorf("%s is empty: %w", file, domain.ErrInvalid)
+	}
+	return secret, err
 }
 
 // openLedger opens the ledger where the flags say.

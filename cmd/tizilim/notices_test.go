@@ -92,7 +92,7 @@ func demonstrate(t *testing.T, data string, flags noticesFlags, do func(context.
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	d := demonstration{data: data, begin: time.Now(), out: io.Discard, logger: logger, world: demo.NewWorld(rules.rules().Catalog)}
+	d := demonstration{data: data, begin: time.Now(), out: io.Discard, logger: logger, world: demo.NewWorld(rules.rules().Catalog), fees: rules.fees}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	around := func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {

@@ -19,12 +19,13 @@ import (
 	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/notices"
 	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
 )
 
 // kinds are the read models.
-var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind, notices.Kind}
+var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, licenses.Kind, applications.Kind, deadlines.Kind, history.Kind, notices.Kind, payments.Kind}
 
 // rebuildCmd builds read models anew.
 type rebuildCmd struct {

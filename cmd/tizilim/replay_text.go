@@ -16,7 +16,7 @@ import (
 
 // states are told as the few facts that a reader follows, in this order, without those that are empty.
 var stateOrder = []string{
-	"status", "service", "channel", "request", "applicant", "step", "due", "confirmed", "documents", "payment", "signed_by", "number",
+	"status", "service", "channel", "request", "applicant", "step", "due", "confirmed", "documents", "payment", "to_return", "signed_by", "number",
 	"registered_on", "approved", "refused", "result", "delivery", "rating",
 	"licensee", "activity", "issued_on", "first_issued_on", "valid_until", "suspended", "copies", "sites", "predecessor", "successor", "ended", "version",
 }
@@ -33,7 +33,12 @@ func applicationState(s application.State) map[string]any {
 	if s.Due != nil {
 		m["due"] = due(*s.Due)
 	}
+	if len(s.Unmatched) > 0 {
+		m["to_return"] = len(s.Unmatched)
+	}
 	switch {
+	case s.NothingDue:
+		m["payment"] = "none due"
 	case s.Payment != nil:
 		m["payment"] = fmt.Sprintf("%s paid", s.Payment.Order)
 	case s.Order != nil:

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/calendar"
@@ -29,6 +30,7 @@ type rulesFlags struct {
 	Calendars     string `placeholder:"DIR" type:"existingdir" help:"Folder with further versions of the calendar (*.yaml), which follow the newest one."`
 	Policies      string `placeholder:"FILE" type:"existingfile" help:"File with the licensors' office hours, and on which day they register what comes in after them."`
 	Organizations string `placeholder:"FILE" type:"existingfile" help:"File with the BINs that certificates of the licensors' and service centers' people have to name, and the licensors that want four eyes on a decision."`
+	Fees          string `placeholder:"FILE" type:"existingfile" help:"File with state fees, which goes over the embedded table: rates, monthly calculation indices, shares by kind of request."`
 	Terms         string `placeholder:"FILE" type:"existingfile" help:"File with the terms that licensors set, each with its legal basis, for steps to which the act gives none."`
 }
 
@@ -134,6 +136,22 @@ func readPolicies(file string) (*calendar.Policies, error) {
 	return calendar.ParsePolicies(filepath.Base(file), text)
 }
 
+// readFees reads the embedded table of fees, with the file over it where there is one.
+func readFees(file string, known func(service string) bool) (*payment.Fees, error) {
+	if file == "" {
+		return payment.LoadFees()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	fees, err := payment.LoadFeesWith(text, known)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	return fees, nil
+}
+
 // rulebook holds the rules of the moment. They can be read anew: what is sound takes the place of what was,
 // what is not changes nothing.
 type rulebook struct {
@@ -143,6 +161,7 @@ type rulebook struct {
 	kept    string                         // folder of the wordings in use; empty until keep
 	hangup  chan os.Signal                 // nil where nobody listens
 	current atomic.Pointer[application.Rules]
+	table   atomic.Pointer[payment.Fees]
 }
 
 // openRules reads the rules for the first time.
@@ -161,6 +180,9 @@ func (b *rulebook) onHangup() {
 // rules are those of the moment.
 func (b *rulebook) rules() application.Rules { return *b.current.Load() }
 
+// fees are those of the moment.
+func (b *rulebook) fees() *payment.Fees { return b.table.Load() }
+
 // keep keeps every wording that comes into use in the folder, from now on, and finds those that
 // came before: an application stays on the wording that it was opened under.
 func (b *rulebook) keep(dir string, logger *slog.Logger) error {
@@ -176,6 +198,10 @@ func (b *rulebook) read(logger *slog.Logger) error {
 	if b.signing != nil {
 		r.Signing = b.signing
 	}
+	fees, err := readFees(b.flags.Fees, r.Catalog.Has)
+	if err != nil {
+		return err
+	}
 	if b.check != nil {
 		if err := b.check(r); err != nil {
 			return err
@@ -187,6 +213,7 @@ func (b *rulebook) read(logger *slog.Logger) error {
 		}
 	}
 	b.current.Store(&r)
+	b.table.Store(fees)
 	return nil
 }
 
@@ -230,6 +257,6 @@ func (b *rulebook) watch(ctx context.Context, logger *slog.Logger, told func(err
 			continue
 		}
 		r := b.rules()
-		logger.Info("acts, calendars, policies and terms read anew", "acts", len(r.Catalog.Acts), "calendar", r.Calendars.Newest().Version())
+		logger.Info("acts, calendars, policies, organizations, terms and fees read anew", "acts", len(r.Catalog.Acts), "calendar", r.Calendars.Newest().Version(), "fees", b.fees().Version)
 	}
 }

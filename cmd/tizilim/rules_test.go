@@ -28,7 +28,9 @@ func bring(t *testing.T) *brought {
 	b.write("acts/minjust.yaml", b.minjust())
 	b.write("calendars/kz-2027-01-01.yaml", "version: kz-2027-01-01\nfollows: kz-2026-11-22\nrecorded_at: 2027-01-01\n")
 	b.write("policies.yaml", "licensors:\n  committee-enforcement: []\n")
+	b.flags.Fees = filepath.Join(b.dir, "fees.yaml")
 	b.write("terms.yaml", "terms: []\n")
+	b.write("fees.yaml", "version: order-7\nrates:\n  - {service: casino-license, mci: 1, source: order 7}\n")
 	return b
 }
 
@@ -91,6 +93,7 @@ func TestRulesAreReadAnew(t *testing.T) {
 		{"acts/minjust.yaml", b.minjust("id: kz-minjust-2012-292", "id: kz-minjust-2012-292\ncolor: red"), b.minjust(), `: unknown field "color"`},
 		{"calendars/kz-2027-01-01.yaml", "version: kz-2027-01-01\nfollows: kz-2031-01-01\nrecorded_at: 2027-01-01\n", "version: kz-2027-01-01\nfollows: kz-2026-11-22\nrecorded_at: 2027-01-01\n", `kz-2027-01-01.yaml:2: follows "kz-2031-01-01", which is not there`},
 		{"policies.yaml", "licensors:\n  nobody:\n    - {hours: \"09:00-18:30\"}\n", "licensors: {}\n", `policies.yaml:3: no act knows a licensor "nobody"`},
+		{"fees.yaml", "version: order-8\nrates:\n  - {service: casino-license, mci: 2}\n", "version: order-8\nrates:\n  - {service: casino-license, mci: 2, source: order 8}\n", `fees.yaml: read fees: invalid: rate of "casino-license"`},
 		{"terms.yaml", "terms:\n  - {service: nothing}\n", "terms: []\n", "terms.yaml:2: "},
 	} {
 		b.write(tt.file, tt.broken)
@@ -100,11 +103,17 @@ func TestRulesAreReadAnew(t *testing.T) {
 		if book.rules().Catalog != first.Catalog {
 			t.Errorf("%s: refused, and yet in use", tt.file)
 		}
+		if fee, err := book.fees().Of("casino-license", "issue", "2026-11-24"); err != nil || fee.Rate != 100 {
+			t.Errorf("%s: fee %+v, %v", tt.file, fee, err)
+		}
 		b.write(tt.file, tt.sound)
 	}
 	b.write("acts/minjust.yaml", b.minjust("country: KZ", "country: KZ # as ever"))
 	if err := hangup(); err != nil {
 		t.Fatal(err)
+	}
+	if fee, err := book.fees().Of("casino-license", "issue", "2026-11-24"); err != nil || fee.Rate != 200 {
+		t.Errorf("the new fee: %+v, %v", fee, err)
 	}
 	was, is := actOf(t, first), actOf(t, book.rules())
 	if was.Wording == is.Wording {

@@ -1,22 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/stateregister"
-	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // serveCmd runs the registry.
@@ -26,13 +24,14 @@ type serveCmd struct {
 	rulesFlags
 	logFlag
 	noticesFlags
-	Accounts       string `required:"" type:"existingfile" placeholder:"FILE" help:"JSON list of accounts: id, name, role, organization, identifier, token."`
-	PublicURL      string `placeholder:"URL" help:"Address under which the payment gateway reaches this server; http:// and --listen where left out."`
+	loginFlags
+	PublicURL      string `placeholder:"URL" help:"Address under which browsers and the payment gateway reach this server; http:// and --listen where left out."`
 	RegistersURL   string `required:"" placeholder:"URL" help:"State registers of persons and organizations."`
 	PaymentsURL    string `required:"" placeholder:"URL" help:"Payment gateway."`
 	PaymentsSecret string `required:"" type:"existingfile" placeholder:"FILE" help:"File with the secret shared with the payment gateway."`
-	Trust          string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of trust: whose certificates are believed (roots/, intermediates/), and whom to ask about them (trust.yaml)."`
-	NCANode        string `name:"ncanode" placeholder:"URL" help:"NCANode server that is asked about GOST signatures; none are accepted without it."`
+	paymentFlags
+	Trust   string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder of trust: whose certificates are believed (roots/, intermediates/), and whom to ask about them (trust.yaml)."`
+	NCANode string `name:"ncanode" placeholder:"URL" help:"NCANode server that is asked about GOST signatures; none are accepted without it."`
 }
 
 // listenFlag is where the server is reached.
@@ -48,20 +47,18 @@ type logFlag struct {
 // Run serves until it is told to stop.
 func (c serveCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	accounts, err := readAccounts(c.Accounts)
+	if err := errors.Join(c.loginFlags.check(), c.paymentFlags.check(), c.addresses()); err != nil {
+		return err
+	}
+	secret, err := readSecret(c.PaymentsSecret)
+	if err != nil {
+		return fmt.Errorf("secret of the payment gateway: %w", err)
+	}
+	rules, err := openRules(c.rulesFlags, nil)
 	if err != nil {
 		return err
 	}
-	secret, err := os.ReadFile(c.PaymentsSecret)
-	if err != nil {
-		return err
-	}
-	rules, err := openRules(c.rulesFlags, func(r application.Rules) error {
-		if err := checkOrganizations(accounts, r.Catalog); err != nil {
-			return fmt.Errorf("accounts: %s: %w", c.Accounts, err)
-		}
-		return nil
-	})
+	provider, err := c.provider(rules.rules().Catalog)
 	if err != nil {
 		return err
 	}
@@ -70,21 +67,53 @@ func (c serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	around := func(_ context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
-		gateway, err := newPayments(c.PaymentsURL, cmp.Or(c.PublicURL, "http://"+at.String()), bytes.TrimSpace(secret))
+	around := func(ctx context.Context, f *folder, at *net.TCPAddr) (*surroundings, error) {
+		url := cmp.Or(c.PublicURL, "http://"+at.String())
+		gateway := newPayments(c.PaymentsURL, url, secret, rules.fees)
+		door, err := c.openDoorway(ctx, f, url, &trusted, provider, logger)
+		if err != nil {
+			return nil, err
+		}
 		return &surroundings{
 			outside: outside{
 				registers: stateRegisters{&stateregister.Client{URL: strings.TrimSuffix(c.RegistersURL, "/")}},
-				payments:  gateway, verifier: &signatures{trust: trusted, lists: f.blobs}, now: time.Now,
+				payments:  gateway, verifier: &signatures{trust: trusted, lists: f.blobs}, now: time.Now, paymentFlags: c.paymentFlags,
 			},
-			gateway: gateway, accounts: forServer(accounts),
-			greet: func(context.Context, *registry) error {
+			gateway: gateway, door: door,
+			greet: func(ctx context.Context, _ *registry) error {
 				logger.Info("serving", "address", at.String(), "data", c.Data, "version", version())
-				return nil
+				return c.hint(ctx, door, logger)
 			},
-		}, err
+		}, nil
 	}
 	return launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
+}
+
+// hint says how somebody comes in where nobody can.
+func (c serveCmd) hint(ctx context.Context, door *doorway, logger *slog.Logger) error {
+	some, err := door.List(ctx, "", 1)
+	if err == nil && len(some) == 0 {
+		logger.Warn("there are no accounts yet; make one beside the server: tizilim users add LOGIN --role admin --name NAME --data " + c.Data)
+	}
+	return err
+}
+
+// addresses is domain.ErrInvalid for what is no address of a web server.
+func (c serveCmd) addresses() error {
+	for _, a := range []struct{ flag, address string }{
+		{"--public-url", c.PublicURL}, {"--registers-url", c.RegistersURL}, {"--payments-url", c.PaymentsURL}, {"--ncanode", c.NCANode},
+	} {
+		if !webAddress(a.address) { // it is not repeated: there may be a secret in it
+			return fmt.Errorf("%s is no http or https address: %w", a.flag, domain.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// webAddress reports whether the text is the address of a web server, or empty.
+func webAddress(text string) bool {
+	u, err := url.Parse(text)
+	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // listen opens the door. A port that is taken is told with what to do.
@@ -97,16 +126,4 @@ func (c listenFlag) listen() (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
 	return l, nil
-}
-
-// newPayments makes a client of the payment gateway.
-func newPayments(gateway, registry string, secret []byte) (payments, error) {
-	fees, err := payment.LoadFees()
-	if err != nil {
-		return payments{}, err
-	}
-	return payments{&payment.Client{
-		URL: strings.TrimSuffix(gateway, "/"), Callback: strings.TrimSuffix(registry, "/") + "/api/v1/payments/callback",
-		Secret: secret, Fees: fees, Now: time.Now, Zone: calendar.Zone,
-	}}, nil
 }

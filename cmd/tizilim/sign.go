@@ -74,7 +74,10 @@ func readKey(file, passwordFile string) (signature.Key, error) {
 	}
 	line, _, _ := bytes.Cut(password, []byte("\n"))
 	key, err := signature.ReadKey(data, string(bytes.TrimSuffix(line, []byte("\r"))))
-	if err != nil {
+	switch {
+	case err != nil && passwordFile == "":
+		return signature.Key{}, fmt.Errorf("%s (a key with a password wants --password-file): %w", file, err)
+	case err != nil:
 		return signature.Key{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return key, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
+	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	v1 "github.com/tizilim/tizilim/api/v1"
 )
 
@@ -137,16 +139,15 @@ func TestFolderOfAnotherStore(t *testing.T) {
 // TestServeOnEventStoreDB starts the production server with the log in EventStoreDB, as the environment says.
 func TestServeOnEventStoreDB(t *testing.T) {
 	dir, server := t.TempDir(), esdb(t, esdbtest.Options{TLSDir: t.TempDir(), User: "tizilim", Password: "s3cret-of-the-store"})
-	for name, text := range map[string]string{
-		"secret":   "0123456789abcdef0123456789abcdef",
-		"accounts": `[{"id":"auditor-1","name":"Auditor","role":"auditor","token":"0123456789abcdef0123456789abcdef"}]`,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--accounts", filepath.Join(dir, "accounts"),
-		"--payments-secret", filepath.Join(dir, "secret"), "--signature-keys", t.TempDir(), "--registers-url", "http://127.0.0.1:1", "--payments-url", "http://127.0.0.1:1")
+	a, err := authority.Open(authority.Config{Dir: filepath.Join(dir, "authority"), URL: "http://127.0.0.1:1", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--trust", a.TrustDir(),
+		"--payments-secret", filepath.Join(dir, "secret"), "--registers-url", "http://127.0.0.1:1", "--payments-url", "http://127.0.0.1:1")
 	cmd.Env = append(os.Environ(), asTizilim+"=1", "TIZILIM_STORE="+server.URL())
 	log, err := cmd.StderrPipe()
 	if err != nil {

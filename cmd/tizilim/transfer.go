@@ -37,8 +37,8 @@ func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\nThe files attached to applications, the lists that verdicts on signatures rest on, and the wordings of acts are not in it: copy %s and %s too.\n",
-		c.Out, sum.Commits, sum.Events, sum.SHA256, f.documents(), f.acts())
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\nThe files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and the accounts are not in it: copy %s, %s and %s* too.\n",
+		c.Out, sum.Commits, sum.Events, sum.SHA256, f.documents(), f.acts(), f.accounts())
 	return err
 }
 
@@ -69,8 +69,8 @@ type importCmd struct {
 func (importCmd) Help() string {
 	return `The whole file is checked before anything is written: its digest, the order of its positions, that no
 version of a stream is missing, that no event is there twice, that every event is one this version knows.
-The files attached to applications, the lists that verdicts on signatures rest on, and the wordings of acts are not in it: copy the folders documents and acts of
-the data folder too.
+The files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and
+the accounts are not in it: copy documents, acts and accounts.sqlite* of the data folder too.
 The data folder has to be empty, or to hold exactly the beginning of the file, as it does after an
 import that was broken off.`
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/tizilim/tizilim/projections/licenses"
 	"github.com/tizilim/tizilim/projections/notices"
 	"github.com/tizilim/tizilim/projections/numbers"
+	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
 )
@@ -39,12 +40,14 @@ type registry struct {
 	history      *history.Model
 	waiting      *reactor.Waiting
 	notices      *notices.Model
+	payments     *payments.Model
 
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
-	telling   *telling // nil where nobody is told of deadlines
-	door      string   // where those are let in who subscribe to it, empty for nowhere
+	poller    *payments.Poller // started by launch
+	telling   *telling         // nil where nobody is told of deadlines
+	door      string           // where those are let in who subscribe to it, empty for nowhere
 	rules     func() application.Rules
 
 	metrics *api.Metrics
@@ -56,12 +59,13 @@ type registry struct {
 // outside is what the registry needs from the world around it.
 type outside struct {
 	registers reactor.StateRegisters
-	payments  reactor.Payments
+	payments  paymentGateway
 	verifier  signing.Verifier
 	now       func() time.Time
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
 	noticesFlags
+	paymentFlags
 }
 
 // newRegistry opens what is in the folder and starts to work. When it returns, commands may be given.
@@ -88,19 +92,26 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		Store: r.store, Assigned: r.numbers, Now: world.now,
 		CatchUp: func(ctx context.Context) error { return r.follower.CaughtUp(ctx, r.numbers.Name()) },
 	}
+	gateway := guardedPayments{world.payments, r.breaker("payments")}
 	r.reactor, err = reactor.New(ctx, reactor.Config{
 		Store: r.store, Rules: rules, Waiting: r.waiting, Numbering: r.numbering,
-		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: world.payments, Verifier: world.verifier,
+		Registers: guardedRegisters{world.registers, r.breaker("registers")}, Payments: gateway, Verifier: world.verifier,
 		Now: world.now, Logger: world.logger,
+		PaymentTerm: world.PaymentTerm,
 	})
 	if err != nil {
+		return r, err
+	}
+	if r.poller, err = payments.NewPoller(ctx, payments.Config{
+		Store: r.store, Rules: rules, Model: r.payments, Gateway: gateway, Now: world.now, Logger: world.logger,
+	}); err != nil {
 		return r, err
 	}
 	if err := r.openNotices(ctx, f, world); err != nil {
 		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
 	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices)
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -191,6 +202,9 @@ func (r *registry) openModels(dir string) (err error) {
 		return err
 	}
 	if r.notices, err = notices.Open(dir); open(err, func() error { return r.notices.Close() }) != nil {
+		return err
+	}
+	if r.payments, err = payments.Open(dir); open(err, func() error { return r.payments.Close() }) != nil {
 		return err
 	}
 	r.waiting, err = reactor.OpenWaiting(dir)

@@ -38,7 +38,6 @@ func (s Scope) String() string { return [...]string{"nothing", "own", "licensor"
 
 // Who is somebody as far as access depends on it. The zero Who is the public.
 type Who struct {
-	Account      string // id of the account
 	Identifier   string // IIN or BIN, "" where none is known
 	Organization string // slug of the licensor or service center
 }
@@ -46,7 +45,6 @@ type Who struct {
 // Thing is what an action is about, as far as access depends on it.
 type Thing struct {
 	Person   string // IIN or BIN of the applicant or licensee
-	OpenedBy string // id of the account that opened it, "" where that is no matter
 	Licensor string // slug
 	Center   string // slug of the service center that opened it, "" where none did
 }
@@ -56,7 +54,7 @@ func (s Scope) Covers(who Who, thing Thing) bool {
 	same := func(a, b string) bool { return a != "" && a == b }
 	switch s {
 	case Own:
-		return same(thing.Person, who.Identifier) || same(thing.OpenedBy, who.Account)
+		return same(thing.Person, who.Identifier)
 	case Licensor:
 		return same(thing.Licensor, who.Organization)
 	case Center:

@@ -60,7 +60,8 @@ func actionTable() string {
 	}
 	b.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(access.Roles())) + "\n")
 	for _, a := range access.Actions() {
-		fmt.Fprintf(&b, "| `%s` | %s%s |", a, access.About(a), map[bool]string{true: " *(writes)*"}[access.Writes(a)])
+		fmt.Fprintf(&b, "| `%s` | %s%s |", a, access.About(a),
+			map[bool]string{true: " *(writes)*"}[access.Writes(a)]+map[bool]string{true: " *(logged)*"}[access.Personal(a)])
 		fmt.Fprintf(&b, " %s |", map[bool]string{true: "yes", false: "–"}[access.Public(a)])
 		for _, role := range access.Roles() {
 			fmt.Fprintf(&b, " %s |", strings.Replace(access.Allowed(role, a).String(), "nothing", "–", 1))
@@ -72,16 +73,15 @@ func actionTable() string {
 
 // me is somebody who is everything at once; things are what there is for them, each of one kind.
 var (
-	me     = access.Who{Account: "me", Identifier: "850312300121", Organization: "trade-committee"}
+	me     = access.Who{Identifier: "850312300121", Organization: "trade-committee"}
 	things = []struct {
 		name string
 		access.Thing
 	}{
-		{"their own, whoever opened it", access.Thing{Person: "850312300121", OpenedBy: "operator", Licensor: "other", Center: "other"}},
-		{"opened with their account", access.Thing{Person: "120540001238", OpenedBy: "me", Licensor: "other"}},
-		{"of their licensor", access.Thing{Person: "120540001238", OpenedBy: "other", Licensor: "trade-committee"}},
-		{"opened by their service center", access.Thing{Person: "120540001238", OpenedBy: "other", Licensor: "other", Center: "trade-committee"}},
-		{"any other", access.Thing{Person: "120540001238", OpenedBy: "other", Licensor: "other", Center: "other"}},
+		{"their own, whoever opened it", access.Thing{Person: "850312300121", Licensor: "other", Center: "other"}},
+		{"of their licensor", access.Thing{Person: "120540001238", Licensor: "trade-committee"}},
+		{"opened by their service center", access.Thing{Person: "120540001238", Licensor: "other", Center: "trade-committee"}},
+		{"any other", access.Thing{Person: "120540001238", Licensor: "other", Center: "other"}},
 	}
 	scopes = []access.Scope{access.Own, access.Licensor, access.Center, access.All}
 )

@@ -43,6 +43,7 @@ const (
 const (
 	ReadVisits     Action = "read-visits"
 	ReadEvents     Action = "read-events"
+	ReadOwn        Action = "read-own-account"
 	ManageOwn      Action = "manage-own-account"
 	ReadAccounts   Action = "read-accounts"
 	ManageAccounts Action = "manage-accounts"
@@ -56,7 +57,10 @@ type row struct {
 	about  string // for people
 	public bool   // open without logging in; the roles then say who sees more than the public
 	writes bool
-	roles  map[domain.Role]Scope
+	// personal says that it shows personal data: every time is written into the access log. Where the
+	// action is public too, only what the public does not see is.
+	personal bool
+	roles    map[domain.Role]Scope
 }
 
 // Who reaches how far, where several actions have it the same.
@@ -94,35 +98,36 @@ var table = []row{
 	{action: ReadServices, about: "read the services, their acts and procedures", public: true},
 	{action: ReadCalendar, about: "read the working days and count terms", public: true},
 	{action: ReadFigures, about: "read how steps keep their deadlines, without naming anybody", public: true},
-	{action: ReadLicenses, about: "search the register and read a license and its history; within reach with what the public does not see", public: true, roles: holders},
+	{action: ReadLicenses, about: "search the register and read a license and its history; within reach with what the public does not see", personal: true, public: true, roles: holders},
 	{action: NotifyPaid, about: "tell of a payment; the notice is signed by the payment gateway", public: true, writes: true},
 
-	{action: ReadApplications, about: "list and read applications, their history, documents, what is to be signed and what the verdicts on signatures rest on", roles: readers},
-	{action: OpenApplication, about: "open an application", writes: true, roles: entrants},
-	{action: FillApplication, about: "fill in the form and attach documents", writes: true, roles: entrants},
-	{action: PayApplication, about: "ask for the payment order", writes: true, roles: entrants},
-	{action: SignApplication, about: "sign an application", writes: true, roles: entrants},
-	{action: WithdrawApplication, about: "take an application back", writes: true, roles: entrants},
-	{action: DeliverResult, about: "record that the applicant has the result", writes: true, roles: entrants},
-	{action: RateService, about: "answer the questionnaire", writes: true, roles: entrants},
-	{action: RegisterApplication, about: "register a request", writes: true, roles: deciders},
-	{action: DecideApplication, about: "draft the approval or refusal of an application", writes: true, roles: deciders},
-	{action: SignDecision, about: "decide an application by signing the draft", writes: true, roles: heads},
+	{action: ReadApplications, about: "list and read applications, their history, documents, what is to be signed and what the verdicts on signatures rest on", personal: true, roles: readers},
+	{action: OpenApplication, about: "open an application", personal: true, writes: true, roles: entrants},
+	{action: FillApplication, about: "fill in the form and attach documents", personal: true, writes: true, roles: entrants},
+	{action: PayApplication, about: "ask for the payment order", personal: true, writes: true, roles: entrants},
+	{action: SignApplication, about: "sign an application", personal: true, writes: true, roles: entrants},
+	{action: WithdrawApplication, about: "take an application back", personal: true, writes: true, roles: entrants},
+	{action: DeliverResult, about: "record that the applicant has the result", personal: true, writes: true, roles: entrants},
+	{action: RateService, about: "answer the questionnaire", personal: true, writes: true, roles: entrants},
+	{action: RegisterApplication, about: "register a request", personal: true, writes: true, roles: deciders},
+	{action: DecideApplication, about: "draft the approval or refusal of an application", personal: true, writes: true, roles: deciders},
+	{action: SignDecision, about: "decide an application by signing the draft", personal: true, writes: true, roles: heads},
 
-	{action: SuspendLicense, about: "suspend a license", writes: true, roles: deciders},
-	{action: ResumeLicense, about: "end a suspension", writes: true, roles: deciders},
-	{action: TerminateLicense, about: "end a license", writes: true, roles: deciders},
-	{action: SignLicense, about: "read what is to be signed of a license, and sign it", writes: true, roles: heads},
-	{action: ReadEvidence, about: "read what the verdict on a license's signature rests on", roles: holders},
-	{action: ChangeSites, about: "enter a site of the activity and take one off", writes: true, roles: deciders},
+	{action: SuspendLicense, about: "suspend a license", personal: true, writes: true, roles: deciders},
+	{action: ResumeLicense, about: "end a suspension", personal: true, writes: true, roles: deciders},
+	{action: TerminateLicense, about: "end a license", personal: true, writes: true, roles: deciders},
+	{action: SignLicense, about: "read what is to be signed of a license, and sign it", personal: true, writes: true, roles: heads},
+	{action: ReadEvidence, about: "read what the verdict on a license's signature rests on", personal: true, roles: holders},
+	{action: ChangeSites, about: "enter a site of the activity and take one off", personal: true, writes: true, roles: deciders},
 
-	{action: ReadVisits, about: "list the applications behind the figures, those past their deadline among them", roles: watchers},
-	{action: ReadEvents, about: "read the feed of all events", roles: auditors},
-	{action: ManageOwn, about: "change one's own password and role of the moment, see and end one's own sessions", writes: true, roles: everybody},
-	{action: ReadAccounts, about: "list accounts, their roles, sessions and locks", roles: auditors},
-	{action: ManageAccounts, about: "add, change, disable and unlock accounts, and end their sessions", writes: true, roles: admins},
-	{action: ManageTokens, about: "make and revoke API tokens", writes: true, roles: admins},
-	{action: ReadAccessLog, about: "read who looked at whose data", roles: auditors},
+	{action: ReadVisits, about: "list the applications behind the figures, those past their deadline among them", personal: true, roles: watchers},
+	{action: ReadEvents, about: "read the feed of all events", personal: true, roles: auditors},
+	{action: ReadOwn, about: "see who one is, with one's own sessions", roles: everybody},
+	{action: ManageOwn, about: "change one's own password and role of the moment, end one's own sessions", writes: true, roles: everybody},
+	{action: ReadAccounts, about: "list accounts, their roles, sessions and locks", personal: true, roles: auditors},
+	{action: ManageAccounts, about: "add, change, disable and unlock accounts, and end their sessions", personal: true, writes: true, roles: admins},
+	{action: ManageTokens, about: "make and revoke API tokens", personal: true, writes: true, roles: admins},
+	{action: ReadAccessLog, about: "read who looked at whose data", personal: true, roles: auditors},
 }
 
 // index finds an action's row.
@@ -142,6 +147,12 @@ func Public(a Action) bool { return index[a].public }
 
 // Writes reports whether the action changes something.
 func Writes(a Action) bool { return index[a].writes }
+
+// Personal reports whether the action shows personal data, so that it stands in the access log.
+func Personal(a Action) bool { return index[a].personal }
+
+// Widens reports whether somebody who logged in sees more by the public action than the public does.
+func Widens(a Action) bool { return Public(a) && len(index[a].roles) > 0 }
 
 // About says for people what the action is.
 func About(a Action) string { return index[a].about }

@@ -44,31 +44,6 @@ type AnswerRegisters struct {
 	Answer  *RegisterAnswer // as it came
 }
 
-// RequestPayment records the order given to the payment gateway.
-type RequestPayment struct {
-	At       time.Time
-	Order    string
-	Amount   int64
-	Currency string
-	URL      string
-}
-
-// Pay brings the gateway's confirmation.
-type Pay struct {
-	At        time.Time
-	Order     string
-	Reference string
-	Amount    int64
-	Currency  string
-}
-
-// FailPayment tells that the order was not paid: it failed or expired.
-type FailPayment struct {
-	At    time.Time
-	Order string
-	Text  string
-}
-
 // Sign brings a verified signature over State.Content: the applicant's own, or in a service center
 // the operator's.
 type Sign struct {
@@ -161,9 +136,6 @@ type Rate struct {
 func (Open) command()             {}
 func (File) command()             {}
 func (AnswerRegisters) command()  {}
-func (RequestPayment) command()   {}
-func (Pay) command()              {}
-func (FailPayment) command()      {}
 func (Sign) command()             {}
 func (RejectSignature) command()  {}
 func (ReceiveSignature) command() {}

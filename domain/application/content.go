@@ -1,12 +1,11 @@
 package application
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Content is what is signed: the application's content as canonical JSON, the same bytes for ever.
@@ -29,7 +28,4 @@ func (s State) Content() []byte {
 }
 
 // ContentDigest is the SHA-256 of Content, hex.
-func (s State) ContentDigest() string {
-	sum := sha256.Sum256(s.Content())
-	return hex.EncodeToString(sum[:])
-}
+func (s State) ContentDigest() string { return signing.Digest(s.Content()) }

@@ -21,7 +21,9 @@ type Rules struct {
 }
 
 // Decide says which events the command makes of the application, or why not: a *domain.Rejection
-// where a rule refuses, domain.ErrNotFound where there is no such application or service. No events
+// where a rule refuses, domain.ErrNotFound where there is no such application or service,
+// domain.ErrUnavailable where the command has to come again because something it rests on is not recorded
+// yet. No events
 // and no error mean that what the command wants has been done already.
 func (r Rules) Decide(s State, c Command) ([]domain.Payload, error) {
 	if open, ok := c.(Open); ok {
@@ -42,6 +44,10 @@ func (r Rules) Decide(s State, c Command) ([]domain.Payload, error) {
 		return w.pay(s, c)
 	case FailPayment:
 		return w.failPayment(s, c)
+	case ExpirePayment:
+		return w.expirePayment(s, c)
+	case WaivePayment:
+		return w.waivePayment(s, c)
 	case Sign:
 		return w.sign(s, c)
 	case RejectSignature:

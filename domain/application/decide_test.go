@@ -128,7 +128,7 @@ func TestRefusals(t *testing.T) {
 			if again, err := r.Decide(l.state, l.last); err != nil || len(again) != 0 {
 				t.Errorf("the same command again: %v, %v", again, err)
 			}
-			for _, c := range []application.Command{file, paid, approve, application.Register{At: noon, Number: "x"}} {
+			for _, c := range []application.Command{file, order, approve, application.Register{At: noon, Number: "x"}} {
 				if events, err := r.Decide(l.state, c); len(events) > 0 || err != nil && code(err) == "" {
 					t.Errorf("%T after the end: %v, %v", c, events, err)
 				}
@@ -185,7 +185,7 @@ func TestNoStepIsSkippedOrFiresTwice(t *testing.T) {
 func all(s application.State) []application.Command {
 	return []application.Command{
 		file, application.AnswerRegisters{At: noon, Found: true}, order, paid,
-		application.FailPayment{At: noon, Order: "o-1"},
+		application.FailPayment{At: noon, Order: "o-1"}, application.ExpirePayment{At: noon, Order: "o-1"}, application.WaivePayment{At: noon},
 		application.Sign{At: noon, Subject: s.Applicant.ID, Digest: s.ContentDigest()},
 		application.RejectSignature{At: noon, Purpose: signing.Request, Reason: signing.Revoked}, application.Register{At: noon, Number: "n"}, approve,
 		refuse, signed(s),
@@ -201,7 +201,7 @@ func all(s application.State) []application.Command {
 func sameKind(c, due application.Command) bool {
 	group := func(c application.Command) string {
 		switch c.(type) {
-		case application.Pay, application.FailPayment, application.RequestPayment:
+		case application.Pay, application.FailPayment, application.RequestPayment, application.ExpirePayment, application.WaivePayment:
 			return "pay"
 		case application.Sign, application.RejectSignature:
 			return "sign"
@@ -227,6 +227,8 @@ func allowedAnyTime(c application.Command, s application.State) bool {
 		return s.Approval == nil
 	case application.ReceiveSignature: // where one is called for
 		return s.Action == regulation.ChooseCertificate || s.Action == regulation.AttachAndSign || s.Draft != nil
+	case application.Pay: // money that comes is recorded, wherever the application stands
+		return true
 	case application.File: // the operator may correct the form until it is signed
 		return s.Action == regulation.AttachAndSign
 	}

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +21,11 @@ type Decision struct {
 	Order      string `json:"order,omitempty"`
 	ValidUntil string `json:"valid_until,omitempty"`
 	Holder     string `json:"holder,omitempty"`
-	Ground     Ground `json:"ground,omitempty"`
-	Text       string `json:"text,omitempty"` // the reasons of a refusal
+	// PaymentProof says by what the officer saw that the fee was paid, where the procedure has no step of
+	// paying: the SHA-256 of one of the application's documents, ProofShown or FeeNotDue.
+	PaymentProof string `json:"payment_proof,omitempty"`
+	Ground       Ground `json:"ground,omitempty"`
+	Text         string `json:"text,omitempty"` // the reasons of a refusal
 }
 
 // What a decision may be.
@@ -34,9 +38,6 @@ const (
 func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
 	d := c.Decision
 	d.Order, d.Text = strings.TrimSpace(d.Order), strings.TrimSpace(d.Text)
-	if s.Draft != nil && s.Draft.Decision == d && s.Draft.Drafter == c.Drafter {
-		return nil, nil
-	}
 	if s.Approval != nil || s.Refusal != nil && s.Refusal.Stage == AtDecision {
 		return nil, domain.Reject("decided-already", "the application was decided")
 	}
@@ -46,7 +47,13 @@ func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
 	if err := d.check(s, c.Concerns, c.At); err != nil {
 		return nil, err
 	}
+	if err := w.checkProof(s, d); err != nil {
+		return nil, err
+	}
 	content, err := w.decisionContent(s, d, c.Concerns)
+	if err == nil && s.Draft != nil && s.Draft.Drafter == c.Drafter && bytes.Equal(s.Draft.Content, content) {
+		return nil, nil
+	}
 	return []domain.Payload{DecisionDrafted{Decision: d, Drafter: c.Drafter, Content: content}}, err
 }
 
@@ -110,6 +117,12 @@ func (w way) signDecision(s State, c SignDecision) ([]domain.Payload, error) {
 	if err := d.check(s, c.Concerns, c.At); err != nil { // it may have been drafted long ago
 		return nil, err
 	}
+	switch now, err := w.decisionContent(s, d, c.Concerns); {
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(now, s.Draft.Content): // what was signed would not be what comes of it
+		return nil, domain.Reject("draft-outdated", "the license concerned has changed since the decision was drafted")
+	}
 	signature := &Certified{Subject: c.Subject, Serial: c.Serial, Digest: c.Digest, Method: c.Method, Evidence: c.Evidence}
 	if d.Decision == Refuse {
 		return []domain.Payload{Refused{
@@ -119,6 +132,7 @@ func (w way) signDecision(s State, c SignDecision) ([]domain.Payload, error) {
 	return []domain.Payload{Approved{
 		Progress: Progress{Completes: []int{w.step.Number}, Outcome: regulation.Approved},
 		Order:    d.Order, ValidUntil: d.ValidUntil, Signatory: c.Signatory, Signature: signature,
+		PaymentProof: d.PaymentProof,
 	}}, nil
 }
 

@@ -117,24 +117,6 @@ type Filed struct {
 	Documents []Document `json:"documents,omitempty"`
 }
 
-// PaymentRequested: the payment gateway was given an order.
-type PaymentRequested struct {
-	Progress
-	Order    string `json:"order"`
-	Amount   int64  `json:"amount"`   // in hundredths of the currency
-	Currency string `json:"currency"` // ISO 4217
-	URL      string `json:"url,omitempty"`
-}
-
-// Paid: the gateway confirmed the payment.
-type Paid struct {
-	Progress
-	Order     string `json:"order"`
-	Reference string `json:"reference"` // the gateway's own
-	Amount    int64  `json:"amount"`
-	Currency  string `json:"currency"`
-}
-
 // CertificateAccepted: the certificate chosen to sign with is valid and belongs to the applicant.
 type CertificateAccepted struct {
 	Progress
@@ -212,6 +194,9 @@ type Approved struct {
 	Signatory  string `json:"signatory"` // the authorized person
 	// Signature is that person's, since schema 2.
 	Signature *Certified `json:"signature,omitempty"`
+	// PaymentProof is by what the officer saw that the fee was paid, where the procedure has no step of
+	// paying: the SHA-256 of a document of the application, ProofShown or FeeNotDue. Since schema 2.
+	PaymentProof string `json:"payment_proof,omitempty"`
 }
 
 // Stage is where an application was refused.
@@ -269,8 +254,6 @@ func (Opened) EventType() (string, int)              { return "application-opene
 func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirmed", 3 }
 func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 2 }
 func (Filed) EventType() (string, int)               { return "application-filed", 2 }
-func (PaymentRequested) EventType() (string, int)    { return "payment-requested", 1 }
-func (Paid) EventType() (string, int)                { return "application-paid", 2 }
 func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 2 }
 func (Signed) EventType() (string, int)              { return "application-signed", 3 }
 func (SignatureReceived) EventType() (string, int)   { return "signature-received", 1 }
@@ -307,7 +290,11 @@ func Decode(e domain.Event) (domain.Payload, error) {
 	case "application-filed":
 		return extended[Filed](e)
 	case "payment-requested":
-		return domain.Decode[PaymentRequested](e)
+		return extended[PaymentRequested](e)
+	case "payment-not-required":
+		return domain.Decode[PaymentNotRequired](e)
+	case "payment-unmatched":
+		return domain.Decode[PaymentUnmatched](e)
 	case "application-paid":
 		return extended[Paid](e)
 	case "certificate-accepted":

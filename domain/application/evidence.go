@@ -7,6 +7,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 )
 
@@ -39,11 +40,10 @@ func EvidenceOf(records iter.Seq2[domain.Record, error]) ([]signing.Evidence, er
 func evidence(p domain.Payload, s State) (signing.Purpose, json.RawMessage) {
 	switch e := p.(type) {
 	case Signed:
-		purpose, _, _ := Rules{}.Signature(s, "")
-		if purpose == "" { // the certificate was accepted in the same moment
-			purpose = signing.Request
+		if s.Action == regulation.AttachAndSign {
+			return signing.Entry, e.Evidence
 		}
-		return purpose, e.Evidence
+		return signing.Request, e.Evidence
 	case SignatureDiscarded:
 		return e.Purpose, e.Evidence
 	case Approved:

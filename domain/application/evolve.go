@@ -27,6 +27,8 @@ func Fold(s *State, rec domain.Record) error {
 		s.Discarded = &Discarded{Purpose: e.Purpose, Reason: e.Reason, At: rec.Time}
 	case DecisionDrafted:
 		s.Draft = &Drafted{DecisionDrafted: e, By: rec.Actor, At: rec.Time}
+	case PaymentUnmatched:
+		s.Unmatched = append(s.Unmatched, Unmatched{PaymentUnmatched: e, At: rec.Time})
 	}
 	s.Version = rec.Version
 	return nil
@@ -62,6 +64,9 @@ func (s *State) evolve(p domain.Payload) {
 		s.move(e.Progress)
 	case Paid:
 		s.Payment = &e
+		s.move(e.Progress)
+	case PaymentNotRequired:
+		s.NothingDue = true
 		s.move(e.Progress)
 	case CertificateAccepted:
 		s.move(e.Progress)

@@ -120,13 +120,26 @@ func (l *life) step() application.Command {
 		return application.Register{At: noon, Number: "KZ00APP00000001"}
 	case regulation.IssueResult, regulation.IssueOrRefuse:
 		if s.Draft == nil {
-			return approve
+			return l.approve()
 		}
 		return signed(s)
 	default:
 		l.t.Fatalf("nothing to do in step %d (%s)", s.Step, s.Action)
 		return nil
 	}
+}
+
+// approve is an approval, with what the officer says of the payment where there was no step for it.
+func (l *life) approve() application.Draft {
+	c := approve
+	service, err := l.rules.Catalog.Wording(l.state.Act, l.state.Wording, l.state.Service)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if service.Paid && l.state.Payment == nil && !l.state.NothingDue {
+		c.Decision.PaymentProof = application.ProofShown
+	}
+	return c
 }
 
 var (

@@ -78,53 +78,6 @@ func (w way) answerRegisters(s State, c AnswerRegisters) ([]domain.Payload, erro
 	}, err
 }
 
-func (w way) requestPayment(s State, c RequestPayment) ([]domain.Payload, error) {
-	if s.Order != nil && s.Order.Order == c.Order {
-		return nil, nil
-	}
-	if err := w.expect(regulation.Pay); err != nil {
-		return nil, err
-	}
-	if s.Order != nil {
-		return nil, domain.Reject("payment-requested-already", "another payment order is open", "order", s.Order.Order)
-	}
-	return []domain.Payload{PaymentRequested{Order: c.Order, Amount: c.Amount, Currency: c.Currency, URL: c.URL}}, nil
-}
-
-func (w way) pay(s State, c Pay) ([]domain.Payload, error) {
-	if s.Payment != nil {
-		if s.Payment.Order == c.Order && s.Payment.Reference == c.Reference {
-			return nil, nil
-		}
-		return nil, domain.Reject("paid-already", "the application was paid by another payment")
-	}
-	if err := w.expect(regulation.Pay); err != nil {
-		return nil, err
-	}
-	if s.Order == nil || s.Order.Order != c.Order {
-		return nil, domain.Reject("payment-order-unknown", "the application has no such payment order")
-	}
-	if c.Amount < s.Order.Amount || c.Currency != s.Order.Currency {
-		return nil, domain.Reject("payment-short", "the sum or currency is not what the order asks for")
-	}
-	progress, err := w.advance(c.At, regulation.Paid)
-	return []domain.Payload{Paid{Progress: progress, Order: c.Order, Reference: c.Reference, Amount: c.Amount, Currency: c.Currency}}, err
-}
-
-func (w way) failPayment(s State, c FailPayment) ([]domain.Payload, error) {
-	if s.Refusal != nil && s.Refusal.Stage == AtPayment {
-		return nil, nil
-	}
-	if err := w.expect(regulation.Pay); err != nil {
-		return nil, err
-	}
-	if s.Order == nil || s.Order.Order != c.Order {
-		return nil, domain.Reject("payment-order-unknown", "the application has no such payment order")
-	}
-	progress, err := w.advance(c.At, regulation.Unpaid, regulation.RefuseUnpaid)
-	return []domain.Payload{Refused{Progress: progress, Stage: AtPayment, Ground: NoPayment, Text: c.Text}}, err
-}
-
 func (w way) register(s State, c Register) ([]domain.Payload, error) {
 	if s.Number != "" && s.Number == c.Number {
 		return nil, nil

@@ -3,12 +3,15 @@ package application_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 )
@@ -183,6 +186,45 @@ func TestDecisionIsCheckedAgainWhenSigned(t *testing.T) {
 	late.At = noon.AddDate(0, 0, 1)
 	if err := l.when(late); code(err) != "valid-until-invalid" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where the license concerned has changed since the draft, what was signed would not be what comes of it: the
+// decision is drafted anew, in the same words.
+func TestOutdatedDraft(t *testing.T) {
+	r := rules(t)
+	o := open(procedure(t, r, "casino-license", regulation.Portal))
+	held := &license.State{
+		Exists: true, Status: license.StatusActive,
+		Issued: license.Issued{Number: "25000007", Service: o.Service, IssuedOn: "2025-03-03", Licensee: license.Licensee{ID: o.Applicant.ID}},
+	}
+	o.Request, o.License, o.Concerns, o.Reason = regulation.Reissue, held.Number, held, application.NameChanged
+	l := newLife(t, r)
+	l.must(o)
+	for l.state.Action != regulation.IssueResult {
+		l.must(l.step())
+	}
+	draft := approve
+	draft.Concerns = held
+	l.must(draft)
+	changed := *held
+	changed.Sites = append(slices.Clone(changed.Sites), license.Site{ID: "9", Kind: "branch", Address: "Шымкент"})
+	decide := signed(l.state)
+	decide.Concerns = &changed
+	if err := l.when(decide); code(err) != "draft-outdated" {
+		t.Fatalf("signed over the old sites: %v", err)
+	}
+	before := string(l.state.Draft.Content)
+	draft.Concerns = &changed
+	l.must(draft)
+	if !strings.Contains(string(l.state.Draft.Content), "Шымкент") || string(l.state.Draft.Content) == before {
+		t.Errorf("drafted anew: %s", l.state.Draft.Content)
+	}
+	decide = signed(l.state)
+	decide.Concerns = &changed
+	l.must(decide)
+	if l.state.Approval == nil {
+		t.Error("not approved")
 	}
 }
 

@@ -117,8 +117,10 @@ type State struct {
 	Documents    []Document
 	Order        *PaymentRequested
 	Payment      *Paid
-	Signature    *Signed  // without its evidence, which stays in the log
-	Pending      *Pending // a signature that cannot be judged yet
+	NothingDue   bool        // the request costs nothing
+	Unmatched    []Unmatched // payments that came and are to be returned
+	Signature    *Signed     // without its evidence, which stays in the log
+	Pending      *Pending    // a signature that cannot be judged yet
 	Discarded    *Discarded
 	Draft        *Drafted // what the decision is to be, before it is signed
 	Number       string   // registration number

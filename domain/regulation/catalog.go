@@ -86,6 +86,12 @@ func (c *Catalog) InForce(slug string, at time.Time) (*Service, error) {
 	return best, nil
 }
 
+// Has reports whether an act has the service, whether it is in force or not.
+func (c *Catalog) Has(service string) bool {
+	_, err := c.InForce(service, time.Time{})
+	return err == nil
+}
+
 // Wording is the service as the act with the id words it, in the named wording of the act or, where that
 // is empty, its present one: what an application in flight stays on. domain.ErrUnavailable for a wording
 // that is not here: another one must not take its place.

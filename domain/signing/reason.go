@@ -38,6 +38,8 @@ const (
 	TimestampInFuture  Reason = "timestamp-in-future"
 	CertificateSwapped Reason = "certificate-swapped"
 	AlgorithmUnknown   Reason = "algorithm-unknown"
+	// Malformed is of a signature that had to wait until somebody could read it, and is none.
+	Malformed Reason = "malformed"
 	// NoLongerApplies is of a signature that had to wait until what it was for could not be done any more.
 	NoLongerApplies Reason = "no-longer-applies"
 )

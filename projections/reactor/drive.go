@@ -15,7 +15,7 @@ import (
 )
 
 // drive does what an application waits for from the registry, step after step, until it waits for
-// somebody else or for the other lane. Whatever a crash leaves half done here is found and finished by
+// somebody else or for another lane. Whatever a crash leaves half done here is found and finished by
 // the next call.
 func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
 	c := one.cause
@@ -28,7 +28,7 @@ func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
 		if err != nil {
 			return err
 		}
-		if !s.AwaitsRegistry() || laneOf(asks(s)) != lane {
+		if !s.AwaitsRegistry() || laneFor(s) != lane {
 			return nil
 		}
 		purpose, command, err := r.next(ctx, s, c)
@@ -61,12 +61,7 @@ func (r *Reactor) next(ctx context.Context, s application.State, c cause) (strin
 			return application.AnswerRegisters{At: t, Found: p.Found, Name: p.Name, Address: p.Address, Source: p.Source, Answer: answer}
 		}, err
 	case regulation.Pay:
-		order, err := r.Payments.Request(ctx, Order{
-			Application: s.ID, Service: s.Service, Request: string(s.Request), Payer: s.Applicant.ID,
-		})
-		return "request-payment", func(t time.Time) application.Command {
-			return application.RequestPayment{At: t, Order: order.Order, Amount: order.Amount, Currency: order.Currency, URL: order.URL}
-		}, err
+		return r.payment(ctx, s)
 	default: // send, register
 		number, err := r.Numbering.Application(ctx, s.ID)
 		return "register", func(t time.Time) application.Command { return application.Register{At: t, Number: number} }, err

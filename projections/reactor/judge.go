@@ -19,8 +19,8 @@ import (
 func (r *Reactor) judge(ctx context.Context, s application.State) (string, at[application.Command], error) {
 	purpose := "judge-" + strconv.FormatUint(s.Pending.Version, 10)
 	v, err := r.Verifier.Verify(ctx, s.Claim())
-	if errors.Is(err, domain.ErrInvalid) { // it was a signature when it came
-		err = fmt.Errorf("%w: %w", domain.ErrDamaged, err)
+	if errors.Is(err, domain.ErrInvalid) { // whoever could not be asked until now says that it is no signature
+		v, err = signing.Verdict{Outcome: signing.Invalid, Reason: signing.Malformed}, nil
 	}
 	if err == nil && v.Outcome == signing.Pending {
 		err = fmt.Errorf("signature: %s: %w", v.Reason, domain.ErrUnavailable)

@@ -108,6 +108,19 @@ func TestDecisionIsJudgedOnceSomebodyAnswers(t *testing.T) {
 	}
 }
 
+// What waited until somebody could read it, and is no signature, is discarded and told: the applicant signs again.
+func TestWhatWaitedIsNoSignature(t *testing.T) {
+	n := start(t, memstore.New())
+	id := n.signable()
+	n.must(id, waiting(signing.Request, "cms"))
+	n.outside.absurd.Store(true)
+	n.until(func() bool { return n.application(id).Pending == nil })
+	s := n.application(id)
+	if s.Discarded == nil || s.Discarded.Reason != signing.Malformed || s.Refusal != nil || s.Action != regulation.ChooseCertificate {
+		t.Errorf("after somebody read it: %+v", s)
+	}
+}
+
 // A decision that meanwhile cannot be made any more is discarded and told, not tried for ever.
 func TestDecisionThatNoLongerApplies(t *testing.T) {
 	n := start(t, memstore.New())

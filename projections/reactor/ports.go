@@ -20,26 +20,3 @@ type Person struct {
 	Reference string
 	Text      string
 }
-
-// Payments is the payment gateway.
-type Payments interface {
-	// Request asks for a payment order. The same application gets the same order again.
-	// domain.ErrUnavailable when the gateway does not answer.
-	Request(ctx context.Context, order Order) (Receipt, error)
-}
-
-// Order is what is to be paid for.
-type Order struct {
-	Application string
-	Service     string
-	Request     string
-	Payer       string // IIN or BIN
-}
-
-// Receipt is the gateway's order.
-type Receipt struct {
-	Order    string
-	Amount   int64  // in hundredths of the currency
-	Currency string // ISO 4217
-	URL      string // where one pays
-}

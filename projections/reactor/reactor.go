@@ -1,11 +1,12 @@
 // Package reactor does what the log sets in motion without a person: it asks the state registers,
-// orders payments, judges signatures that had to wait, registers signed requests, and turns an approval into a license and the
-// application's completion.
+// orders payments, judges signatures that had to wait, registers signed requests, and turns an approval
+// into a license and the application's completion.
 //
-// It is a projection and two lanes of workers. The projection (waiting.go) knows which applications
+// It is a projection and three lanes of workers. The projection (waiting.go) knows which applications
 // wait for the registry; a worker (drive.go) loads such an application, does the one thing it waits
-// for through the same commands that people use (judge.go for signatures), and looks again. What asks a gateway has a lane of
-// its own, so that a gateway that is down keeps no license waiting. Ids of commands derive from the
+// for through the same commands that people use (judge.go for signatures), and looks again. What asks a gateway has a
+// lane of its own, and so have signatures whose authorities did not answer: whoever is down keeps nothing
+// else waiting. Ids of commands derive from the
 // application and the purpose, and numbers are assigned once for each application (numbering.go), so
 // doing a thing again after a crash, or on two nodes at once, has one effect. What cannot be done now
 // is tried again until it can.
@@ -36,6 +37,8 @@ type Config struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 
+	// PaymentTerm is how long an order can be paid.
+	PaymentTerm time.Duration
 	// Workers is how many applications each lane drives at a time, 8 unless set.
 	Workers int
 	// Retry is the pause before something that failed is tried again, doubled each time up to a
@@ -49,7 +52,7 @@ type Reactor struct {
 
 	mu      sync.Mutex // guards what follows
 	hands   map[string]*hand
-	lanes   [2]lane
+	lanes   [3]lane
 	over    bool // Run has ended
 	latest  domain.Position
 	changed chan struct{} // closed and replaced whenever somebody in Settle should look again
@@ -69,18 +72,13 @@ type lane struct {
 	ready *sync.Cond // on Reactor.mu
 }
 
-// The lanes: what the registry can do by itself, and what it asks of others.
+// The lanes: what the registry can do by itself, what it asks of the state registers and the payment
+// gateway, and signatures that wait to be judged. The model keeps these numbers.
 const (
 	inside  = 0
 	outside = 1
+	judging = 2
 )
-
-func laneOf(asks bool) int {
-	if asks {
-		return outside
-	}
-	return inside
-}
 
 // longestPause bounds the pause between tries.
 const longestPause = time.Minute
@@ -157,7 +155,7 @@ func (r *Reactor) settle(h *hand) {
 		}
 	case !h.queued && !h.paused && h.position > h.handled:
 		h.queued = true
-		l := &r.lanes[laneOf(h.asks)]
+		l := &r.lanes[h.lane]
 		l.queue = append(l.queue, h)
 		l.ready.Signal()
 	}
@@ -184,7 +182,7 @@ func (r *Reactor) take(i int) *hand {
 		h := l.queue[0]
 		l.queue = l.queue[1:]
 		h.queued = false
-		if h.over || laneOf(h.asks) != i { // it went on while it was in the queue
+		if h.over || h.lane != i { // it went on while it was in the queue
 			r.settle(h)
 			continue
 		}

@@ -17,13 +17,13 @@ import (
 	"github.com/tizilim/tizilim/adapters/memstore"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
-	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // noon is 12:00 of 24 November 2026 in Almaty, a working Tuesday.
@@ -35,18 +35,6 @@ const (
 	registered   = "ТОО «Жарық»" // as the state registers write it
 )
 
-var theRules = sync.OnceValue(func() application.Rules {
-	catalog, err := regulation.Load()
-	if err != nil {
-		panic(err)
-	}
-	days, err := calendar.Open()
-	if err != nil {
-		panic(err)
-	}
-	return application.Rules{Catalog: catalog, Calendars: days}
-})
-
 // outside is the gateways, which may be down.
 type outside struct {
 	down   atomic.Bool
@@ -54,10 +42,15 @@ type outside struct {
 	hang   atomic.Pointer[chan struct{}] // until it is closed, nobody answers
 	asked  atomic.Pointer[chan struct{}] // told of each question
 	judged atomic.Pointer[signing.Verdict]
+	absurd atomic.Bool          // what is to be judged is no signature
+	bill   atomic.Pointer[bill] // what is answered instead, where set
 }
 
 // Verify says what the test wants, and until then that nobody answers.
 func (o *outside) Verify(_ context.Context, c signing.Claim) (signing.Verdict, error) {
+	if o.absurd.Load() {
+		return signing.Verdict{}, fmt.Errorf("no CMS: %w", domain.ErrInvalid)
+	}
 	v := o.judged.Load()
 	if v == nil {
 		return signing.Verdict{Outcome: signing.Pending, Reason: signing.OCSPUnreachable}, nil
@@ -83,7 +76,16 @@ func (o *outside) Find(ctx context.Context, _ string) (reactor.Person, error) {
 	return reactor.Person{Found: !o.absent.Load(), Name: registered, Address: "Алматы", Source: "test"}, nil
 }
 
+// bill is what the gateway answers to a request for an order.
+type bill struct {
+	receipt reactor.Receipt
+	err     error
+}
+
 func (o *outside) Request(_ context.Context, order reactor.Order) (reactor.Receipt, error) {
+	if b := o.bill.Load(); b != nil {
+		return b.receipt, b.err
+	}
 	if o.down.Load() {
 		return reactor.Receipt{}, fmt.Errorf("gateway: %w", domain.ErrUnavailable)
 	}
@@ -115,7 +117,7 @@ func start(t testing.TB, store *memstore.Store) *node {
 	n := &node{t: t, store: store, outside: &outside{}}
 	now := func() time.Time { return noon }
 	n.Reactor, err = reactor.New(ctx, reactor.Config{
-		Store: store, Rules: theRules, Waiting: waiting, Registers: n.outside, Payments: n.outside, Verifier: n.outside,
+		Store: store, Rules: sample.Rules, Waiting: waiting, Registers: n.outside, Payments: n.outside, Verifier: n.outside,
 		Numbering: &reactor.Numbering{Store: store, Assigned: assigned, Now: now, CatchUp: func(ctx context.Context) error {
 			head, err := store.Head(ctx)
 			if err != nil {
@@ -123,7 +125,7 @@ func start(t testing.TB, store *memstore.Store) *node {
 			}
 			return n.follower.Wait(ctx, head, assigned.Name())
 		}},
-		Now: now, Logger: slog.New(slog.DiscardHandler), Retry: time.Millisecond,
+		Now: now, Logger: slog.New(slog.DiscardHandler), Retry: time.Millisecond, PaymentTerm: 72 * time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +171,7 @@ func (n *node) do(id string, c application.Command) error {
 func (n *node) command(id string, c application.Command) (domain.Result, error) {
 	m := domain.Meta{Command: uuid.New(), Time: noon, Actor: domain.Actor{ID: "somebody", Role: domain.RoleOfficer}}
 	return domain.Execute(context.Background(), n.store, applicationStream(n.t, id), m, application.Fold,
-		func(s application.State) ([]domain.Payload, error) { return theRules().Decide(s, c) })
+		func(s application.State) ([]domain.Payload, error) { return sample.Rules().Decide(s, c) })
 }
 
 func (n *node) must(id string, c application.Command) {

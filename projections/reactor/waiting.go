@@ -27,17 +27,17 @@ type Waiting struct {
 type wait struct {
 	application string
 	position    domain.Position // of the event that made it wait
-	asks        bool            // whether the next thing to do asks a gateway
+	lane        int             // whose work the next thing to do is
 	cause       cause
 	over        bool // it waits no more
 }
 
 var schema = projections.Schema{
-	Name: "reactor", Number: 2,
+	Name: "reactor", Number: 3,
 	Tables: `CREATE TABLE IF NOT EXISTS waiting (
 		application TEXT PRIMARY KEY,
 		position    INTEGER NOT NULL, -- of the event that made it wait
-		asks        INTEGER NOT NULL, -- whether the next thing to do asks a gateway
+		lane        INTEGER NOT NULL, -- whose work the next thing to do is: see reactor.go
 		event       TEXT NOT NULL,
 		correlation TEXT NOT NULL
 	) WITHOUT ROWID;`,
@@ -94,8 +94,12 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	_, approved := p.(application.Approved)
 	_, received := p.(application.SignatureReceived)
 	switch {
-	case approved, received, way.Enters.AwaitsRegistry():
-		return w.begin(conn, rec, received || !approved && asksGateway(way.Enters.Action))
+	case received:
+		return w.begin(conn, rec, judging)
+	case approved:
+		return w.begin(conn, rec, inside)
+	case way.Enters.AwaitsRegistry():
+		return w.begin(conn, rec, laneOf(way.Enters.Action))
 	case endsWait(p), way.Moves():
 		w.changes = append(w.changes, wait{application: rec.Stream.ID, position: rec.Position, over: true})
 		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", rec.Stream.ID)
@@ -113,29 +117,40 @@ func endsWait(p domain.Payload) bool {
 	return false
 }
 
-// asks reports whether the next thing to do for the application asks somebody else.
-func asks(s application.State) bool { return s.Pending != nil || asksGateway(s.Action) }
-
-// asksGateway reports whether what the registry has to do in a step is to ask somebody else.
-func asksGateway(a regulation.Action) bool {
-	return a == regulation.QueryRegisters || a == regulation.Pay
+// laneFor is the lane of the next thing to do for the application.
+func laneFor(s application.State) int {
+	switch {
+	case s.Approval != nil:
+		return inside
+	case s.Pending != nil:
+		return judging
+	}
+	return laneOf(s.Action)
 }
 
-func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, asks bool) error {
+// laneOf is the lane of what the registry has to do in a step.
+func laneOf(a regulation.Action) int {
+	if a == regulation.QueryRegisters || a == regulation.Pay {
+		return outside
+	}
+	return inside
+}
+
+func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, lane int) error {
 	w.changes = append(w.changes, wait{
-		application: rec.Stream.ID, position: rec.Position, asks: asks,
+		application: rec.Stream.ID, position: rec.Position, lane: lane,
 		cause: cause{event: rec.ID, correlation: rec.Correlation},
 	})
-	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (application, position, asks, event, correlation) VALUES (?, ?, ?, ?, ?)",
-		rec.Stream.ID, rec.Position, asks, rec.ID.String(), rec.Correlation.String())
+	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (application, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?)",
+		rec.Stream.ID, rec.Position, lane, rec.ID.String(), rec.Correlation.String())
 }
 
 // all lists what waits, the longest waiting first.
 func (w *Waiting) all(ctx context.Context) (list []wait, err error) {
 	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, "SELECT application, position, asks, event, correlation FROM waiting ORDER BY position",
+		return projections.Query(conn, "SELECT application, position, lane, event, correlation FROM waiting ORDER BY position",
 			func(stmt *sqlite.Stmt) error {
-				one := wait{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1)), asks: stmt.ColumnBool(2)}
+				one := wait{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1)), lane: stmt.ColumnInt(2)}
 				var err error
 				if one.cause.event, err = uuid.Parse(stmt.ColumnText(3)); err != nil {
 					return fmt.Errorf("waiting event id: %w: %w", domain.ErrDamaged, err)

@@ -20,6 +20,7 @@ type faults struct {
 	cutting       int           // reads that are cut
 	clean         bool          // whether they end as if they were whole
 	mute          int           // subscriptions that bring nothing
+	short         int           // events after which the next subscription is dropped; 0 for none
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
 }
 
@@ -54,6 +55,9 @@ func (s *Server) DropSubscriptions() {
 		f.drop = make(chan struct{})
 	})
 }
+
+// CutSubscription drops the next subscription after so many events.
+func (s *Server) CutSubscription(events int) { s.fault(func(f *faults) { f.short = events }) }
 
 func (s *Server) fault(set func(*faults)) {
 	s.mu.Lock()

@@ -153,7 +153,7 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 	n.mu.Lock()
 	s.done = n.done
 	n.mu.Unlock()
-	n.fault(func(f *faults) { s.drop = f.drop })
+	n.fault(func(f *faults) { s.drop, s.short, f.short = f.drop, f.short, 0 })
 	return s.run()
 }
 
@@ -165,6 +165,7 @@ type subscription struct {
 	allow      func(*record) bool
 	index      int // in the log, of what comes next
 	considered int // since the last checkpoint
+	short      int // events after which it is dropped; 0 for none
 	done, drop <-chan struct{}
 }
 
@@ -205,6 +206,9 @@ func (s *subscription) bring() error {
 		if r := s.node.log.record(s.index); !r.lost && s.allow(r) {
 			if err := s.call.Send(eventOf(r, s.options)); err != nil {
 				return err
+			}
+			if s.short--; s.short == 0 {
+				return status.Error(codes.Unavailable, "staged within the log")
 			}
 		}
 		interval := int(s.options.GetFilter().GetCheckpointIntervalMultiplier() * s.options.GetFilter().GetMax())

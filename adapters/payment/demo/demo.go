@@ -1,10 +1,11 @@
 // Package demo is a stand-in for a payment gateway: a real HTTP service with a page to pay on, but no
-// money moves. Whoever opens an order's page decides whether it was paid, failed, or stays open.
+// money moves. Whoever opens an order's page decides whether it was paid, failed, or stays open; to try what
+// a registry makes of it, one may also pay too little or twice.
 //
 //	POST /orders            make an order (sealed; package payment)
 //	GET  /orders/{id}       how it stands (sealed)
 //	GET  /pay/{id}          the page, in Kazakh, Russian or English (?lang=)
-//	POST /pay/{id}          "outcome=paid" or "outcome=failed", from the page or from a script
+//	POST /pay/{id}          "outcome=" paid, failed, less or twice, from the page or from a script
 //
 // Orders and notices outlive the process: each change is a line of a journal (journal.go), durable
 // before it is answered. A notice is posted to the order's callback until that answers 2xx, after a
@@ -22,6 +23,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +57,14 @@ type order struct {
 	Reference string         `json:"reference,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
 	Decided   time.Time      `json:"decided,omitzero"`
-	Notified  bool           `json:"notified,omitempty"`
+	Notified  bool           `json:"notified,omitempty"` // of its failure
+	Payments  []received     `json:"payments,omitempty"`
+}
+
+// received is money that came for an order, and whether the registry knows.
+type received struct {
+	payment.Payment
+	Notified bool `json:"notified,omitempty"`
 }
 
 // Gateway keeps orders and tells their callbacks what became of them.
@@ -67,6 +76,8 @@ type Gateway struct {
 	journal       *journal
 	orders        map[string]*order // by id; an order is replaced, never changed
 	byApplication map[string]string // application → id
+
+	telling map[string]bool // the notices that are being posted, by order and reference
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -88,7 +99,7 @@ func Open(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open payment gateway: %w", err)
 	}
-	g := &Gateway{config: config, mux: http.NewServeMux(), journal: j, orders: orders, byApplication: map[string]string{}}
+	g := &Gateway{config: config, mux: http.NewServeMux(), journal: j, orders: orders, byApplication: map[string]string{}, telling: map[string]bool{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.mux.HandleFunc("GET /{$}", about)
 	g.mux.HandleFunc("POST /orders", g.create)
@@ -99,9 +110,7 @@ func Open(config Config) (*Gateway, error) {
 	defer g.mu.Unlock()
 	for id, o := range orders {
 		g.byApplication[o.Application] = id
-		if o.Status != payment.Open && !o.Notified {
-			g.notifier.Go(func() { g.notify(o) })
-		}
+		g.tell(o)
 	}
 	return g, nil
 }
@@ -115,14 +124,14 @@ The registry orders a payment here by itself and gives the applicant the address
 is paid or declined. Orders are not listed here: whoever has the address of one may pay it.
 
 GET /pay/ORDER     the page
-POST /pay/ORDER    outcome=paid or outcome=failed, as a script does it
+POST /pay/ORDER    outcome=paid, failed, less or twice, as a script does it
 `)
 }
 
 // Close stops posting notices and closes the journal. The next Open goes on.
 func (g *Gateway) Close() error {
 	g.mu.Lock()
-	g.cancel() // from here on decide starts no notifier
+	g.cancel() // from here on tell starts no notifier
 	g.mu.Unlock()
 	g.notifier.Wait()
 	g.mu.Lock()
@@ -233,37 +242,63 @@ func (g *Gateway) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) receipt(o *order) payment.Receipt {
-	return payment.Receipt{
+	r := payment.Receipt{
 		Order: o.ID, Application: o.Application, Status: o.Status, Reference: o.Reference, Reason: o.Reason,
 		Amount: o.Amount, Currency: o.Currency, URL: g.config.URL + "/pay/" + o.ID,
 	}
+	for _, p := range o.Payments {
+		r.Payments = append(r.Payments, p.Payment)
+	}
+	return r
 }
 
-// decide pays or fails an open order. A decided one stays as it is.
-func (g *Gateway) decide(id string, status payment.Status) (*order, error) {
+// The outcomes that one may choose.
+const (
+	outcomePaid   = "paid"
+	outcomeFailed = "failed"
+	outcomeLess   = "less"  // half the sum: the order stays open
+	outcomeTwice  = "twice" // the sum two times, or once more where it is paid already
+)
+
+// decide pays or fails an order. One that is paid or failed stays so; more money may still come.
+func (g *Gateway) decide(id, outcome string) (*order, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	o, ok := g.orders[id]
 	if !ok {
 		return nil, domain.ErrNotFound
 	}
-	if o.Status != payment.Open {
-		return o, nil
-	}
 	decided := *o
-	decided.Status, decided.Decided = status, g.config.Now().UTC()
-	if status == payment.Paid {
-		decided.Reference = "DEMO" + rand.Text()[:12]
-	} else {
-		decided.Reason = "declined on the demonstration page"
+	decided.Payments = slices.Clone(o.Payments)
+	switch open := o.Status == payment.Open; {
+	case outcome == outcomeTwice:
+		if open {
+			g.receive(&decided, o.Amount)
+		}
+		g.receive(&decided, o.Amount)
+	case !open:
+		return o, nil
+	case outcome == outcomeLess:
+		g.receive(&decided, o.Amount/2)
+	case outcome == outcomePaid:
+		g.receive(&decided, o.Amount)
+	default:
+		decided.Status, decided.Decided, decided.Reason = payment.Failed, g.config.Now().UTC(), "declined on the demonstration page"
 	}
 	if err := g.put(&decided); err != nil {
 		return nil, err
 	}
-	if g.ctx.Err() == nil { // after Close the next Open notifies
-		g.notifier.Go(func() { g.notify(&decided) })
-	}
+	g.tell(&decided)
 	return &decided, nil
+}
+
+// receive puts money to an order that is not known yet.
+func (g *Gateway) receive(o *order, amount int64) {
+	p := payment.Payment{Reference: "DEMO" + rand.Text()[:12], Amount: amount, Currency: o.Currency, At: g.config.Now().UTC()}
+	o.Payments = append(o.Payments, received{Payment: p})
+	if o.Status == payment.Open && amount >= o.Amount {
+		o.Status, o.Reference, o.Decided = payment.Paid, p.Reference, p.At
+	}
 }
 
 func (g *Gateway) broken(w http.ResponseWriter, err error) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/tizilim/tizilim/adapters/disk"
+	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -60,6 +61,10 @@ func readJournal(text []byte) (orders map[string]*order, whole int64, err error)
 		var o order
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil || o.ID == "" {
 			return nil, 0, fmt.Errorf("line %d is no order: %w", n, domain.ErrDamaged)
+		}
+		if o.Status == payment.Paid && len(o.Payments) == 0 { // a line of before an order had payments
+			p := payment.Payment{Reference: o.Reference, Amount: o.Amount, Currency: o.Currency, At: o.Decided}
+			o.Payments = []received{{Payment: p, Notified: o.Notified}}
 		}
 		orders[o.ID] = &o
 	}

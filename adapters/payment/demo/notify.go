@@ -6,19 +6,51 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/payment"
 	"github.com/tizilim/tizilim/adapters/seal"
 )
 
-// notify posts the order's notice until its callback answers 2xx or the gateway closes. Failures are
+// tell starts to post every notice of the order that is outstanding. The caller holds mu.
+func (g *Gateway) tell(o *order) {
+	for _, n := range outstanding(o) {
+		key := n.Order + " " + n.Reference
+		if g.telling[key] || g.ctx.Err() != nil { // after Close the next Open tells
+			continue
+		}
+		g.telling[key] = true
+		g.notifier.Go(func() { g.notify(o, n) })
+	}
+}
+
+// outstanding are the order's notices that the registry has not taken yet.
+func outstanding(o *order) (list []payment.Notice) {
+	for _, p := range o.Payments {
+		if !p.Notified {
+			list = append(list, payment.Notice{
+				Order: o.ID, Application: o.Application, Status: payment.Paid,
+				Reference: p.Reference, Amount: p.Amount, Currency: p.Currency, At: p.At,
+			})
+		}
+	}
+	if o.Status == payment.Failed && !o.Notified {
+		list = append(list, payment.Notice{
+			Order: o.ID, Application: o.Application, Status: payment.Failed,
+			Reason: o.Reason, Amount: o.Amount, Currency: o.Currency, At: o.Decided,
+		})
+	}
+	return list
+}
+
+// notify posts a notice until the order's callback answers 2xx or the gateway closes. Failures are
 // logged at the first and then at every tenth attempt.
-func (g *Gateway) notify(o *order) {
+func (g *Gateway) notify(o *order, notice payment.Notice) {
 	for n := 1; ; n++ {
-		err := g.post(o)
+		err := g.post(o, notice)
 		if err == nil {
-			g.notified(o)
+			g.notified(notice)
 			return
 		}
 		if g.ctx.Err() == nil && n%10 == 1 {
@@ -35,11 +67,8 @@ func (g *Gateway) notify(o *order) {
 }
 
 // post sends the notice once, under a seal of its own.
-func (g *Gateway) post(o *order) error {
-	body, err := json.Marshal(payment.Notice{
-		Order: o.ID, Application: o.Application, Status: o.Status, Reference: o.Reference, Reason: o.Reason,
-		Amount: o.Amount, Currency: o.Currency, At: o.Decided,
-	})
+func (g *Gateway) post(o *order, notice payment.Notice) error {
+	body, err := json.Marshal(notice)
 	if err != nil {
 		return err
 	}
@@ -67,13 +96,19 @@ func (g *Gateway) post(o *order) error {
 
 // notified remembers that the notice was taken. Where that fails it is posted again after a restart,
 // which the protocol allows.
-func (g *Gateway) notified(o *order) {
-	done := *o
-	done.Notified = true
+func (g *Gateway) notified(n payment.Notice) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	delete(g.telling, n.Order+" "+n.Reference)
+	done := *g.orders[n.Order]
+	done.Payments = slices.Clone(done.Payments)
+	if i := slices.IndexFunc(done.Payments, func(p received) bool { return p.Reference == n.Reference }); i >= 0 {
+		done.Payments[i].Notified = true
+	} else {
+		done.Notified = true
+	}
 	if err := g.put(&done); err != nil {
-		g.config.Logger.Error("demo payment gateway: remember notice", "order", o.ID, "error", err)
+		g.config.Logger.Error("demo payment gateway: remember notice", "order", n.Order, "error", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tizilim/tizilim/adapters/payment"
@@ -24,6 +25,7 @@ type view struct {
 	Text   map[string]string
 	Order  *order
 	Amount string
+	Came   []string // the payments, each with its reference
 }
 
 // text is the page's wording. Every language has every key; a test holds that.
@@ -32,21 +34,24 @@ var text = map[string]map[string]string{
 		"title": "Төлем (көрсетілім)", "notice": "Бұл көрсетілім төлем шлюзі. Ақша аударылмайды.",
 		"order": "Тапсырыс", "application": "Өтінім", "amount": "Сома", "status": "Күйі",
 		"open": "төлем күтілуде", "paid": "төленді", "failed": "төлем өтпеді",
-		"pay": "Төлеу", "fail": "Төлемнен бас тарту", "nothing": "Ештеңе істемеуге де болады: бетті жабыңыз, тапсырыс ашық қалады.",
+		"pay": "Төлеу", "fail": "Төлемнен бас тарту", "came": "Түскен төлемдер", "less": "Жартысын төлеу", "twice": "Екі рет төлеу", "again": "Тағы бір рет төлеу",
+		"odd": "Тізілімнің қате төлемді қалай қабылдайтынын көру үшін:", "nothing": "Ештеңе істемеуге де болады: бетті жабыңыз, тапсырыс ашық қалады.",
 		"back": "Тізілімге оралу", "missing": "Мұндай тапсырыс жоқ.",
 	},
 	"ru": {
 		"title": "Оплата (демонстрация)", "notice": "Это демонстрационный платёжный шлюз. Деньги не переводятся.",
 		"order": "Заказ", "application": "Заявление", "amount": "Сумма", "status": "Состояние",
 		"open": "ожидает оплаты", "paid": "оплачен", "failed": "оплата не прошла",
-		"pay": "Оплатить", "fail": "Отклонить оплату", "nothing": "Можно и ничего не делать: закройте страницу, заказ останется открытым.",
+		"pay": "Оплатить", "fail": "Отклонить оплату", "came": "Поступившие платежи", "less": "Оплатить половину", "twice": "Оплатить дважды", "again": "Оплатить ещё раз",
+		"odd": "Чтобы увидеть, что реестр делает с неверным платежом:", "nothing": "Можно и ничего не делать: закройте страницу, заказ останется открытым.",
 		"back": "Вернуться в реестр", "missing": "Такого заказа нет.",
 	},
 	"en": {
 		"title": "Payment (demonstration)", "notice": "This is a demonstration payment gateway. No money moves.",
 		"order": "Order", "application": "Application", "amount": "Amount", "status": "Status",
 		"open": "waiting for payment", "paid": "paid", "failed": "payment failed",
-		"pay": "Pay", "fail": "Decline the payment", "nothing": "You may also do nothing: close the page and the order stays open.",
+		"pay": "Pay", "fail": "Decline the payment", "came": "Payments received", "less": "Pay half", "twice": "Pay twice", "again": "Pay once more",
+		"odd": "To see what the registry makes of a wrong payment:", "nothing": "You may also do nothing: close the page and the order stays open.",
 		"back": "Back to the registry", "missing": "There is no such order.",
 	},
 }
@@ -74,6 +79,9 @@ func (g *Gateway) page(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusNotFound
 	if o, ok := g.find(r.PathValue("id")); ok {
 		v.Order, v.Amount, status = o, money(o.Amount, o.Currency), http.StatusOK
+		for _, p := range o.Payments {
+			v.Came = append(v.Came, money(p.Amount, p.Currency)+" ("+p.Reference+")")
+		}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", v.Lang)
@@ -85,11 +93,13 @@ func (g *Gateway) page(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+var outcomes = []string{outcomePaid, outcomeFailed, outcomeLess, outcomeTwice}
+
 // pay takes the page's or a script's decision. A browser is led back to the page, a script that
 // accepts JSON gets the receipt. An order decided before stays as it was: 409 for the other outcome.
 func (g *Gateway) pay(w http.ResponseWriter, r *http.Request) {
-	outcome := payment.Status(r.FormValue("outcome"))
-	if outcome != payment.Paid && outcome != payment.Failed {
+	outcome := r.FormValue("outcome")
+	if !slices.Contains(outcomes, outcome) {
 		fail(w, http.StatusBadRequest, "outcome")
 		return
 	}
@@ -101,7 +111,7 @@ func (g *Gateway) pay(w http.ResponseWriter, r *http.Request) {
 		g.broken(w, err)
 	case browser:
 		http.Redirect(w, r, "/pay/"+o.ID+"?lang="+language(r), http.StatusSeeOther)
-	case o.Status != outcome:
+	case o.Status == payment.Failed && outcome != outcomeFailed, o.Status == payment.Paid && (outcome == outcomeFailed || outcome == outcomeLess):
 		reply(w, http.StatusConflict, g.receipt(o))
 	default:
 		reply(w, http.StatusOK, g.receipt(o))

@@ -32,6 +32,7 @@ type Account struct {
 	Organization string // the licensor's or center's slug, empty for applicants
 	BIN          string // of the organization, made up
 	Subject      string // IIN or BIN of the applicant, or of the employee
+	Person       string // IIN of who acts for the applicant, where that is an organization
 }
 
 // World is who is there.
@@ -65,7 +66,7 @@ func NewWorld(catalog *regulation.Catalog) World {
 
 	w.Accounts = []Account{
 		{ID: "applicant-person", Name: w.People[0].Name, Role: domain.RoleApplicant, Subject: w.People[0].ID},
-		{ID: "applicant-company", Name: w.Organizations[0].Name, Role: domain.RoleApplicant, Subject: w.Organizations[0].ID},
+		{ID: "applicant-company", Name: w.Organizations[0].Name, Role: domain.RoleApplicant, Subject: w.Organizations[0].ID, Person: w.People[0].ID},
 	}
 	for i, licensor := range catalog.Licensors() {
 		w.Accounts = append(w.Accounts,

@@ -231,6 +231,17 @@ func (s *Seeder) command(ctx context.Context, m Move, state application.State) (
 	return nil, who, fmt.Errorf("move %q: %w", m.Kind, domain.ErrInvalid)
 }
 
+// proof is by what the head saw that the fee was paid, empty where that is paid through the gateway.
+func proof(p *regulation.Procedure, state application.State) string {
+	switch {
+	case !p.Service.Paid || p.Has(regulation.Pay):
+		return ""
+	case len(state.Documents) > 0:
+		return state.Documents[0].SHA256
+	}
+	return application.ProofShown
+}
+
 // applicantSide is the account that enters the application through its channel.
 func (s *Seeder) applicantSide(sample *Sample) Account {
 	switch sample.Procedure.Channel {
@@ -324,7 +335,7 @@ func (s *Seeder) draft(ctx context.Context, m Move, stream domain.Stream, state 
 	if err != nil || state.Draft != nil {
 		return state, err
 	}
-	d := application.Decision{Decision: application.Approve, Order: m.order("Д"), ValidUntil: m.Sample.ValidUntil}
+	d := application.Decision{Decision: application.Approve, Order: m.order("Д"), ValidUntil: m.Sample.ValidUntil, PaymentProof: proof(m.Sample.Procedure, state)}
 	if m.Kind == Refuse {
 		d = application.Decision{Decision: application.Refuse, Ground: m.Sample.Ground,
 			Text: "Біліктілік талаптарына сәйкестік расталмады. Соответствие квалификационным требованиям не подтверждено."}

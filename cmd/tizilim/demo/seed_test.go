@@ -27,11 +27,11 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
-	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/reactor"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // now is a Monday in working hours.
@@ -46,16 +46,8 @@ type fixture struct {
 // newFixture runs a reactor over the store, with stand-ins that need no network.
 func newFixture(t *testing.T, store *memstore.Store) *fixture {
 	t.Helper()
-	catalog, err := regulation.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := calendar.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	world := demo.NewWorld(catalog)
-	rules := application.Rules{Catalog: catalog, Calendars: cal}
+	rules := sample.Rules()
+	world := demo.NewWorld(rules.Catalog)
 	clock := &demo.Clock{}
 	last, err := demo.LastTime(t.Context(), store)
 	if err != nil {
@@ -96,7 +88,7 @@ func newFixture(t *testing.T, store *memstore.Store) *fixture {
 		}
 	})
 	t.Cleanup(stop)
-	return &fixture{stop: stop, plan: demo.Plan(catalog, cal.Newest(), world, now), seeder: demo.Seeder{
+	return &fixture{stop: stop, plan: demo.Plan(rules.Catalog, rules.Calendars.Newest(), world, now), seeder: demo.Seeder{
 		Store: store, Rules: rules, Clock: clock, World: world,
 		Document: application.Document{Name: "demo.txt", MediaType: "text/plain", Size: 4, SHA256: hex.EncodeToString(make([]byte, 32))},
 		Number:   numbering.Application,

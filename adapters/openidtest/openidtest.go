@@ -1,4 +1,6 @@
-package openid_test
+// Package openidtest is a real OpenID provider in the process of a test: zitadel's, with its example's
+// storage and login page, at an address of its own, speaking the whole protocol with signed tokens.
+package openidtest
 
 import (
 	"context"
@@ -21,16 +23,16 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// provider is a real OpenID provider in this process: zitadel's, with its example's storage and login
-// page, at an address of its own, speaking the whole protocol with signed tokens.
-type provider struct {
+// Provider is the provider. Users u1 and u2 are there, with the logins aigerim and berik and one password.
+type Provider struct {
 	*storage.Storage
 	*httptest.Server
 	users  users
-	groups map[string][]string // by user id; what the claims say of their roles
-	iin    map[string]string
-	inside bool // the claims are in the ID token, and not only told when asked for
-	down   atomic.Bool
+	back   string              // where it sends browsers back to
+	Groups map[string][]string // by user id; what the claims say of their roles
+	IIN    map[string]string
+	Inside bool        // the claims are in the ID token, and not only told when asked for
+	Down   atomic.Bool // it does not answer
 }
 
 // users are who the provider knows.
@@ -47,24 +49,26 @@ func (u users) GetUserByUsername(name string) *storage.User {
 	return nil
 }
 
-// The client, and the address that the provider sends browsers back to.
+// The client, and an address that the provider may send browsers back to where nobody is.
 const (
-	clientID     = "tizilim"
-	clientSecret = "a secret of the client"
-	back         = "http://127.0.0.1:1/login/openid"
+	ClientID     = "tizilim"
+	ClientSecret = "a secret of the client"
+	Back         = "http://127.0.0.1:1/login/openid"
 )
 
-func startProvider(t *testing.T) *provider {
-	p := &provider{
+// Start starts a provider that sends browsers back to the address. It ends with the test.
+func Start(t *testing.T, back string) *Provider {
+	p := &Provider{
+		back: back,
 		users: users{"u1": {ID: "u1", Username: "aigerim", Password: "verysecure", FirstName: "Айгерім", LastName: "Бекова"},
 			"u2": {ID: "u2", Username: "berik", Password: "verysecure", FirstName: "Берік", LastName: "Оспанов"}},
-		groups: map[string][]string{}, iin: map[string]string{},
+		Groups: map[string][]string{}, IIN: map[string]string{},
 	}
-	clients := map[string]*storage.Client{clientID: storage.WebClient(clientID, clientSecret, back)}
+	clients := map[string]*storage.Client{ClientID: storage.WebClient(ClientID, ClientSecret, back)}
 	p.Storage = storage.NewStorageWithClients(p.users, clients)
 	var handler http.Handler
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p.down.Load() {
+		if p.Down.Load() {
 			http.Error(w, "down", http.StatusBadGateway)
 			return
 		}
@@ -76,37 +80,37 @@ func startProvider(t *testing.T) *provider {
 }
 
 // SetUserinfoFromRequest is what stands in the ID token.
-func (p *provider) SetUserinfoFromRequest(ctx context.Context, info *oidc.UserInfo, token op.IDTokenRequest, scopes []string) error {
-	if p.inside {
+func (p *Provider) SetUserinfoFromRequest(ctx context.Context, info *oidc.UserInfo, token op.IDTokenRequest, scopes []string) error {
+	if p.Inside {
 		p.tell(info, token.GetSubject())
 	}
 	return p.Storage.SetUserinfoFromRequest(ctx, info, token, scopes)
 }
 
 // SetUserinfoFromToken is what is told when it is asked for.
-func (p *provider) SetUserinfoFromToken(ctx context.Context, info *oidc.UserInfo, tokenID, subject, origin string) error {
+func (p *Provider) SetUserinfoFromToken(ctx context.Context, info *oidc.UserInfo, tokenID, subject, origin string) error {
 	p.tell(info, subject)
 	return p.Storage.SetUserinfoFromToken(ctx, info, tokenID, subject, origin)
 }
 
-func (p *provider) tell(info *oidc.UserInfo, id string) {
-	info.AppendClaims("realm", map[string]any{"roles": p.groups[id]})
-	info.AppendClaims("iin", p.iin[id])
-	if p.inside {
+func (p *Provider) tell(info *oidc.UserInfo, id string) {
+	info.AppendClaims("realm", map[string]any{"roles": p.Groups[id]})
+	info.AppendClaims("iin", p.IIN[id])
+	if p.Inside {
 		info.Name = p.users[id].FirstName + " " + p.users[id].LastName
 	}
 }
 
-// browse goes where a browser is sent, logs in on the provider's page, and comes back with the query of
+// Browse goes where a browser is sent, logs in on the provider's page, and comes back with the query of
 // the address that it was sent to.
-func (p *provider) browse(t *testing.T, at, user string) url.Values {
+func (p *Provider) Browse(t *testing.T, at, user string) url.Values {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), back) {
+		if strings.HasPrefix(r.URL.String(), p.back) {
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -127,16 +131,16 @@ func (p *provider) browse(t *testing.T, at, user string) url.Values {
 	}
 	done.Body.Close()
 	to, err := url.Parse(done.Header.Get("Location"))
-	if err != nil || !strings.HasPrefix(to.String(), back) {
+	if err != nil || !strings.HasPrefix(to.String(), p.back) {
 		t.Fatalf("sent to %q, %v", to, err)
 	}
 	return to.Query()
 }
 
-// config is a client of the provider.
-func (p *provider) config() openid.Config {
+// Config is a client of the provider.
+func (p *Provider) Config() openid.Config {
 	return openid.Config{
-		Issuer: p.URL, ClientID: clientID, Secret: clientSecret, RedirectURL: back,
+		Issuer: p.URL, ClientID: ClientID, Secret: ClientSecret, RedirectURL: p.back,
 		Claims: openid.Claims{Identifier: "iin", Roles: "realm.roles"},
 		Roles: []openid.Role{
 			{Value: "trade-officers", Role: domain.RoleOfficer, Organization: "trade-committee"},
