@@ -316,9 +316,9 @@ func (c caller) mayEnter(s application.State) error {
 	return nil
 }
 
-// mayDecide refuses an officer's decision on what they applied for themselves.
+// mayDecide refuses an officer's decision on what they applied for themselves, or for an organization.
 func (c caller) mayDecide(s application.State) error {
-	if c.Identifier != "" && c.Identifier == s.Applicant.ID {
+	if s.Own(c.Identifier) {
 		return fail("own-application", domain.ErrForbidden)
 	}
 	return nil

@@ -363,6 +363,12 @@ func TestNobodyDecidesTheirOwn(t *testing.T) {
 	if got := app(w.decide("head", a.ID, v1.Decision{Decision: "approve"}).want(200)); got.Status != "completed" {
 		t.Errorf("decided by the head: %+v", got)
 	}
+
+	w.enroll(someone{"representative-too", domain.RoleHead, "trade-committee", person})
+	a = w.examined("company", "import-export-license", company) // signed by that person
+	w.call("representative-too", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(403, "own-application")
+	w.call("officer", "POST", at(a.ID, "/decision"), v1.Decision{Decision: "approve"}).want(200)
+	w.call("representative-too", "GET", at(a.ID, "/decision/signature"), nil).want(403, "own-application")
 }
 
 // bearer is call with a token.

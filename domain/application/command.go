@@ -49,6 +49,7 @@ type AnswerRegisters struct {
 type Sign struct {
 	At       time.Time
 	Subject  string // IIN or BIN of the signer's certificate
+	Person   string // IIN of who signed for the organization that is the subject
 	Serial   string
 	Digest   string
 	Method   string

@@ -44,6 +44,9 @@ func (w way) draft(s State, c Draft) ([]domain.Payload, error) {
 	if err := w.expect(regulation.IssueResult, regulation.IssueOrRefuse); err != nil {
 		return nil, err
 	}
+	if s.Own(c.Drafter) {
+		return nil, ownApplication()
+	}
 	if err := d.check(s, c.Concerns, c.At); err != nil {
 		return nil, err
 	}
@@ -84,12 +87,24 @@ func (d Decision) check(s State, concerns *license.State, at time.Time) error {
 	return checkStanding(*concerns, at)
 }
 
-// maySign refuses a signature where there is no draft, and where the licensor wants four eyes, under one's
-// own.
+// Own reports whether the application is the person's own: they apply, or signed for the organization that
+// does.
+func (s State) Own(iin string) bool {
+	return iin != "" && (iin == s.Applicant.ID || s.Signature != nil && iin == s.Signature.Person)
+}
+
+func ownApplication() error {
+	return domain.Reject("own-application", "nobody decides what they applied for themselves")
+}
+
+// maySign refuses a signature where there is no draft, under what the person applied for themselves, and where
+// the licensor wants four eyes, under one's own draft.
 func (w way) maySign(s State, account, iin string) error {
 	switch {
 	case s.Draft == nil:
 		return domain.Reject("draft-required", "there is no draft of a decision to sign")
+	case s.Own(iin):
+		return ownApplication()
 	case w.rules.Signing[s.Licensor].FourEyes && (s.Draft.By.ID == account || iin != "" && s.Draft.Drafter == iin):
 		return domain.Reject("four-eyes", "who drafted the decision does not sign it")
 	}

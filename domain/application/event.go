@@ -135,6 +135,8 @@ type Signed struct {
 	// signature again. Both are since schema 3.
 	Serial   string          `json:"serial,omitempty"`
 	Evidence json.RawMessage `json:"evidence,omitempty"`
+	// Person is the IIN of who signed for the organization that is the subject. Since schema 4.
+	Person string `json:"person,omitempty"`
 }
 
 // SignatureReceived: there is a signature that cannot be judged yet, because somebody who has to be asked
@@ -255,7 +257,7 @@ func (ApplicantConfirmed) EventType() (string, int)  { return "applicant-confirm
 func (ApplicantNotFound) EventType() (string, int)   { return "applicant-not-found", 2 }
 func (Filed) EventType() (string, int)               { return "application-filed", 2 }
 func (CertificateAccepted) EventType() (string, int) { return "certificate-accepted", 2 }
-func (Signed) EventType() (string, int)              { return "application-signed", 3 }
+func (Signed) EventType() (string, int)              { return "application-signed", 4 }
 func (SignatureReceived) EventType() (string, int)   { return "signature-received", 1 }
 func (SignatureDiscarded) EventType() (string, int)  { return "signature-discarded", 1 }
 func (DecisionDrafted) EventType() (string, int)     { return "decision-drafted", 1 }

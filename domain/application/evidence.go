@@ -89,11 +89,11 @@ func Judged(purpose signing.Purpose, v signing.Verdict, at time.Time, pending ui
 			Evidence: v.Evidence, By: account, Concerns: concerns, Pending: pending,
 		}
 	}
-	subject := v.IIN
+	subject, person := v.IIN, ""
 	if purpose == signing.Request && v.BIN != "" {
-		subject = v.BIN
+		subject, person = v.BIN, v.IIN
 	}
 	return Sign{
-		At: at, Subject: subject, Serial: v.Serial, Digest: v.Digest, Method: v.Method, Evidence: v.Evidence, Pending: pending,
+		At: at, Subject: subject, Person: person, Serial: v.Serial, Digest: v.Digest, Method: v.Method, Evidence: v.Evidence, Pending: pending,
 	}
 }

@@ -53,7 +53,7 @@ func (w way) sign(s State, c Sign) ([]domain.Payload, error) {
 	if c.Digest != s.ContentDigest() {
 		return nil, domain.Reject("signed-other-content", "the signature is over other bytes than the application's content")
 	}
-	signed := Signed{Subject: c.Subject, Digest: c.Digest, Method: c.Method, Serial: c.Serial, Evidence: c.Evidence}
+	signed := Signed{Subject: c.Subject, Person: c.Person, Digest: c.Digest, Method: c.Method, Serial: c.Serial, Evidence: c.Evidence}
 	var err error
 	if w.in(regulation.AttachAndSign) { // in a service center the operator certifies what the operator entered
 		signed.Progress, err = w.advance(c.At, regulation.Always)

@@ -175,6 +175,39 @@ func TestFourEyes(t *testing.T) {
 	l.must(signed(l.state))
 }
 
+// Whoever applied, or signed for the organization that did, neither drafts the decision nor signs it.
+func TestNobodyDecidesTheirOwn(t *testing.T) {
+	r := rules(t)
+	l := reach(t, r, procedure(t, r, "casino-license", regulation.Portal), regulation.ChooseCertificate)
+	sign := l.step().(application.Sign)
+	sign.Person = head
+	l.must(sign)
+	for l.state.Action != regulation.IssueResult {
+		l.must(l.step())
+	}
+	own := approve
+	own.Drafter = head
+	if err := l.when(own); code(err) != "own-application" {
+		t.Errorf("a draft: %v", err)
+	}
+	l.must(approve)
+	if err := l.when(signed(l.state)); code(err) != "own-application" {
+		t.Errorf("a signature: %v", err)
+	}
+	if err := l.when(received(signing.Decision, "x")); code(err) != "own-application" {
+		t.Errorf("a signature that has to wait: %v", err)
+	}
+	other := signed(l.state)
+	other.Subject = clerk
+	l.must(other)
+
+	l = reach(t, r, procedure(t, r, "private-bailiff-license", regulation.Portal), regulation.IssueResult)
+	own.Drafter = l.state.Applicant.ID
+	if err := l.when(own); code(err) != "own-application" {
+		t.Errorf("the applicant's draft: %v", err)
+	}
+}
+
 // A decision that cannot be made any more when its signature is judged is not made.
 func TestDecisionIsCheckedAgainWhenSigned(t *testing.T) {
 	r := rules(t)
