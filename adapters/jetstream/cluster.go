@@ -45,7 +45,8 @@ type ClusterConfig struct {
 	OnAppend func(wait time.Duration, events int)
 
 	// step, where a test sets it, is asked before a commit is sent ("send"), when it was acknowledged, and
-	// the acknowledgement is lost where it fails ("acknowledged"), and before the caller is told ("sent").
+	// the acknowledgement is lost where it fails ("acknowledged"), before the caller is told ("sent"), and
+	// before a commit is put behind the tail ("tail").
 	step func(name string) error
 }
 

@@ -36,6 +36,39 @@ func TestClusterIsChecked(t *testing.T) {
 			t.Errorf("position %d, head %d, %v", p, head, err)
 		}
 	})
+	t.Run("a read while the tail is behind asks the leader for what is missing alone", func(t *testing.T) {
+		held := make(chan struct{})
+		behind := connect(t, at(t, nodes).WithStep(func(name string) error {
+			if name == "tail" {
+				<-held
+			}
+			return nil
+		}))
+		defer close(held)
+		long, x := storetest.Stream("long"), newIndex()
+		for version := range uint64(40) {
+			if _, err := s.Append(t.Context(), long, version, storetest.Events(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.catchUp(t, s, 41)
+		behind.UseIndex(x)
+		if _, err := s.Append(t.Context(), long, 40, storetest.Events(1)); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []uint64{1, 20, 41, 42} {
+			before, want := behind.Asked(), max(from, 1)
+			for r, err := range behind.Read(t.Context(), long, from) {
+				if err != nil || r.Version != want {
+					t.Fatalf("from %d: version %d instead of %d, %v", from, r.Version, want, err)
+				}
+				want++
+			}
+			if asked := behind.Asked() - before; want != 42 || asked > 8 {
+				t.Errorf("from %d: read to version %d with %d questions", from, want-1, asked)
+			}
+		}
+	})
 	t.Run("the registry can neither change nor delete the log, nor hear others", func(t *testing.T) {
 		conn, err := nats.Connect(nodes.URLs(), nats.RootCAs(nodes.CA), nats.ClientCert(nodes.Cert, nodes.Key), nats.CustomInboxPrefix("_INBOX_TIZILIM"),
 			nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // what is not permitted is not answered
@@ -50,7 +83,7 @@ func TestClusterIsChecked(t *testing.T) {
 			}
 			cancel()
 		}
-		if head, err := s.Head(t.Context()); err != nil || head != 1 {
+		if head, err := s.Head(t.Context()); err != nil || head != 42 {
 			t.Errorf("head %d, %v", head, err)
 		}
 	})

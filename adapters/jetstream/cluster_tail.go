@@ -150,8 +150,11 @@ func (c *Cluster) keepTail() {
 	}
 }
 
-// remember puts a commit behind the tail.
+// remember puts a commit behind the tail, false where it cannot.
 func (c *Cluster) remember(commit domain.Commit, data []byte) bool {
+	if c.config.step("tail") != nil {
+		return false
+	}
 	c.known.reach(commit.Position)
 	c.tail.add(&stored{stream: commit.Stream, version: commit.Version(), position: commit.Position, data: data})
 	c.last.Store(&lastCommit{commit.Position, data})

@@ -95,3 +95,6 @@ func ClusterBlockDir(dir string) string {
 
 // Recheck looks at the servers now.
 func (c *Cluster) Recheck() { c.recheck() }
+
+// Asked is how many messages the reading connection has sent.
+func (c *Cluster) Asked() uint64 { return c.read.conn.Stats().OutMsgs }

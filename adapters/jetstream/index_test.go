@@ -42,6 +42,19 @@ func (x *index) keepUp(t testing.TB, log domain.Log) {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 }
 
+// catchUp takes what there is up to a position.
+func (x *index) catchUp(t *testing.T, log domain.Log, p domain.Position) {
+	t.Helper()
+	for c, err := range log.Follow(t.Context(), x.Position()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.apply(c); c.Position >= p {
+			return
+		}
+	}
+}
+
 func (x *index) apply(c domain.Commit) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
