@@ -112,6 +112,13 @@ var faults = []struct {
 		n.Resume(t)
 		n.Ready(t)
 	}},
+	{"the leader is cut off from the others", 30 * time.Second, false, func(t *testing.T, nodes *natstest.Nodes, l *load) {
+		n := leader(t, nodes)
+		nodes.Cut(n)
+		l.more(t, 500)
+		nodes.Heal(n)
+		n.Ready(t)
+	}},
 	{"the leader is stopped", 20 * time.Second, false, func(t *testing.T, nodes *natstest.Nodes, l *load) {
 		n := leader(t, nodes)
 		n.Stop(t)
@@ -137,8 +144,11 @@ var faults = []struct {
 }
 
 func TestClusterFaults(t *testing.T) {
-	nodes := startNodes(t)
+	if testing.Short() {
+		t.Skip("starts three servers")
+	}
 	t.Parallel()
+	nodes := natstest.StartApart(t)
 	stores := []*jetstream.Cluster{connect(t, at(t, nodes)), connect(t, at(t, nodes))}
 	for _, s := range stores {
 		x := newIndex()

@@ -77,10 +77,16 @@ type Node struct {
 type Nodes struct {
 	All []*Node
 	Certificates
+	links []*link
 }
 
 // Start starts three nodes, and stops them with the test.
 func Start(t testing.TB) *Nodes {
+	t.Helper()
+	return start(t, false)
+}
+
+func start(t testing.TB, apart bool) *Nodes {
 	t.Helper()
 	dir := t.TempDir()
 	certs, err := newCertificates(filepath.Join(dir, "tls"))
@@ -89,16 +95,23 @@ func Start(t testing.TB) *Nodes {
 	}
 	ports := freePorts(t, 9)
 	address := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", ports[i]) }
-	var routes []string
-	for i := range 3 {
-		routes = append(routes, `"tls://`+address(3*i+1)+`"`)
-	}
 	c := &Nodes{Certificates: certs}
 	for i := range 3 {
-		n := &Node{
+		c.All = append(c.All, &Node{
 			Name: fmt.Sprintf("nats-%d", i+1), Dir: filepath.Join(dir, fmt.Sprintf("node-%d", i+1)),
 			URL: "tls://" + address(3*i), config: configFile(), monitor: address(3*i + 2),
 			log: filepath.Join(dir, fmt.Sprintf("node-%d.log", i+1)),
+		})
+	}
+	for i, n := range c.All {
+		var routes []string
+		for j, other := range c.All {
+			route := address(3*j + 1)
+			if apart && i != j {
+				l := newLink(t, n, other, route)
+				c.links, route = append(c.links, l), l.door.Addr().String()
+			}
+			routes = append(routes, `"tls://`+route+`"`)
 		}
 		n.env = []string{
 			"NATS_NAME=" + n.Name, "NATS_LISTEN=" + address(3*i), "NATS_CLUSTER=" + address(3*i+1), "NATS_MONITOR=" + n.monitor,
@@ -106,12 +119,17 @@ func Start(t testing.TB) *Nodes {
 			"NATS_CA=" + certs.CA, "NATS_CERT=" + certs.file("node.pem"), "NATS_KEY=" + certs.file("node-key.pem"),
 			asNode + "_LOG=" + n.log,
 		}
-		c.All = append(c.All, n)
+		if apart {
+			n.apart(t)
+		}
 		n.Start(t)
 	}
 	t.Cleanup(func() {
 		for _, n := range c.All {
 			n.Kill(t)
+		}
+		for _, l := range c.links {
+			l.close()
 		}
 		if t.Failed() {
 			for _, n := range c.All {
