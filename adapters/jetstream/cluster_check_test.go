@@ -18,6 +18,7 @@ import (
 )
 
 func TestClusterIsChecked(t *testing.T) {
+	t.Parallel()
 	nodes := startNodes(t)
 	config := at(t, nodes)
 	var lost atomic.Int32

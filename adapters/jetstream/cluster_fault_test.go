@@ -18,7 +18,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// clusterRounds is how often each fault befalls the cluster. Where it is not set three of them do, once.
+// clusterRounds is how often each fault befalls the cluster. Where it is not set two of them do, once.
 const clusterRounds = "TIZILIM_CLUSTER_ROUNDS"
 
 // leader is the node that leads the log.
@@ -105,7 +105,7 @@ var faults = []struct {
 		n.Start(t)
 		n.Ready(t)
 	}},
-	{"the leader is paused", 30 * time.Second, false, func(t *testing.T, nodes *natstest.Nodes, l *load) {
+	{"the leader is paused", 30 * time.Second, true, func(t *testing.T, nodes *natstest.Nodes, l *load) {
 		n := leader(t, nodes)
 		n.Pause(t)
 		l.more(t, 500)
@@ -119,7 +119,7 @@ var faults = []struct {
 		nodes.Heal(n)
 		n.Ready(t)
 	}},
-	{"the leader is stopped", 20 * time.Second, false, func(t *testing.T, nodes *natstest.Nodes, l *load) {
+	{"the leader is stopped", 20 * time.Second, true, func(t *testing.T, nodes *natstest.Nodes, l *load) {
 		n := leader(t, nodes)
 		n.Stop(t)
 		l.more(t, 500)

@@ -64,6 +64,7 @@ func operator(t *testing.T, nodes *natstest.Nodes) natsjs.JetStream {
 }
 
 func TestClusterStore(t *testing.T) {
+	t.Parallel()
 	nodes := startNodes(t)
 	js := operator(t, nodes)
 	storetest.Run(t, func(t *testing.T) storetest.Subject {
@@ -106,14 +107,12 @@ func clusterSubject(t *testing.T, nodes *natstest.Nodes) storetest.Subject {
 				break
 			}
 			s.Close()
-			for _, n := range nodes.All {
+			for _, n := range nodes.All { // one by one: two of them need not elect a leader, which takes long
 				n.Stop(t)
 				flipBit(t, jetstream.ClusterBlockDir(n.Dir), id)
-			}
-			for _, n := range nodes.All {
 				n.Start(t)
+				n.Ready(t)
 			}
-			nodes.Ready(t)
 			s = connect(t, config)
 			return s
 		},
