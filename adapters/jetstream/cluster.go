@@ -35,7 +35,9 @@ const (
 // ClusterConfig says where the cluster is and whom the store tells.
 type ClusterConfig struct {
 	Servers
-	// Dir is a directory of this node's own, for what it remembers of the log.
+	// Node, where set, is the server of the cluster inside this process, instead of Servers.
+	Node *Node
+	// Dir is a directory of this node's own, for what it remembers of the log, and its server's files.
 	Dir string
 	// Logger takes the store's log; nil for none.
 	Logger *slog.Logger
@@ -64,9 +66,12 @@ type Cluster struct {
 	once    sync.Once
 	work    sync.WaitGroup
 
-	write *line
-	read  *line
-	log   jetstream.Stream // over read
+	member *member // nil where the servers are outside
+	ways   ways
+	system *nats.Conn // nil where the log's account is told of the servers
+	write  *line
+	read   *line
+	log    jetstream.Stream // over read
 
 	// known is a position that the log has reached, whoever says less is behind it.
 	known known
@@ -76,6 +81,9 @@ type Cluster struct {
 	followed durable
 	last     atomic.Pointer[lastCommit]
 	places   places
+
+	// patience is how long callers wait: for the start longer than later.
+	patience time.Duration
 
 	unsafe  atomic.Pointer[error] // why the servers must not be written to
 	failure atomic.Pointer[error] // why the log can be read no further
@@ -95,7 +103,14 @@ func Connect(ctx context.Context, config ClusterConfig) (_ *Cluster, err error) 
 		config.step = func(string) error { return nil }
 	}
 	config.Patience = cmp.Or(config.Patience, defaultPatience)
-	c := &Cluster{config: config, logger: config.Logger, closing: make(chan struct{})}
+	c := &Cluster{config: config, logger: config.Logger, closing: make(chan struct{}), patience: config.Patience}
+	mode := clustered
+	if config.Node != nil {
+		if err := config.Node.check(); err != nil {
+			return nil, err
+		}
+		mode, c.patience = config.Node.of(), serverStart // the others may be started by hand
+	}
 	c.tail = tail{max: defaultMaxTail, shared: true}
 	c.asked.ask = c.askLeader
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -107,16 +122,25 @@ func Connect(ctx context.Context, config ClusterConfig) (_ *Cluster, err error) 
 	if c.lock, err = lockDir(config.Dir); err != nil {
 		return nil, err
 	}
-	if err := checkMarker(config.Dir, clustered); err != nil {
+	if err := checkMarker(config.Dir, mode); err != nil {
 		return nil, err
 	}
 	if err := c.open(ctx); err != nil {
-		return nil, fmt.Errorf("event store in the NATS cluster at %s: %w", config.hosts(), err)
+		return nil, fmt.Errorf("event store in the NATS cluster %s: %w", config.where(), err)
 	}
+	c.patience = config.Patience
 	c.work.Go(c.keepTail)
 	c.work.Go(c.keepChecking)
 	c.work.Go(c.keepMark)
 	return c, nil
+}
+
+// where is the cluster, for people.
+func (c ClusterConfig) where() string {
+	if c.Node != nil {
+		return "with node " + c.Node.Name + " in this process"
+	}
+	return "at " + c.hosts()
 }
 
 // open connects and makes sure of the servers and of the log.
@@ -125,11 +149,19 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 		nats.ErrorHandler(c.warn), nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.moved("lost its connection", err) }),
 		nats.ReconnectHandler(func(conn *nats.Conn) { c.moved("is connected to "+conn.ConnectedServerName(), nil) }),
 	}
+	if c.ways, err = c.openWays(); err != nil {
+		return err
+	}
 	if c.write, err = c.line(ctx, "tizilim writer", told); err != nil {
 		return err
 	}
 	if c.read, err = c.line(ctx, "tizilim reader", told); err != nil {
 		return err
+	}
+	if c.ways.system != nil {
+		if c.system, err = c.ways.system("tizilim checker", told...); err != nil {
+			return err
+		}
 	}
 	if max := c.write.conn.MaxPayload(); max < clusterPayload {
 		return fmt.Errorf("max_payload of the servers is %d, it has to be %d: %w", max, clusterPayload, domain.ErrInvalid)
@@ -159,7 +191,7 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 // line connects, and waits for servers that do not answer yet.
 func (c *Cluster) line(ctx context.Context, name string, options []nats.Option) (*line, error) {
 	for try := c.try(ctx); ; {
-		l, err := c.config.line(name, options...)
+		l, err := newLine(c.ways.log, name, options...)
 		if err == nil || !try.again() {
 			return l, err
 		}
@@ -260,7 +292,7 @@ func (c *Cluster) UseIndex(index Index) { c.tail.use(index) }
 
 // Annex opens a connection to the cluster for what is kept beside the log; who opens it closes it.
 func (c *Cluster) Annex() (*nats.Conn, error) {
-	return c.config.dial("tizilim annex", nats.ErrorHandler(c.warn))
+	return c.ways.log("tizilim annex", nats.ErrorHandler(c.warn))
 }
 
 // Replicas is how many servers keep what is to be kept as well as the log.
@@ -277,6 +309,9 @@ func (c *Cluster) Writable() error {
 		if reason != nil {
 			return *reason
 		}
+	}
+	if c.member != nil {
+		return c.member.writable()
 	}
 	return nil
 }
@@ -328,6 +363,12 @@ func (c *Cluster) Close() error {
 			if l != nil {
 				l.conn.Close()
 			}
+		}
+		if c.system != nil {
+			c.system.Close()
+		}
+		if c.member != nil {
+			c.member.stop()
 		}
 		if c.lock != nil {
 			err = c.lock.Close()

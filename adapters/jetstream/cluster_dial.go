@@ -43,12 +43,7 @@ const (
 // dial connects to one of the servers. The connection comes back by itself, at another server where
 // need be, and keeps nothing for later: what cannot be sent is known at once.
 func (s Servers) dial(name string, options ...nats.Option) (*nats.Conn, error) {
-	all := append([]nats.Option{
-		nats.Name(name), nats.CustomInboxPrefix(inboxPrefix),
-		nats.PingInterval(clusterPing), nats.MaxPingsOutstanding(2), nats.Timeout(clusterPing),
-		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.ReconnectBufSize(-1), nats.FlusherTimeout(clusterPing), nats.IgnoreAuthErrorAbort(),
-	}, options...)
+	all := append(patient(name), options...)
 	if s.CA != "" {
 		all = append(all, nats.RootCAs(s.CA))
 	}
@@ -63,6 +58,16 @@ func (s Servers) dial(name string, options ...nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect to the NATS cluster at %s: %w: %w", s.hosts(), domain.ErrUnavailable, withoutAddress(err))
 	}
 	return conn, nil
+}
+
+// patient are the options of every connection.
+func patient(name string) []nats.Option {
+	return []nats.Option{
+		nats.Name(name), nats.CustomInboxPrefix(inboxPrefix),
+		nats.PingInterval(clusterPing), nats.MaxPingsOutstanding(2), nats.Timeout(clusterPing),
+		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
+		nats.ReconnectBufSize(-1), nats.FlusherTimeout(clusterPing), nats.IgnoreAuthErrorAbort(),
+	}
 }
 
 // hosts are the addresses without what may be secret in them.
@@ -98,8 +103,8 @@ type line struct {
 	moved time.Time // when the connection was last sent to another server
 }
 
-func (s Servers) line(name string, options ...nats.Option) (*line, error) {
-	conn, err := s.dial(name, options...)
+func newLine(dial func(string, ...nats.Option) (*nats.Conn, error), name string, options ...nats.Option) (*line, error) {
+	conn, err := dial(name, options...)
 	if err != nil {
 		return nil, err
 	}

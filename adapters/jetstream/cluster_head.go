@@ -160,7 +160,7 @@ const (
 // try begins to be patient. Where the cluster has been away for as long already, one more answer is all
 // that a new caller waits for: those who came before wait, and nothing piles up behind them.
 func (c *Cluster) try(ctx context.Context) *try {
-	patience := c.config.Patience
+	patience := c.patience
 	for _, l := range []*line{c.write, c.read} {
 		if l == nil {
 			continue

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,11 +94,12 @@ func checkServer(v server.Varz) error {
 func (c *Cluster) askServers(ctx context.Context, expected int) ([]server.Varz, error) {
 	ctx, cancel := context.WithTimeout(ctx, varzWait)
 	defer cancel()
-	inbox := c.read.conn.NewRespInbox()
-	sub, err := c.read.conn.SubscribeSync(inbox)
+	conn := cmp.Or(c.system, c.read.conn)
+	inbox := conn.NewRespInbox()
+	sub, err := conn.SubscribeSync(inbox)
 	if err == nil {
 		defer func() { _ = sub.Unsubscribe() }() // fails where the connection is gone, and it with it
-		err = c.read.conn.PublishRequest(varzSubject, inbox, nil)
+		err = conn.PublishRequest(varzSubject, inbox, nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the servers: %w: %w", domain.ErrUnavailable, err)

@@ -25,6 +25,15 @@ const (
 type marker struct {
 	Mode   string `json:"mode"`
 	Format int    `json:"format"`
+	Node   string `json:"node,omitempty"` // of a cluster, whose server's files are here
+}
+
+func (m marker) String() string {
+	text := fmt.Sprintf("mode %q, format %d", m.Mode, m.Format)
+	if m.Node != "" {
+		text += ", node " + m.Node
+	}
+	return text
 }
 
 var (
@@ -82,8 +91,7 @@ func checkMarker(dir string, want marker) error {
 		return err
 	}
 	if found && m != want {
-		return fmt.Errorf("%s holds an event store of mode %q, format %d; this is mode %q, format %d: %w",
-			dir, m.Mode, m.Format, want.Mode, want.Format, domain.ErrInvalid)
+		return fmt.Errorf("%s holds an event store of %s; this is %s: %w", dir, m, want, domain.ErrInvalid)
 	}
 	if found {
 		return nil

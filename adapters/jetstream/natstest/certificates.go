@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 )
 
@@ -21,14 +22,23 @@ type Certificates struct {
 	dir           string
 }
 
-// Of gives the certificate and key of another user: operator or system.
+// NewCertificates makes an authority, and certificates of a node and of the users of deploy/nats.
+func NewCertificates(t testing.TB) Certificates {
+	t.Helper()
+	c, err := newCertificates(filepath.Join(t.TempDir(), "tls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Of gives the certificate and key of another user, operator or system, or of a node.
 func (c Certificates) Of(user string) (cert, key string) {
 	return c.file(user + ".pem"), c.file(user + "-key.pem")
 }
 
 func (c Certificates) file(name string) string { return filepath.Join(c.dir, name) }
 
-// newCertificates makes an authority, and certificates of a node and of the users of deploy/nats.
 func newCertificates(dir string) (Certificates, error) {
 	c := Certificates{dir: dir}
 	c.CA = c.file("ca.pem")

@@ -89,11 +89,8 @@ func Start(t testing.TB) *Nodes {
 func start(t testing.TB, apart bool) *Nodes {
 	t.Helper()
 	dir := t.TempDir()
-	certs, err := newCertificates(filepath.Join(dir, "tls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ports := freePorts(t, 9)
+	certs := NewCertificates(t)
+	ports := FreePorts(t, 9)
 	address := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", ports[i]) }
 	c := &Nodes{Certificates: certs}
 	for i := range 3 {
@@ -269,7 +266,8 @@ func (n *Node) tell(t testing.TB) {
 // startTime is how long nodes may take until they are ready.
 const startTime = 60 * time.Second
 
-func freePorts(t testing.TB, n int) []int {
+// FreePorts are ports of this machine that nobody listens on.
+func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
 	ports := make([]int, n)
 	for i := range ports {
