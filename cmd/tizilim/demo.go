@@ -43,6 +43,14 @@ applications of every service and channel into the registry. Everything stays in
 stop it with Ctrl-C, start it again, and it is still there.`
 }
 
+// Validate is kong's hook.
+func (c demoCmd) Validate() error {
+	if c.Cluster != nil {
+		return errors.New("a demo is no node of a cluster; nodes are started with tizilim serve")
+	}
+	return nil
+}
+
 // Run starts the demo and waits.
 func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))

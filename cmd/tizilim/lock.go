@@ -17,10 +17,9 @@ var errLocked = errors.New("in use")
 // folder is a data folder that this process alone may write to, until it is closed or the process
 // ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
 type folder struct {
-	path  string
-	store string // where the log is, empty for in the folder
-	nats  natsFlags
-	lock  *os.File
+	path string
+	at   logAt // where the log is
+	lock *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
 }

@@ -47,7 +47,7 @@ var demoNotices = noticesFlags{NoticesListen: "127.0.0.1:0", NoticeBefore: 24 * 
 
 // notices are those of the demo: the NATS server that they need is in the data folder's log.
 func (c demoCmd) notices() noticesFlags {
-	if c.Store != "" || c.NATS != "" {
+	if c.shared() {
 		return noticesFlags{}
 	}
 	return demoNotices

@@ -19,15 +19,24 @@ import (
 // storeFlag is where a command finds the registry: its data folder, and its log where that is elsewhere.
 type storeFlag struct {
 	dataFlag
+	logAt
+}
+
+// logAt say where the log is; it is in the data folder where they say nothing.
+type logAt struct {
 	natsFlags
+	clusterFlags
 	Store string `placeholder:"URL" xor:"store" help:"EventStoreDB that keeps the event log, such as esdb+discover://user:password@host:2113, for several nodes to share; the data folder keeps it where left out."`
 }
+
+// shared reports whether other nodes have the log too.
+func (l logAt) shared() bool { return l.Store != "" || l.NATS != "" || l.Cluster != nil }
 
 // lock locks the data folder and makes it where it does not exist.
 func (c storeFlag) lock() (*folder, error) {
 	f, err := lockFolder(c.Data)
 	if err == nil {
-		f.store, f.nats = c.Store, c.natsFlags
+		f.at = c.logAt
 	}
 	return f, err
 }
@@ -35,7 +44,7 @@ func (c storeFlag) lock() (*folder, error) {
 // lockExisting is lock for a registry that has to be there already: ErrNotFound otherwise.
 func (c storeFlag) lockExisting() (*folder, error) {
 	_, err := os.Stat((&folder{path: c.Data}).elsewhere())
-	if c.Store == "" && c.NATS == "" && err != nil {
+	if !c.shared() && err != nil {
 		if err := hasData(c.Data); err != nil {
 			return nil, err
 		}
@@ -56,9 +65,9 @@ type eventStore interface {
 // one is told of every append. ErrConflict for a folder whose log is not where the command says.
 func openStore(ctx context.Context, f *folder, r *registry) (eventStore, error) {
 	switch {
-	case f.store != "":
+	case f.at.Store != "":
 		return openElsewhere(ctx, f, r)
-	case f.nats.NATS != "":
+	case f.at.NATS != "" || f.at.Cluster != nil:
 		return openCluster(ctx, f, r)
 	}
 	switch log, err := f.foreign(); {
@@ -76,7 +85,7 @@ func openStore(ctx context.Context, f *folder, r *registry) (eventStore, error) 
 
 // openElsewhere opens the event store of a server.
 func openElsewhere(ctx context.Context, f *folder, r *registry) (_ eventStore, err error) {
-	config := eventstoredb.Config{URL: f.store}
+	config := eventstoredb.Config{URL: f.at.Store}
 	if r != nil {
 		config.Logger, config.OnAppend = r.logger, r.metrics.ObserveAppend
 	}
@@ -137,10 +146,12 @@ func (f *folder) belong(log uuid.UUID) error {
 // where is the log, for people.
 func (f *folder) where() string {
 	switch {
-	case f.store != "":
+	case f.at.Store != "":
 		return "EventStoreDB"
-	case f.nats.NATS != "":
+	case f.at.NATS != "":
 		return "the NATS cluster"
+	case f.at.Cluster != nil:
+		return "the cluster of the nodes"
 	}
 	return f.path
 }

@@ -78,6 +78,9 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		}
 	}()
 	world.starting("reading the event log")
+	if f.at.Cluster != nil {
+		world.starting("waiting for the other nodes of the cluster")
+	}
 	if r.store, err = openStore(ctx, f, r); err != nil {
 		return r, err
 	}
