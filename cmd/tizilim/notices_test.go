@@ -244,6 +244,16 @@ func (p *posted) ids() map[string]int {
 	return ids
 }
 
+// some waits until some notices were posted.
+func (p *posted) some(t *testing.T, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); len(p.ids()) < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("only %d notices were posted", len(p.ids()))
+		}
+	}
+}
+
 // wait waits until all of the notices were posted.
 func (p *posted) wait(t *testing.T, told map[string]string) {
 	t.Helper()
