@@ -45,6 +45,8 @@ var rules = []rule{
 // engine stays behind the port that hides it.
 var elsewhere = map[string][]string{
 	"github.com/nats-io":         {"adapters/jetstream", "adapters/notices", "adapters/storetest"},
+	"github.com/EventStore":      {"adapters/eventstoredb"},
+	"google.golang.org/grpc":     {"adapters/eventstoredb"},
 	"zombiezen.com/go/sqlite":    {"projections", "adapters/sqlitedb", "cmd"},
 	"github.com/alecthomas/kong": {"cmd"},
 	"net/http/pprof":             {"cmd"},
@@ -56,7 +58,7 @@ var elsewhere = map[string][]string{
 	"github.com/rogpeppe":        nil,
 	"github.com/cloudevents":     nil,
 	"pgregory.net/rapid":         nil,
-	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest"},
+	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest", "adapters/jetstream/natstest"},
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},

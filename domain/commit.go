@@ -54,17 +54,27 @@ func checkCommit(c Commit) error {
 	}
 	seen := make(map[uuid.UUID]bool, len(c.Records))
 	for i, r := range c.Records {
-		switch {
-		case r.ID == uuid.Nil || seen[r.ID]:
-			return fmt.Errorf("event %d: id %s is empty or repeated", i, r.ID)
-		case r.Type == "" || r.Schema < 1:
-			return fmt.Errorf("event %d: type %q schema %d", i, r.Type, r.Schema)
-		case r.Time.IsZero() || r.Time.Location() != time.UTC || r.Time.Nanosecond()%1000 != 0 || r.Time.Year() > 9999:
-			return fmt.Errorf("event %d: time %s is not UTC in whole microseconds", i, r.Time)
-		case len(r.Data) == 0:
-			return fmt.Errorf("event %d: no data", i)
+		if err := checkEvent(r.Event); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
+		}
+		if seen[r.ID] {
+			return fmt.Errorf("event %d: id %s is repeated", i, r.ID)
 		}
 		seen[r.ID] = true
+	}
+	return nil
+}
+
+func checkEvent(e Event) error {
+	switch {
+	case e.ID == uuid.Nil:
+		return fmt.Errorf("no id")
+	case e.Type == "" || e.Schema < 1:
+		return fmt.Errorf("type %q schema %d", e.Type, e.Schema)
+	case e.Time.IsZero() || e.Time.Location() != time.UTC || e.Time.Nanosecond()%1000 != 0 || e.Time.Year() > 9999:
+		return fmt.Errorf("time %s is not UTC in whole microseconds", e.Time)
+	case len(e.Data) == 0:
+		return fmt.Errorf("no data")
 	}
 	return nil
 }

@@ -52,7 +52,16 @@ type form struct {
 func (w *form) event(e Event) {
 	w.text(`{"id":`, e.ID.String())
 	w.text(`,"type":`, e.Type)
-	w.number(`,"schema":`, uint64(e.Schema))
+	w.raw(`,`)
+	w.circumstances(e)
+	w.raw(`,"data":`)
+	w.data(e.Data)
+	w.raw(`}`)
+}
+
+// circumstances writes what is between an event's type and its data.
+func (w *form) circumstances(e Event) {
+	w.number(`"schema":`, uint64(e.Schema))
 	w.text(`,"time":`, e.Time.Format(time.RFC3339Nano))
 	w.text(`,"actor":{"id":`, e.Actor.ID)
 	w.optional(`,"name":`, e.Actor.Name)
@@ -63,9 +72,6 @@ func (w *form) event(e Event) {
 	w.text(`,"causation":`, e.Causation.String())
 	w.optional(`,"fingerprint":`, e.Fingerprint)
 	w.optional(`,"regulation":`, e.Regulation)
-	w.raw(`,"data":`)
-	w.data(e.Data)
-	w.raw(`}`)
 }
 
 func (w *form) raw(s string) { w.b = append(w.b, s...) }
@@ -139,7 +145,16 @@ type reading struct {
 func (r *reading) event() (e Event) {
 	e.ID = r.uuid(`{"id":`)
 	e.Type = r.text(`,"type":`)
-	e.Schema = int(r.number(`,"schema":`))
+	r.raw(`,`)
+	r.circumstances(&e)
+	r.raw(`,"data":`)
+	e.Data = r.data()
+	r.raw(`}`)
+	return e
+}
+
+func (r *reading) circumstances(e *Event) {
+	e.Schema = int(r.number(`"schema":`))
 	e.Time = r.time(`,"time":`)
 	e.Actor.ID = r.text(`,"actor":{"id":`)
 	e.Actor.Name = r.optional(`,"name":`)
@@ -150,10 +165,6 @@ func (r *reading) event() (e Event) {
 	e.Causation = r.uuid(`,"causation":`)
 	e.Fingerprint = r.optional(`,"fingerprint":`)
 	e.Regulation = r.optional(`,"regulation":`)
-	r.raw(`,"data":`)
-	e.Data = r.data()
-	r.raw(`}`)
-	return e
 }
 
 func (r *reading) fail(want string) {

@@ -81,3 +81,20 @@ func (s *Store) Fence(t *testing.T, p domain.Position) string {
 	}
 	return m.Header.Get("Nats-Expected-Last-Sequence")
 }
+
+// WithStep gives a configuration with a hook at each step of an append.
+func (c ClusterConfig) WithStep(step func(name string) error) ClusterConfig {
+	c.step = step
+	return c
+}
+
+// ClusterBlockDir is where a server of a cluster keeps the block files of the log.
+func ClusterBlockDir(dir string) string {
+	return filepath.Join(streamDir(dir, "TIZILIM", streamName), "msgs")
+}
+
+// Recheck looks at the servers now.
+func (c *Cluster) Recheck() { c.recheck() }
+
+// Asked is how many messages the reading connection has sent.
+func (c *Cluster) Asked() uint64 { return c.read.conn.Stats().OutMsgs }

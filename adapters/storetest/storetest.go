@@ -30,7 +30,7 @@ type Store interface {
 }
 
 // Subject is an empty store, and what can be done to it. Only a store that ends with its process has no
-// Reopen; the test of a restart says so and skips.
+// Reopen, and only one whose files are out of reach has no Damage; their tests say so and skip.
 type Subject struct {
 	Store Store
 	// Reopen ends the store as a restart does, and opens what it left.

@@ -30,7 +30,7 @@ import (
 
 // demoCmd runs everything on one machine.
 type demoCmd struct {
-	dataFlag
+	storeFlag
 	listenFlag
 	LogLevel slog.Level `default:"error" help:"What goes to the standard error: debug, info, warn or error."`
 }
@@ -41,6 +41,14 @@ func (demoCmd) Help() string {
 authority, each an HTTP service of its own on this machine, and with accounts of every role. The first start puts sample
 applications of every service and channel into the registry. Everything stays in the data folder:
 stop it with Ctrl-C, start it again, and it is still there.`
+}
+
+// Validate is kong's hook.
+func (c demoCmd) Validate() error {
+	if c.Cluster != nil {
+		return errors.New("a demo is no node of a cluster; nodes are started with tizilim serve")
+	}
+	return nil
 }
 
 // Run starts the demo and waits.
@@ -55,7 +63,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	if err := rules.read(logger); err != nil {
 		return err
 	}
-	if err := (launch{listenFlag: c.listenFlag, data: c.Data, kind: demoKind, rules: rules, noticesFlags: demoNotices, logger: logger, around: d.around}).run(ctx); err != nil {
+	if err := (launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: demoKind, rules: rules, noticesFlags: c.notices(), logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "\nStopped. Everything is in %s.\n", c.Data)

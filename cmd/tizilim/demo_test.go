@@ -38,10 +38,11 @@ type process struct {
 	writes   int
 }
 
-// startDemo starts a demo on any free port and does not wait for it.
-func startDemo(t *testing.T, data string) *process {
+// startDemo starts a demo on any free port, with more flags, and does not wait for it.
+func startDemo(t *testing.T, data string, more ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], "demo", "--data", data, "--listen", "127.0.0.1:0"), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}}
+	flags := append([]string{"demo", "--data", data, "--listen", "127.0.0.1:0"}, more...)
+	p := &process{Cmd: exec.Command(os.Args[0], flags...), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}}
 	p.Env = append(os.Environ(), asTizilim+"=1")
 	p.Stderr = p.errors
 	out, err := p.StdoutPipe()
@@ -341,9 +342,9 @@ func (p *process) waitFor(account, id, action string) {
 	p.t.Fatalf("application does not come to %s: %+v", action, last)
 }
 
-func (p *process) replays(number, data, from string) {
+func (p *process) replays(number, data, from string, more ...string) {
 	p.t.Helper()
-	out, code := command("replay", number, "--data", data)
+	out, code := command(append([]string{"replay", number, "--data", data}, more...)...)
 	if code != 0 || !strings.Contains(out, from) {
 		p.t.Errorf("replay: %d, not from %s: %s", code, from, out)
 	}

@@ -17,7 +17,7 @@ import (
 type launch struct {
 	listenFlag
 	noticesFlags
-	data   string
+	storeFlag
 	kind   kind
 	rules  *rulebook
 	logger *slog.Logger
@@ -44,7 +44,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	}
 	e := enter(door, l.logger)
 	defer e.cut()
-	f, err := lockFolder(l.data)
+	f, err := l.lock()
 	if err != nil {
 		return err
 	}

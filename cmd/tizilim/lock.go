@@ -18,6 +18,7 @@ var errLocked = errors.New("in use")
 // ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
 type folder struct {
 	path string
+	at   logAt // where the log is
 	lock *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
@@ -48,14 +49,6 @@ func lockFolder(path string) (*folder, error) {
 		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
 	}
 	return &folder{path: path, lock: f}, nil
-}
-
-// openFolder is lockFolder for a folder that has to be there already: ErrNotFound otherwise.
-func openFolder(path string) (*folder, error) {
-	if err := hasData(path); err != nil {
-		return nil, err
-	}
-	return lockFolder(path)
 }
 
 // hasData is ErrNotFound where the folder holds no registry.

@@ -45,6 +45,14 @@ func (n noticesFlags) Validate() error {
 // demoNotices are for subscribers on this machine.
 var demoNotices = noticesFlags{NoticesListen: "127.0.0.1:0", NoticeBefore: 24 * time.Hour}
 
+// notices are those of the demo: the NATS server that they need is in the data folder's log.
+func (c demoCmd) notices() noticesFlags {
+	if c.shared() {
+		return noticesFlags{}
+	}
+	return demoNotices
+}
+
 // anybody reports whether somebody is to be told.
 func (n noticesFlags) anybody() bool {
 	return n.NoticesListen != "" || n.NoticesNATS != "" || n.NoticesWebhook != ""
@@ -120,12 +128,18 @@ func (r *registry) openLedger(world outside) (*outbound.Ledger, error) {
 	if n := world.noticesFlags; n.NoticesNATS != "" {
 		return outbound.Dial(outbound.Server{URL: n.NoticesNATS, Credentials: n.NoticesCreds, Logger: r.logger}, time.Now)
 	}
-	conn, err := r.store.Annex()
+	if cluster, ok := r.store.(*jetstream.Cluster); ok && world.NoticesListen == "" {
+		return openClusterLedger(cluster)
+	}
+	if r.embedded == nil {
+		return nil, fmt.Errorf("notices of deadlines go to a NATS server of yours (--notices-nats) where the log is not in the data folder: %w", domain.ErrInvalid)
+	}
+	conn, err := r.embedded.Annex()
 	if err != nil {
 		return nil, err
 	}
 	return outbound.NewLedger(conn, outbound.Host{
-		Ready: r.store.Writable, Flush: func() error { return r.store.SyncAnnex(outbound.Stream) },
+		Ready: r.embedded.Writable, Flush: func() error { return r.embedded.SyncAnnex(outbound.Stream) },
 	}, time.Now)
 }
 
@@ -138,7 +152,7 @@ func (r *registry) admit(ctx context.Context, ledger *outbound.Ledger, file stri
 	if err := ledger.ForSubscriber(ctx); err != nil {
 		r.logger.Error("subscribers to the notices of deadlines can hear them and not read them again", "error", err)
 	}
-	at, err := r.store.Admit(jetstream.Guest{Name: outbound.Subscriber, Password: password, Hears: outbound.Hears(), Asks: outbound.Asks()})
+	at, err := r.embedded.Admit(jetstream.Guest{Name: outbound.Subscriber, Password: password, Hears: outbound.Hears(), Asks: outbound.Asks()})
 	if err != nil {
 		return err
 	}

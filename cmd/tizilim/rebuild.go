@@ -30,7 +30,7 @@ var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, license
 // rebuildCmd builds read models anew.
 type rebuildCmd struct {
 	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history, notices. All of them where none is named."`
-	dataFlag
+	storeFlag
 }
 
 // Help says when one needs it.
@@ -46,7 +46,7 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := openFolder(c.Data)
+	f, err := c.lockExisting()
 	if err != nil {
 		return stopFirst(err)
 	}

@@ -26,7 +26,7 @@ type replayCmd struct {
 	Format string `enum:"text,json" default:"text" env:"-" help:"text or json."`
 	URL    string `placeholder:"URL" env:"-" help:"Ask the registry at this address instead of reading the data folder."`
 	Token  string `placeholder:"TOKEN" help:"Bearer token of an employee's account, for --url: without one the events come without their data, and so without states."`
-	dataFlag
+	storeFlag
 }
 
 // Help says where the history comes from.

@@ -19,7 +19,7 @@ import (
 
 // serveCmd runs the registry.
 type serveCmd struct {
-	dataFlag
+	storeFlag
 	listenFlag
 	rulesFlags
 	logFlag
@@ -86,7 +86,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 			},
 		}, nil
 	}
-	return launch{listenFlag: c.listenFlag, data: c.Data, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
+	return launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
 }
 
 // hint says how somebody comes in where nobody can.

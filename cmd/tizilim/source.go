@@ -35,7 +35,7 @@ func (c replayCmd) source(ctx context.Context) (*source, error) {
 	if c.URL != "" {
 		return httpSource(c.URL, c.Token), nil
 	}
-	f, err := openFolder(c.Data)
+	f, err := c.lockExisting()
 	if errors.Is(err, errLocked) {
 		return indexSource(c.Data)
 	}
@@ -47,7 +47,7 @@ func (c replayCmd) source(ctx context.Context) (*source, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	return &source{
-		name: "the event log in " + c.Data, read: store.Read,
+		name: "the event log in " + f.where(), read: store.Read,
 		close: func() error { return errors.Join(store.Close(), f.close()) },
 	}, nil
 }

@@ -14,12 +14,12 @@ import (
 // exportCmd writes the whole log.
 type exportCmd struct {
 	Out string `placeholder:"FILE" default:"-" env:"-" help:"File to write, - for the standard output."`
-	dataFlag
+	storeFlag
 }
 
 // Run writes to a file beside the one that is asked for, and renames it when it is whole.
 func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
-	f, err := openFolder(c.Data)
+	f, err := c.lockExisting()
 	if err != nil {
 		return stopFirst(err)
 	}
@@ -62,7 +62,7 @@ func toFile(path string, write func(io.Writer) (archive.Summary, error)) (archiv
 // importCmd reads such a file into an empty log.
 type importCmd struct {
 	File string `arg:"" help:"What tizilim export wrote."`
-	dataFlag
+	storeFlag
 }
 
 // Help says what is checked.
@@ -85,7 +85,7 @@ func (c importCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if _, err := archive.Check(file); err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	f, err := lockFolder(c.Data)
+	f, err := c.lock()
 	if err != nil {
 		return stopFirst(err)
 	}
@@ -99,7 +99,7 @@ func (c importCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n", c.File, sum.Commits, sum.Events, added, c.Data)
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n", c.File, sum.Commits, sum.Events, added, f.where())
 	return err
 }
 

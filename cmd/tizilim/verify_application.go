@@ -19,7 +19,7 @@ import (
 // verifyApplication judges every signature of an application, or of a license, again, from what is kept.
 type verifyApplication struct {
 	Application string `arg:"" help:"Id or registration number of the application; or the number of a license, for the signature under that."`
-	dataFlag
+	storeFlag
 	trustFlag
 	formatFlag
 }
@@ -48,7 +48,7 @@ func (c verifyApplication) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	src, err := replayCmd{dataFlag: c.dataFlag}.source(ctx)
+	src, err := replayCmd{storeFlag: c.storeFlag}.source(ctx)
 	if err != nil {
 		return err
 	}

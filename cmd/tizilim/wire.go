@@ -30,7 +30,8 @@ import (
 // between them. newRegistry puts it together, handler puts HTTP before it, close takes it apart in
 // the opposite order.
 type registry struct {
-	store        *jetstream.Store
+	store        eventStore
+	embedded     *jetstream.Store // the same, where it is in the folder
 	streams      *streams.Model
 	numbers      *numbers.Model
 	licenses     *licenses.Model
@@ -77,10 +78,14 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		}
 	}()
 	world.starting("reading the event log")
+	if f.at.Cluster != nil {
+		world.starting("waiting for the other nodes of the cluster")
+	}
 	if r.store, err = openStore(ctx, f, r); err != nil {
 		return r, err
 	}
 	r.onClose(r.store.Close)
+	r.embedded, _ = r.store.(*jetstream.Store)
 	if err := r.openModels(f.read()); err != nil {
 		return r, err
 	}
@@ -117,7 +122,9 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err := r.catchUp(ctx, world.starting, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
-	r.store.UseIndex(r.streams)
+	if store, ok := r.store.(interface{ UseIndex(jetstream.Index) }); ok {
+		store.UseIndex(r.streams)
+	}
 	r.start(ctx, r.reactor.Run)
 	return r, nil
 }
@@ -156,9 +163,9 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 	return err
 }
 
-// openStore opens the event store of the folder. Where it belongs to a registry, that one is told of
+// openEmbedded opens the event store in the folder. Where it belongs to a registry, that one is told of
 // every append, and of the end.
-func openStore(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
+func openEmbedded(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
 	config := jetstream.Config{Dir: f.log()}
 	if r != nil {
 		config.Listen = r.door

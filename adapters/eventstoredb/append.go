@@ -1,0 +1,152 @@
+package eventstoredb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+// Append implements domain.EventStore.
+func (s *Store) Append(ctx context.Context, stream domain.Stream, expected uint64, events []domain.Event) (domain.Position, error) {
+	start := time.Now()
+	if _, err := domain.EncodeCommit(domain.NewCommit(stream, expected, 0, events)); err != nil {
+		return 0, err
+	}
+	position, err := s.append(ctx, stream, expected, events)
+	if err != nil {
+		return 0, fmt.Errorf("append to %s: %w", stream, err)
+	}
+	s.tips.set(stream, expected+uint64(len(events)), position)
+	if s.onAppend != nil {
+		s.onAppend(time.Since(start), len(events))
+	}
+	return position, nil
+}
+
+func (s *Store) append(ctx context.Context, stream domain.Stream, expected uint64, events []domain.Event) (domain.Position, error) {
+	after, err := s.predecessor(ctx, stream, expected)
+	if err != nil {
+		return 0, err
+	}
+	proposed, err := propose(events, after)
+	if err != nil {
+		return 0, err
+	}
+	position, err := s.write(ctx, s.streamName(stream), expected, proposed)
+	if errors.Is(err, domain.ErrConflict) {
+		// What the caller would decide on anew has to be whole.
+		for _, damage := range s.Read(ctx, stream, expected+1) {
+			if damage != nil {
+				return 0, damage
+			}
+		}
+	}
+	return position, err
+}
+
+// predecessor gives the position of the commit that the append follows: ErrConflict where no commit
+// ends at that version, ErrDamaged where one should.
+func (s *Store) predecessor(ctx context.Context, stream domain.Stream, version uint64) (domain.Position, error) {
+	if version == 0 {
+		return 0, nil
+	}
+	if position, known := s.tips.at(stream, version); known {
+		return position, nil
+	}
+	var found part
+	head, err := s.readStream(ctx, stream, version-1, true, func(p part) error { found = p; return nil })
+	switch {
+	case err != nil:
+		return 0, err
+	case head < version:
+		return 0, fmt.Errorf("at version %d, not %d: %w", head, version, domain.ErrConflict)
+	case found.version != version:
+		return 0, fmt.Errorf("version %d of %d is missing: %w", version, head, domain.ErrDamaged)
+	case found.Part != found.Of:
+		return 0, fmt.Errorf("version %d is within a commit: %w", version, domain.ErrConflict)
+	}
+	return found.position, nil
+}
+
+// write appends to the stream with the name on the server, and gives the position of the last event.
+func (s *Store) write(ctx context.Context, name string, expected uint64, proposed []*streams.AppendReq_ProposedMessage) (domain.Position, error) {
+	var position domain.Position
+	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.deadline)
+		defer cancel()
+		call, err := c.Append(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := send(call, name, expected, proposed)
+		if err != nil {
+			return call.Trailer(), err
+		}
+		position, err = result(answer, expected, len(proposed))
+		return nil, err
+	})
+	return position, err
+}
+
+func send(call streams.Streams_AppendClient, name string, expected uint64, proposed []*streams.AppendReq_ProposedMessage) (*streams.AppendResp, error) {
+	options := &streams.AppendReq_Options{StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(name)}}
+	if expected == 0 {
+		options.ExpectedStreamRevision = &streams.AppendReq_Options_NoStream{NoStream: &shared.Empty{}}
+	} else {
+		options.ExpectedStreamRevision = &streams.AppendReq_Options_Revision{Revision: expected - 1}
+	}
+	err := call.Send(&streams.AppendReq{Content: &streams.AppendReq_Options_{Options: options}})
+	for i := 0; i < len(proposed) && err == nil; i++ {
+		err = call.Send(&streams.AppendReq{Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: proposed[i]}})
+	}
+	if err != nil && !errors.Is(err, io.EOF) { // io.EOF: the server has answered already
+		return nil, err
+	}
+	return call.CloseAndRecv()
+}
+
+// result makes out what the answer to an append says.
+func result(answer *streams.AppendResp, expected uint64, events int) (domain.Position, error) {
+	if wrong := answer.GetWrongExpectedVersion(); wrong != nil {
+		return 0, fmt.Errorf("at version %s, not %d: %w", currentVersion(wrong), expected, domain.ErrConflict)
+	}
+	success := answer.GetSuccess()
+	if success == nil {
+		return 0, fmt.Errorf("an answer that says nothing: %w", domain.ErrUnavailable)
+	}
+	// A stream that was deleted softly goes on where it ended, also for who expects none.
+	if last := expected + uint64(events) - 1; success.GetCurrentRevision() != last {
+		return 0, fmt.Errorf("the last event came to revision %d, not %d; %w: %w", success.GetCurrentRevision(), last, errDeleted, domain.ErrDamaged)
+	}
+	position := success.GetPosition()
+	if position == nil || position.GetCommitPosition() == noPosition {
+		return 0, fmt.Errorf("stored, but the server does not say where: %w", domain.ErrUnavailable)
+	}
+	return domain.Position(position.GetCommitPosition()), nil
+}
+
+// currentVersion is a stream's version as a conflict names it: servers before 20.6.1 did so in other fields.
+func currentVersion(wrong *streams.AppendResp_WrongExpectedVersion) string {
+	switch current := wrong.GetCurrentRevisionOption().(type) {
+	case *streams.AppendResp_WrongExpectedVersion_CurrentRevision:
+		return strconv.FormatUint(current.CurrentRevision+1, 10)
+	case *streams.AppendResp_WrongExpectedVersion_CurrentNoStream:
+		return "0"
+	}
+	switch current := wrong.GetCurrentRevisionOption_20_6_0().(type) {
+	case *streams.AppendResp_WrongExpectedVersion_CurrentRevision_20_6_0:
+		return strconv.FormatUint(current.CurrentRevision_20_6_0+1, 10)
+	case *streams.AppendResp_WrongExpectedVersion_NoStream_20_6_0:
+		return "0"
+	}
+	return "unknown"
+}

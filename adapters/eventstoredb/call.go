@@ -1,0 +1,146 @@
+package eventstoredb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/tizilim/tizilim/domain"
+)
+
+var errDeleted = errors.New("the stream was deleted")
+
+// fault is an answer that is not what was asked for.
+type fault struct {
+	err    error  // as one of the domain's kinds, where it is one
+	again  bool   // trying again may help
+	leader string // who is the leader, where the server named another node
+}
+
+// read makes out what an error of a request says, and its trailer.
+func readFault(err error, trailer metadata.MD) fault {
+	get := func(key string) string {
+		if v := trailer.Get(key); len(v) > 0 {
+			return v[0]
+		}
+		return ""
+	}
+	mark := func(kind error) fault { return fault{err: fmt.Errorf("%w: %w", kind, err)} }
+	switch get("exception") {
+	case "not-leader":
+		f := fault{err: fmt.Errorf("not the leader: %w: %w", domain.ErrUnavailable, err), again: true}
+		if host, port := get("leader-endpoint-host"), get("leader-endpoint-port"); host != "" && port != "" {
+			f.leader = net.JoinHostPort(host, port)
+		}
+		return f
+	case "stream-deleted":
+		return mark(fmt.Errorf("%w: %w", errDeleted, domain.ErrDamaged))
+	case "wrong-expected-version":
+		return mark(domain.ErrConflict)
+	case "maximum-append-size-exceeded", "maximum-append-event-size-exceeded":
+		return fault{err: fmt.Errorf("the server takes less, see its setting MaxAppendSize: %w: %w", domain.ErrTooLarge, err)}
+	case "access-denied":
+		return mark(domain.ErrUnavailable) // it is the registry that is denied, not who asked it
+	}
+	switch status.Code(err) {
+	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
+		return mark(domain.ErrUnavailable)
+	case codes.Unavailable, codes.Aborted, codes.DeadlineExceeded, codes.Canceled, codes.Unknown, codes.Internal, codes.ResourceExhausted:
+		return fault{err: fmt.Errorf("%w: %w", domain.ErrUnavailable, err), again: true}
+	case codes.DataLoss:
+		return mark(domain.ErrDamaged)
+	}
+	return fault{err: err}
+}
+
+// maxRedirects bounds how often one node after the other names another leader.
+const maxRedirects = 4
+
+// try carries out a request on the leader, and again for as long as patience lasts while nobody answers.
+// request sets its own deadline, and gives the trailer with its error.
+func (s *Store) try(ctx context.Context, request func(context.Context, streams.StreamsClient) (metadata.MD, error)) error {
+	until, redirects := time.Now().Add(s.patience), 0
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		f := s.once(ctx, request)
+		switch {
+		case f == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w: %w", domain.ErrUnavailable, ctx.Err(), f.err)
+		case f.leader != "" && redirects < maxRedirects:
+			redirects++
+			continue
+		}
+		if !f.again || time.Now().Add(wait).After(until) || !pause(ctx, wait) {
+			return f.err
+		}
+	}
+}
+
+// once is one try. Where it fails for want of a leader the leader is another one from now on.
+func (s *Store) once(ctx context.Context, request func(context.Context, streams.StreamsClient) (metadata.MD, error)) *fault {
+	leader, err := s.lead(ctx)
+	if err != nil {
+		return &fault{err: err, again: errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errClosed)}
+	}
+	trailer, err := request(s.nodes.asLeader(ctx), streams.NewStreamsClient(leader.conn))
+	if err == nil {
+		return nil
+	}
+	if _, isStatus := status.FromError(err); !isStatus {
+		return &fault{err: err} // not the server's
+	}
+	f := readFault(err, trailer)
+	f.err = fmt.Errorf("%s: %w", leader.address, f.err)
+	if f.leader != "" {
+		s.logger.Warn("event store: another node is the leader", "node", leader.address, "leader", f.leader)
+		s.nodes.follow(f.leader)
+	} else if f.again {
+		s.nodes.lost(leader.address)
+	}
+	return &f
+}
+
+// lead is the leader, found within one deadline.
+func (s *Store) lead(ctx context.Context) (node, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.deadline)
+	defer cancel()
+	return s.nodes.lead(ctx)
+}
+
+// inbox receives what the server sends on one request.
+type inbox struct {
+	stream   streams.Streams_ReadClient
+	cancel   context.CancelFunc
+	deadline time.Duration // for each message; 0 for none
+}
+
+// open sends a request for reading.
+func (s *Store) open(ctx context.Context, client streams.StreamsClient, options *streams.ReadReq_Options, deadline time.Duration) (*inbox, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := client.Read(ctx, &streams.ReadReq{Options: options})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &inbox{stream, cancel, deadline}, nil
+}
+
+func (i *inbox) next() (*streams.ReadResp, error) {
+	if i.deadline == 0 {
+		return i.stream.Recv()
+	}
+	timer := time.AfterFunc(i.deadline, i.cancel)
+	m, err := i.stream.Recv()
+	if !timer.Stop() && err != nil {
+		err = status.Error(codes.DeadlineExceeded, "no answer in "+i.deadline.String())
+	}
+	return m, err
+}

@@ -1,0 +1,153 @@
+package esdbtest
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// faults are what the next requests meet.
+type faults struct {
+	before, after int // appends that fail before, and after, they are stored
+	hang          bool
+	old           bool
+	busy          int           // requests that are refused
+	cut           int           // events after which reads are cut
+	cutting       int           // reads that are cut
+	clean         bool          // whether they end as if they were whole
+	mute          int           // subscriptions that bring nothing
+	short         int           // events after which the next subscription is dropped; 0 for none
+	drop          chan struct{} // closed, and replaced, to drop subscriptions
+}
+
+// FailAppends lets the next n appends fail before anything is stored.
+func (s *Server) FailAppends(n int) { s.fault(func(f *faults) { f.before = n }) }
+
+// LoseAnswers lets the next n appends fail after they are stored.
+func (s *Server) LoseAnswers(n int) { s.fault(func(f *faults) { f.after = n }) }
+
+// RefuseRequests lets the next n requests of any kind be refused, as a server does that is too busy.
+func (s *Server) RefuseRequests(n int) { s.fault(func(f *faults) { f.busy = n }) }
+
+// Hang lets every request wait without an answer.
+func (s *Server) Hang(on bool) { s.fault(func(f *faults) { f.hang = on }) }
+
+// OldAnswers lets conflicts be told as servers before 20.6.1 did.
+func (s *Server) OldAnswers(on bool) { s.fault(func(f *faults) { f.old = on }) }
+
+// CutReads lets the next n reads of streams break off after some events: with an error, or, clean, as if
+// that were all.
+func (s *Server) CutReads(n, events int, clean bool) {
+	s.fault(func(f *faults) { f.cutting, f.cut, f.clean = n, events, clean })
+}
+
+// MuteSubscriptions lets the next n subscriptions bring nothing, as of a node that the others have left behind.
+func (s *Server) MuteSubscriptions(n int) { s.fault(func(f *faults) { f.mute = n }) }
+
+// DropSubscriptions ends every subscription.
+func (s *Server) DropSubscriptions() {
+	s.fault(func(f *faults) {
+		close(f.drop)
+		f.drop = make(chan struct{})
+	})
+}
+
+// CutSubscription drops the next subscription after so many events.
+func (s *Server) CutSubscription(events int) { s.fault(func(f *faults) { f.short = events }) }
+
+func (s *Server) fault(set func(*faults)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	set(&s.faults)
+}
+
+// count takes one off a number of faults, and says whether there was one.
+func (s *Server) count(of func(*faults) *int) (hit bool) {
+	s.fault(func(f *faults) {
+		if n := of(f); *n > 0 {
+			*n--
+			hit = true
+		}
+	})
+	return hit
+}
+
+// Lose makes the event at a position unreadable. The index still knows of it.
+func (s *Server) Lose(position uint64) { s.change(position, func(r *record) { r.lost = true }) }
+
+// Alter changes bytes of the event at a position, in its data or its metadata.
+func (s *Server) Alter(position uint64, from, to string) {
+	s.change(position, func(r *record) {
+		r.data, r.meta = bytes.Replace(r.data, []byte(from), []byte(to), 1), bytes.Replace(r.meta, []byte(from), []byte(to), 1)
+	})
+}
+
+func (s *Server) change(position uint64, change func(*record)) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	for i, r := range s.log.records {
+		if r.position != position {
+			continue
+		}
+		changed := *r // readers may hold the old one
+		change(&changed)
+		s.log.records[i] = &changed
+		for j, other := range s.log.streams[r.stream] {
+			if other == r {
+				s.log.streams[r.stream][j] = &changed
+			}
+		}
+	}
+}
+
+// Write appends an event of somebody else's to a stream, whatever its version.
+func (s *Server) Write(stream, token, data, meta string) {
+	s.log.append(stream, anyVersion, []event{{id: uuid.New(), token: token, json: true, data: []byte(data), meta: []byte(meta)}})
+}
+
+// Delete deletes a stream softly: it seems not to exist, and goes on where it ended.
+func (s *Server) Delete(stream string) { s.Truncate(stream, math.MaxInt64) }
+
+// Truncate takes away what is before an event's number.
+func (s *Server) Truncate(stream string, before int64) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.truncate(stream, before)
+}
+
+// Tombstone deletes a stream for good.
+func (s *Server) Tombstone(stream string) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.write(stream, deletedStream, []event{{id: uuid.New(), token: "$streamDeleted"}})
+}
+
+// Scavenge removes from the log what was truncated.
+func (s *Server) Scavenge() {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	for i, r := range s.log.records {
+		if !strings.HasPrefix(r.stream, "$") && r.number < s.log.truncation(r.stream) {
+			gone := *r
+			gone.lost = true
+			s.log.records[i] = &gone
+		}
+	}
+}
+
+// Positions gives where the n events of a stream are of which the last is at a position.
+func (s *Server) Positions(last uint64, n int) (positions []uint64) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	index, _ := slices.BinarySearchFunc(s.log.records, last, func(r *record, p uint64) int { return cmp.Compare(r.position, p) })
+	stream := s.log.streams[s.log.records[index].stream]
+	end := slices.Index(stream, s.log.records[index]) + 1
+	for _, r := range stream[end-n : end] {
+		positions = append(positions, r.position)
+	}
+	return positions
+}

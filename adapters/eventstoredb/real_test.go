@@ -1,0 +1,84 @@
+package eventstoredb_test
+
+import (
+	"context"
+	"encoding/hex"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tizilim/tizilim/adapters/eventstoredb"
+	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
+	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
+)
+
+// TestRealServer runs the suite on the server of ESDB_URL, each test as a registry of its own. What it
+// writes stays there.
+func TestRealServer(t *testing.T) {
+	url := os.Getenv("ESDB_URL")
+	if url == "" {
+		tooltest.Missing(t, "ESDB", "a real EventStoreDB: ESDB_URL names none")
+	}
+	storetest.Run(t, func(t *testing.T) storetest.Subject { return remote(t, url) })
+}
+
+// TestCluster runs the same on three nodes, into whose log somebody else writes too.
+func TestCluster(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Subject {
+		server := serve(t, esdbtest.Options{Nodes: 3})
+		server.Write("somebody-else", "foreign", `{}`, ``)
+		server.Write("$stats-127.0.0.1", "$statsCollected", `{}`, ``)
+		return remote(t, server.URL())
+	})
+}
+
+func remote(t *testing.T, url string) storetest.Subject {
+	id := uuid.New()
+	var wire wire
+	config := eventstoredb.Config{URL: url, Registry: "t" + hex.EncodeToString(id[:15]), Patience: -1}
+	config = config.WithDial(grpc.WithStreamInterceptor(wire.intercept))
+	s := open(t, config)
+	return storetest.Subject{
+		Store: s,
+		Reopen: func(t *testing.T) storetest.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, config)
+			return s
+		},
+		FailNext: func() { wire.fail.Store(true) },
+		LoseNext: func() { wire.lose.Store(true) },
+	}
+}
+
+// wire is the way to the server, on which an append or its answer may be lost.
+type wire struct{ fail, lose atomic.Bool }
+
+func (w *wire) intercept(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, next grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	appends := desc.StreamName == "Append"
+	if appends && w.fail.CompareAndSwap(true, false) {
+		return nil, status.Error(codes.Unavailable, "lost on the way there")
+	}
+	stream, err := next(ctx, desc, cc, method, options...)
+	if err == nil && appends && w.lose.CompareAndSwap(true, false) {
+		stream = lossy{stream}
+	}
+	return stream, err
+}
+
+// lossy loses the answer.
+type lossy struct{ grpc.ClientStream }
+
+func (l lossy) RecvMsg(m any) error {
+	if err := l.ClientStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return status.Error(codes.Unavailable, "lost on the way back")
+}

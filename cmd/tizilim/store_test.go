@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
+	authority "github.com/tizilim/tizilim/adapters/signature/demo"
+	v1 "github.com/tizilim/tizilim/api/v1"
+)
+
+// esdb starts an EventStoreDB for a test.
+func esdb(t *testing.T, o esdbtest.Options) *esdbtest.Server {
+	t.Helper()
+	server, err := esdbtest.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+// TestRegistryOnEventStoreDB takes an application all the way with the log in EventStoreDB, over a change
+// of its leader, and finds everything again in a new folder, in a file, and in other stores.
+func TestRegistryOnEventStoreDB(t *testing.T) {
+	dir, server := t.TempDir(), esdb(t, esdbtest.Options{Nodes: 3})
+	data := filepath.Join(dir, "data")
+	store := []string{"--store", server.URL()}
+	p := startDemo(t, data, store...).greeted(data)
+	number := p.issue("120540001238")
+	server.Stop(server.Leader())
+	server.Lead(2)
+	second := p.issue("120540001238")
+	before := call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)
+	p.replays(number, data, "beside the running server", store...)
+	if err := p.end(syscall.SIGTERM); err != nil {
+		t.Errorf("stopped: %v: %s", err, p.errors)
+	}
+	p.replays(second, data, "the event log in EventStoreDB", store...)
+	if out, code := command(append([]string{"rebuild", "--data", data}, store...)...); code != 0 {
+		t.Errorf("rebuild: %d %s", code, out)
+	}
+
+	// The same log moves on: into the folder of another registry, and into another server.
+	fromServer, embedded, other := filepath.Join(dir, "server"), filepath.Join(dir, "embedded"), esdb(t, esdbtest.Options{})
+	moves := [][]string{
+		append([]string{"export", "--out", fromServer, "--data", data}, store...),
+		{"import", fromServer, "--data", embedded},
+		{"import", fromServer, "--data", filepath.Join(dir, "other"), "--store", other.URL()},
+	}
+	for _, move := range moves {
+		if out, code := command(move...); code != 0 {
+			t.Fatalf("%v: %d %s", move, code, out)
+		}
+	}
+	want := commits(t, "--data", data, "--store", server.URL())
+	if len(want) < 100 {
+		t.Errorf("only %d lines are exported", len(want))
+	}
+	for _, flags := range [][]string{{"--data", embedded}, {"--data", filepath.Join(dir, "other"), "--store", other.URL()}} {
+		if diff := cmp.Diff(want, commits(t, flags...)); diff != "" {
+			t.Errorf("moved to %v:\n%s", flags, diff)
+		}
+	}
+
+	// A node that comes later builds its own read models from the log.
+	if err := os.CopyFS(filepath.Join(dir, "later", "demo"), os.DirFS(filepath.Join(data, "demo"))); err != nil {
+		t.Fatal(err)
+	}
+	later := filepath.Join(dir, "later")
+	p = startDemo(t, later, store...).greeted(later)
+	if diff := cmp.Diff(before, call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)); diff != "" {
+		t.Errorf("on another node:\n%s", diff)
+	}
+	if err := p.end(syscall.SIGTERM); err != nil {
+		t.Errorf("stopped: %v: %s", err, p.errors)
+	}
+}
+
+var positions = regexp.MustCompile(`(?m)^\{"position":\d+,`)
+
+// commits exports a log and gives its commits, which have other positions in every store.
+func commits(t *testing.T, flags ...string) []string {
+	t.Helper()
+	out, code := command(append([]string{"export"}, flags...)...)
+	if code != 0 {
+		t.Fatalf("export %v: %d %s", flags, code, out)
+	}
+	lines := strings.Split(positions.ReplaceAllString(out, "{"), "\n")
+	return lines[1 : len(lines)-2] // the first says what it is, the last has the digest
+}
+
+func TestFolderOfAnotherStore(t *testing.T) {
+	dir, server, other := t.TempDir(), esdb(t, esdbtest.Options{}), esdb(t, esdbtest.Options{})
+	own, shared := filepath.Join(dir, "own"), filepath.Join(dir, "shared")
+	for _, args := range [][]string{
+		{"import", "testdata/events.jsonl", "--data", own},
+		{"import", "testdata/events.jsonl", "--data", shared, "--store", server.URL()},
+		{"import", "testdata/events.jsonl", "--data", filepath.Join(dir, "more"), "--store", other.URL()},
+	} {
+		if out, code := command(args...); code != 0 {
+			t.Fatalf("%v: %d %s", args, code, out)
+		}
+	}
+	server.Write("somebody-else", "noted", `{}`, ``)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"export", "--data", own, "--store", server.URL()}, "has a log of its own"},
+		{[]string{"export", "--data", shared}, "belongs to a log in EventStoreDB; say where with --store"},
+		{[]string{"export", "--data", shared, "--store", other.URL()}, "belongs to another log in EventStoreDB"},
+		{[]string{"demo", "--data", filepath.Join(dir, "demo"), "--listen", "127.0.0.1:0", "--store", server.URL()}, "holds a registry that is not the demo's"},
+		{[]string{"export", "--data", shared, "--store", "esdb://me:secret@"}, "connection string: host"},
+		{[]string{"export", "--data", filepath.Join(dir, "none")}, "holds no data of a registry"},
+	} {
+		out, code := command(tt.args...)
+		if code != 1 || !strings.Contains(out, tt.want) || strings.Contains(out, "secret") {
+			t.Errorf("%v: %d %s", tt.args, code, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(shared, "log")); !os.IsNotExist(err) {
+		t.Errorf("a refused start made a log: %v", err)
+	}
+}
+
+// TestServeOnEventStoreDB starts the production server with the log in EventStoreDB, as the environment says.
+func TestServeOnEventStoreDB(t *testing.T) {
+	dir, server := t.TempDir(), esdb(t, esdbtest.Options{TLSDir: t.TempDir(), User: "tizilim", Password: "s3cret-of-the-store"})
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := authority.Open(authority.Config{Dir: filepath.Join(dir, "authority"), URL: "http://127.0.0.1:1", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--trust", a.TrustDir(),
+		"--payments-secret", filepath.Join(dir, "secret"), "--registers-url", "http://127.0.0.1:1", "--payments-url", "http://127.0.0.1:1")
+	cmd.Env = append(os.Environ(), asTizilim+"=1", "TIZILIM_STORE="+server.URL())
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended already where all went well
+	var said bytes.Buffer
+	url := ""
+	scan := bufio.NewScanner(log)
+	for url == "" && scan.Scan() {
+		said.WriteString(scan.Text() + "\n")
+		if _, rest, ok := strings.Cut(scan.Text(), "msg=serving address="); ok {
+			url = "http://" + strings.Fields(rest)[0]
+		}
+	}
+	if url == "" {
+		t.Fatalf("it does not serve: %s", said.String())
+	}
+	server.Hang(true)
+	status(t, url+"/readyz", http.StatusServiceUnavailable)
+	server.Hang(false)
+	status(t, url+"/readyz", http.StatusOK)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for scan.Scan() {
+		said.WriteString(scan.Text() + "\n")
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("stopped: %v: %s", err, said.String())
+	}
+	if strings.Contains(said.String(), "s3cret") {
+		t.Errorf("the password is in the log: %s", said.String())
+	}
+}
+
+// status waits until the address answers with the status.
+func status(t *testing.T, url string, want int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // there is nothing to wait on over HTTP
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: %s, want %d", url, resp.Status, want)
+		}
+	}
+}
