@@ -48,6 +48,9 @@ func (c demoCmd) Validate() error {
 	if c.Cluster != nil {
 		return errors.New("a demo is no node of a cluster; nodes are started with tizilim serve")
 	}
+	if c.Shared != "" {
+		return errors.New("a demo shares nothing with other nodes; nodes are started with tizilim serve")
+	}
 	return nil
 }
 

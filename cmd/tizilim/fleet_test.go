@@ -48,8 +48,8 @@ func newSample(t *testing.T) sample {
 	return s
 }
 
-// fleet is some production servers over one log, which share what is around them: the sample's accounts, the
-// gateway, the registers, the certificate authority, and the folder of documents.
+// fleet is some production servers over one log, which share what is around them: the sample's accounts and
+// documents, the gateway, the registers, and the certificate authority.
 type fleet struct {
 	t      *testing.T
 	dir    string
@@ -75,13 +75,14 @@ func newFleet(t *testing.T, s sample) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = services.Close() })
+	f.furnish()
 	f.keys = filepath.Join(s.data, "demo", "ca", "keys")
 	secret := filepath.Join(f.dir, "webhook-secret")
 	if err := os.WriteFile(secret, []byte("shared by this test\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f.flags = []string{
-		"--listen", "127.0.0.1:0", "--trust", services.Authority.TrustDir(), "--public-url", door.URL,
+		"--listen", "127.0.0.1:0", "--shared", f.shared(), "--trust", services.Authority.TrustDir(), "--public-url", door.URL,
 		"--payments-secret", filepath.Join(s.data, "demo", "payment-secret"), "--payments-url", services.Payments, "--registers-url", services.Registers,
 		"--notices-webhook", hook.URL, "--notices-webhook-secret", secret,
 	}
@@ -91,10 +92,12 @@ func newFleet(t *testing.T, s sample) *fleet {
 // data is the folder of a node.
 func (f *fleet) data(name string) string { return filepath.Join(f.dir, name) }
 
+// shared is the folder that they share.
+func (f *fleet) shared() string { return filepath.Join(f.dir, "shared") }
+
 // start starts a server that others may have to be started beside, and does not wait until it serves.
 func (f *fleet) start(name string, flags ...string) *process {
 	f.t.Helper()
-	f.furnish(name)
 	p := &process{t: f.t, lines: make(chan string, 1000), errors: &bytes.Buffer{}, keys: f.keys}
 	p.Cmd = exec.Command(os.Args[0], slices.Concat([]string{"serve", "--data", f.data(name)}, f.flags, flags)...)
 	p.Env = append(os.Environ(), asTizilim+"=1")
@@ -124,19 +127,16 @@ func (f *fleet) start(name string, flags ...string) *process {
 	return p
 }
 
-// furnish makes the folder of a node: the accounts are the sample's, the documents are shared.
-func (f *fleet) furnish(name string) {
+// furnish makes the shared folder: what is in it is the sample's.
+func (f *fleet) furnish() {
 	f.t.Helper()
-	if _, err := os.Stat(filepath.Join(f.data(name), "accounts.sqlite")); err == nil {
-		return
-	}
 	files, err := filepath.Glob(filepath.Join(f.sample.data, "accounts.sqlite*"))
-	err = errors.Join(err, os.MkdirAll(f.data(name), 0o700))
+	err = errors.Join(err, os.MkdirAll(f.shared(), 0o700))
 	for _, file := range files {
 		text, problem := os.ReadFile(file)
-		err = errors.Join(err, problem, os.WriteFile(filepath.Join(f.data(name), filepath.Base(file)), text, 0o600))
+		err = errors.Join(err, problem, os.WriteFile(filepath.Join(f.shared(), filepath.Base(file)), text, 0o600))
 	}
-	err = errors.Join(err, os.Symlink(filepath.Join(f.sample.data, "documents"), filepath.Join(f.data(name), "documents")))
+	err = errors.Join(err, os.CopyFS(filepath.Join(f.shared(), "documents"), os.DirFS(filepath.Join(f.sample.data, "documents"))))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -266,9 +266,9 @@ func (c *client) askOnce(url, account, method, path string, body []byte, want in
 	return answer(req, want)
 }
 
-// token begins a session at the node, where the client has none.
+// token begins a session at the node, where the client has none. It is good at all of them.
 func (c *client) token(url, account string) (string, error) {
-	if token := c.session[url+account]; token != "" {
+	if token := c.session[account]; token != "" {
 		return token, nil
 	}
 	body, err := json.Marshal(v1.Login{Login: account, Password: c.f.password(account)})
@@ -288,7 +288,7 @@ func (c *client) token(url, account string) (string, error) {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return "", err
 	}
-	c.session[url+account] = in.Token
+	c.session[account] = in.Token
 	return in.Token, nil
 }
 

@@ -49,6 +49,9 @@ func (l launch) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
+	if err := f.join(); err != nil {
+		return err
+	}
 	if err := f.claim(ctx, l.kind); err != nil {
 		return err
 	}

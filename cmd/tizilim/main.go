@@ -97,5 +97,6 @@ func withDefault(v *kong.Value) string {
 
 // dataFlag is where a command finds the registry's data.
 type dataFlag struct {
-	Data string `default:"tizilim-data" placeholder:"DIR" help:"Folder of the registry's data."`
+	Data   string `default:"tizilim-data" placeholder:"DIR" help:"Folder of the registry's data."`
+	Shared string `placeholder:"DIR" help:"Folder with the accounts, documents and acts, which the nodes of one machine share; they are in the data folder where left out."`
 }

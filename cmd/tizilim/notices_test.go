@@ -110,7 +110,7 @@ func demonstrate(t *testing.T, data string, flags noticesFlags, do func(context.
 		}
 		return s, nil
 	}
-	l := launch{listenFlag: listenFlag{"127.0.0.1:0"}, noticesFlags: flags, storeFlag: storeFlag{dataFlag: dataFlag{data}}, kind: demoKind, rules: rules, logger: logger, around: around}
+	l := launch{listenFlag: listenFlag{"127.0.0.1:0"}, noticesFlags: flags, storeFlag: storeFlag{dataFlag: dataFlag{Data: data}}, kind: demoKind, rules: rules, logger: logger, around: around}
 	if err := l.run(ctx); err != nil {
 		t.Fatal(err)
 	}
