@@ -11,6 +11,8 @@
 //	tizilim ncalayer      a stand-in for NCALayer, to sign in the browser with demo keys
 //	tizilim verify        signatures, and the evidence of those that were judged before
 //	tizilim bench         what this machine gives
+//	tizilim keys          certificates for the servers of a cluster
+//	tizilim health        whether a server is ready
 //
 // Read main.go (the command line), then wire.go (how the parts are put together), then a command's
 // own file. The settings of a server are also environment variables: --data is TIZILIM_DATA. What is
@@ -45,6 +47,8 @@ type commands struct {
 	NCALayer    ncalayerCmd    `cmd:"" name:"ncalayer" help:"Stand in for NCALayer: sign in the browser with demo keys."`
 	Verify      verifyCmd      `cmd:"" help:"Check signatures, and the evidence of signatures that were checked before."`
 	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
+	Keys        keysCmd        `cmd:"" help:"Make the certificates by which the servers of a cluster know each other."`
+	Health      healthCmd      `cmd:"" help:"Ask a server whether it is ready."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
