@@ -168,6 +168,56 @@ func TestComposeVolumes(t *testing.T) {
 	}
 }
 
+var hosts = regexp.MustCompile(`\b([a-z][a-z0-9-]*):[0-9]{4}\b`)
+
+// TestComposeNames: in each profile, whoever is told of a host is on a network where one has that name.
+func TestComposeNames(t *testing.T) {
+	told := map[string][]string{ // files that containers are given
+		"prometheus": {top + "deploy/prometheus/prometheus.yml"}, "grafana": {top + "deploy/grafana/provisioning/datasources/tizilim.yml"},
+	}
+	for _, profile := range []string{"cluster", "eventstoredb"} {
+		project, found := composed(t, profile, inEnv...), 0
+		for name, s := range project.Services {
+			text := ""
+			for _, value := range s.Environment {
+				text += *value + "\n"
+			}
+			for _, file := range told[name] {
+				content, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text += string(content)
+			}
+			for _, host := range hosts.FindAllStringSubmatch(text, -1) {
+				if found++; host[1] != "localhost" && !named(project, s, host[1]) {
+					t.Errorf("%s: %s finds nobody at %s", profile, name, host[0])
+				}
+			}
+		}
+		if found < 8 {
+			t.Errorf("%s: only %d hosts: the search is broken", profile, found)
+		}
+	}
+	project := composed(t, "cluster", inEnv...)
+	if front := project.Networks["front"].Ipam.Config[0].Subnet; front != *project.Services["tizilim-1"].Environment["TIZILIM_TRUSTED_PROXIES"] {
+		t.Errorf("proxies are trusted elsewhere than in %s", front)
+	}
+}
+
+// named reports whether a service has the name on a network that the given one is on too.
+func named(project *types.Project, from types.ServiceConfig, host string) bool {
+	for network := range from.Networks {
+		for name, s := range project.Services {
+			at, there := s.Networks[network]
+			if there && (name == host || at != nil && slices.Contains(at.Aliases, host)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // settings are the environment variables that a command knows.
 func settings(t *testing.T, command string) map[string]*kong.Flag {
 	t.Helper()
