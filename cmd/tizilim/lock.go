@@ -17,10 +17,10 @@ var errLocked = errors.New("in use")
 // folder is a data folder that this process alone may write to, until it is closed or the process
 // ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
 type folder struct {
-	path   string
-	shared string // folder that other nodes have too, empty for none
-	at     logAt  // where the log is
-	lock   *os.File
+	path      string
+	sharedDir string // folder that other nodes have too, empty for none
+	at        logAt  // where the log is
+	lock      *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
 }

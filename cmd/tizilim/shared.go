@@ -22,13 +22,13 @@ import (
 // no other node finds them. So the shared folder has an id, and the data folder knows it.
 
 // common is the folder with what nodes can share: the data folder itself where they do not.
-func (f *folder) common() string { return cmp.Or(f.shared, f.path) }
+func (f *folder) common() string { return cmp.Or(f.sharedDir, f.path) }
 
 func (f *folder) sharedWith() string { return filepath.Join(f.path, "shared") }
 
 // folder is the data folder for those who only look into what nodes can share, or change it beside a server.
 func (f dataFlag) folder() (*folder, error) {
-	at := &folder{path: f.Data, shared: f.Shared}
+	at := &folder{path: f.Data, sharedDir: f.Shared}
 	if f.Shared != "" {
 		return at, nil
 	}
@@ -45,7 +45,7 @@ func (f *folder) isAlone() error {
 
 // besideTheLog is, for people, what has to be copied beside the log.
 func (f *folder) besideTheLog() string {
-	if f.shared == "" && f.isAlone() != nil {
+	if f.sharedDir == "" && f.isAlone() != nil {
 		return "documents, acts and accounts.sqlite* of the shared folder"
 	}
 	return fmt.Sprintf("%s, %s and %s*", f.documents(), f.acts(), f.accounts())
@@ -54,10 +54,10 @@ func (f *folder) besideTheLog() string {
 // join makes sure that the folder and the shared one belong together, and that nothing which is to be shared
 // lies in the folder.
 func (f *folder) join() error {
-	if f.shared == "" {
+	if f.sharedDir == "" {
 		return f.isAlone()
 	}
-	id, err := sharedID(f.shared)
+	id, err := sharedID(f.sharedDir)
 	if err != nil {
 		return fmt.Errorf("shared folder: %w", err)
 	}
@@ -66,14 +66,14 @@ func (f *folder) join() error {
 	case err == nil && string(known) == id:
 		return nil
 	case err == nil:
-		return fmt.Errorf("the accounts and documents of %s are in another shared folder than %s: %w", f.path, f.shared, domain.ErrConflict)
+		return fmt.Errorf("the accounts and documents of %s are in another shared folder than %s: %w", f.path, f.sharedDir, domain.ErrConflict)
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("data folder: %w", err)
 	}
 	alone := folder{path: f.path}
 	for _, own := range []string{alone.accounts(), alone.documents(), alone.acts()} {
 		if _, err := os.Stat(own); err == nil {
-			return fmt.Errorf("%s is there already; move it to %s first, where there is none: %w", own, f.shared, domain.ErrConflict)
+			return fmt.Errorf("%s is there already; move it to %s first, where there is none: %w", own, f.sharedDir, domain.ErrConflict)
 		}
 	}
 	return disk.WriteFile(f.sharedWith(), []byte(id))

@@ -36,7 +36,7 @@ func (l logAt) shared() bool { return l.Store != "" || l.NATS != "" || l.Cluster
 func (c storeFlag) lock() (*folder, error) {
 	f, err := lockFolder(c.Data)
 	if err == nil {
-		f.at, f.shared = c.logAt, c.Shared
+		f.at, f.sharedDir = c.logAt, c.Shared
 	}
 	return f, err
 }
