@@ -316,20 +316,27 @@ func (c *Cluster) Writable() error {
 	return nil
 }
 
-// Healthy says whether appends can succeed: nil, or why not. It asks the leader.
+// Healthy says whether appends can succeed: nil, or why not. It asks the leader. A node that is part of the
+// cluster is healthy once its own copy of the log is complete: only then may the next one be taken down.
 func (c *Cluster) Healthy(ctx context.Context) error {
 	if err := c.Writable(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, clusterRequest)
 	defer cancel()
-	if _, err := c.asked.wait(ctx); err != nil {
+	head, err := c.asked.wait(ctx)
+	if err != nil {
 		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	}
-	if c.write.down().IsZero() {
-		return nil
+	if !c.write.down().IsZero() {
+		if err := c.probe(ctx); err != nil {
+			return err
+		}
 	}
-	return c.probe(ctx)
+	if c.member != nil {
+		return c.member.whole(ctx, head)
+	}
+	return nil
 }
 
 // probe finds out whether the leader answers a publish, after one that it did not answer: with one that it

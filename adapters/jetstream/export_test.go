@@ -98,3 +98,8 @@ func (c *Cluster) Recheck() { c.recheck() }
 
 // Asked is how many messages the reading connection has sent.
 func (c *Cluster) Asked() uint64 { return c.read.conn.Stats().OutMsgs }
+
+// Copied is how far this node's own copy of the log goes.
+func (c *Cluster) Copied() (domain.Position, error) {
+	return c.member.copied()
+}
