@@ -111,7 +111,7 @@ func (s *Server) addAccount(ctx context.Context, in *struct{ Body v1.NewAccount 
 		made, missing := s.cfg.Accounts.Account(ctx, n.ID)
 		var exists *domain.Rejection
 		switch {
-		case missing != nil || !errors.As(err, &exists):
+		case missing != nil || !errors.As(err, &exists) || exists.Code != "account-exists":
 			return nil, err
 		case made.Created.By != by(ctx) || !asked(made.Account, n):
 			return nil, domain.ErrKeyReused

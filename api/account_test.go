@@ -24,6 +24,9 @@ func TestAdministration(t *testing.T) {
 		t.Errorf("the same again:\n%s", diff)
 	}
 	w.call("admin", "POST", "/api/v1/accounts", wish).want(409, "account-exists")
+	weak := wish
+	weak.Password = "short"
+	w.call("admin", "POST", "/api/v1/accounts", weak, key...).want(422)
 	other := wish
 	other.Name = "Berik"
 	w.call("admin", "POST", "/api/v1/accounts", other, key...).want(422, "idempotency-key-reused")

@@ -314,7 +314,7 @@ func wireApplication(s application.State, c caller) v1.Application {
 			Order: u.Order, Reference: u.Reference, Amount: u.Amount, Currency: u.Currency, Reason: string(u.Reason), At: u.At,
 		})
 	}
-	if s.Signature != nil {
+	if s.Signature != nil && (c.inside() || c.reach == center || s.Signature.Subject == c.Identifier) {
 		a.SignedBy = s.Signature.Subject
 	}
 	if p := s.Approval; p != nil {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/signing"
 )
 
@@ -41,8 +43,7 @@ func (s *Server) replyEvidence(found []signing.Evidence) *evidenceReply {
 	return out
 }
 
-// kept is the evidence that the caller sees: that of a decision is kept only once it was made, so it is as
-// public to the applicant as that.
+// kept is the evidence that the caller sees.
 func (s *Server) kept(ctx context.Context, id string) ([]signing.Evidence, error) {
 	state, err := s.load(ctx, id)
 	if err != nil {
@@ -52,18 +53,30 @@ func (s *Server) kept(ctx context.Context, id string) ([]signing.Evidence, error
 	if err != nil {
 		return nil, fmt.Errorf("evidence of %s: %w", state.ID, err)
 	}
-	if visitOf(ctx).caller.inside() {
-		return found, nil
-	}
-	discarded, _ := application.SignatureDiscarded{}.EventType()
-	var shown []signing.Evidence
-	for _, e := range found {
-		if e.Purpose != signing.Decision || e.Type != discarded {
-			shown = append(shown, e)
-		}
-	}
-	return shown, nil
+	return visitOf(ctx).caller.shown(found), nil
 }
+
+// shown is the evidence that the caller sees. A decision that was made is addressed to the applicant, who may
+// verify it, which shows the certificate of who signed; a signature that was not accepted is the licensor's own
+// matter, and an operator's the service center's.
+func (c caller) shown(found []signing.Evidence) []signing.Evidence {
+	return slices.DeleteFunc(found, func(e signing.Evidence) bool {
+		switch {
+		case c.inside():
+			return false
+		case e.Purpose == signing.Entry:
+			return c.reach != center
+		}
+		return e.Purpose == signing.Decision && discarded[e.Type]
+	})
+}
+
+// discarded are the types of events with a signature that was not accepted.
+var discarded = func() map[string]bool {
+	ofApplication, _ := application.SignatureDiscarded{}.EventType()
+	ofLicense, _ := license.SignatureDiscarded{}.EventType()
+	return map[string]bool{ofApplication: true, ofLicense: true}
+}()
 
 // evidenceList gives a list of revoked certificates that the evidence of the application names.
 func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
@@ -89,8 +102,8 @@ func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
 }
 
 // bare is the data of an event without what the evidence holds: that has an address of its own. Whoever does
-// not work for the licensor (inside) learns nothing of a decision that is not made, and of those who signed no
-// identifier but their own.
+// not work for the licensor (inside) learns nothing of a decision that is not made, and here of those who signed
+// no identifier but their own: that of a decision's signature comes with its evidence.
 func bare(data map[string]any, inside bool, own string) map[string]any {
 	if _, drafted := data["drafter"]; !inside && (drafted || data["content"] != nil || data["purpose"] == string(signing.Decision)) {
 		return map[string]any{}
@@ -111,6 +124,7 @@ func hide(data map[string]any, inside bool, own string) {
 		return
 	}
 	delete(data, "signer")
+	delete(data, "person")
 	if data["subject"] != own {
 		delete(data, "subject")
 	}

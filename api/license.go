@@ -212,10 +212,9 @@ func (s *Server) getLicense(ctx context.Context, in *licenseInput) (*licenseRepl
 	if err := s.accessedLicenses(ctx, l); err != nil {
 		return nil, err
 	}
-	return &licenseReply{
-		Status: http.StatusOK, ETag: etag(l.Version), Position: positionText(position),
-		Body: wireLicense(l, visitOf(ctx).caller),
-	}, nil
+	body := wireLicense(l, visitOf(ctx).caller)
+	body.Waiting = s.wireWaiting(visitOf(ctx), l.State)
+	return &licenseReply{Status: http.StatusOK, ETag: etag(l.Version), Position: positionText(position), Body: body}, nil
 }
 
 // present is the license with all that is recorded of it, also what is in effect from a later day, and

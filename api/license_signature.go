@@ -26,26 +26,40 @@ type byNumberSigning struct {
 	Body v1.Signing
 }
 
-// signLicense brings the authorized person's signature. One that cannot be judged now is refused for the
-// time being, and is given again: nothing waits for it.
+// signLicense brings the authorized person's signature. One that cannot be judged now is kept, and judged later
+// by itself.
 func (s *Server) signLicense(ctx context.Context, in *byNumberSigning) (*licenseReply, error) {
 	l, err := s.changeable(ctx, in.ByNumber)
 	if err != nil {
 		return nil, err
 	}
-	c := visitOf(ctx).caller
-	v, _, err := s.verdict(ctx, signing.Claim{Signed: l.Content(), Purpose: signing.Decision, Signer: s.authorized(c)}, in.Body.Signature)
+	signer := s.authorized(visitOf(ctx).caller)
+	v, c, err := s.verdict(ctx, signing.Claim{Signed: l.Content(), Purpose: signing.Decision, Signer: signer}, in.Body.Signature)
 	switch {
 	case err != nil:
 		return nil, err
 	case v.Outcome == signing.Pending:
-		return nil, domain.Reject("signature-waits", "the signature cannot be verified now", "signature", string(v.Reason))
-	case v.Outcome != signing.Valid:
-		return nil, v.Reason.Reject()
+		reply, err := s.change(ctx, in.ByNumber, license.ReceiveSignature{Signer: signer, CMS: c.CMS, Reason: v.Reason})
+		if err == nil {
+			reply.Status = http.StatusAccepted
+		}
+		return reply, err
 	}
-	return s.change(ctx, in.ByNumber, license.Sign{At: s.now(ctx), Signed: license.Signed{
-		Subject: v.IIN, Signatory: v.Name, Serial: v.Serial, Digest: v.Digest, Method: v.Method, Evidence: v.Evidence,
-	}})
+	return s.change(ctx, in.ByNumber, license.Judged(v, s.now(ctx), 0))
+}
+
+// wireWaiting shows those who work for the licensor, or supervise it, where a signature stands that had to wait.
+func (s *Server) wireWaiting(v *visit, l license.State) *v1.Signature {
+	if !v.caller.knows(l.Licensor, l.Licensee.ID) || !v.caller.inside() {
+		return nil
+	}
+	switch p, d := l.Pending, l.Discarded; {
+	case p != nil:
+		return s.waitingSignature(v, "pending", signing.Decision, p.Reason, p.At)
+	case d != nil:
+		return s.waitingSignature(v, "discarded", signing.Decision, d.Reason, d.At)
+	}
+	return nil
 }
 
 // licenseEvidence gives the signature with what was signed and what the verdict rests on.
@@ -68,5 +82,5 @@ func (s *Server) licenseEvidence(ctx context.Context, in *ByNumber) (*evidenceRe
 	if err != nil {
 		return nil, fmt.Errorf("evidence of license %s: %w", number, err)
 	}
-	return s.replyEvidence(found), nil
+	return s.replyEvidence(visitOf(ctx).caller.shown(found)), nil
 }

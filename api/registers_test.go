@@ -241,7 +241,7 @@ func (w *world) answered(id string, next regulation.Action, found bool) {
 	}
 }
 
-// until waits for an event of the application, commit by commit.
+// until waits for an event of the application or license, commit by commit.
 func (w *world) until(id, event string) v1.HistoryEntry {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -253,7 +253,7 @@ func (w *world) until(id, event string) v1.HistoryEntry {
 		for _, r := range c.Records {
 			if r.Stream.ID == id && r.Type == event {
 				must(0, w.follow.Wait(ctx, c.Position))
-				h := decode[v1.History](w.call("auditor", "GET", at(id, "/history"), nil).want(200))
+				h := decode[v1.History](w.call("auditor", "GET", "/api/v1/"+r.Stream.Category+"s/"+id+"/history", nil).want(200))
 				return h.Items[r.Version-1]
 			}
 		}

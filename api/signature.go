@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
@@ -55,12 +56,12 @@ func (s *Server) sign(ctx context.Context, in *byIDSigning) (*applicationReply, 
 	if !ok { // the decision says what is amiss
 		return s.do(ctx, state.ID, state.Act, application.Sign{At: s.now(ctx)})
 	}
-	return s.judge(ctx, state, signing.Claim{Signed: state.Content(), Purpose: purpose, Signer: signer}, in.Body.Signature, nil)
+	return s.judge(ctx, state, signing.Claim{Signed: state.Content(), Purpose: purpose, Signer: signer}, in.Body.Signature)
 }
 
 // judge has the signature judged and gives the command that the verdict calls for. One that cannot be
 // judged now is kept, and judged later by itself.
-func (s *Server) judge(ctx context.Context, state application.State, c signing.Claim, text string, concerns *license.State) (*applicationReply, error) {
+func (s *Server) judge(ctx context.Context, state application.State, c signing.Claim, text string) (*applicationReply, error) {
 	verdict, c, err := s.verdict(ctx, c, text)
 	if err != nil {
 		return nil, err
@@ -70,6 +71,12 @@ func (s *Server) judge(ctx context.Context, state application.State, c signing.C
 		return s.do(ctx, state.ID, state.Act, application.ReceiveSignature{
 			At: s.now(ctx), Purpose: c.Purpose, Signer: c.Signer, CMS: c.CMS, Reason: verdict.Reason, By: account,
 		})
+	}
+	var concerns *license.State
+	if c.Purpose == signing.Decision { // looked at after the verdict, which may take its time
+		if concerns, err = s.concerns(ctx, state.License); err != nil {
+			return nil, err
+		}
 	}
 	return s.do(ctx, state.ID, state.Act, application.Judged(c.Purpose, verdict, s.now(ctx), 0, account, concerns))
 }
@@ -133,13 +140,9 @@ func (s *Server) signDecision(ctx context.Context, in *byIDSigning) (*applicatio
 	if state.Draft == nil { // the decision says what is amiss
 		return s.do(ctx, state.ID, state.Act, application.SignDecision{At: s.now(ctx)})
 	}
-	concerns, err := s.concerns(ctx, state.License)
-	if err != nil {
-		return nil, err
-	}
 	return s.judge(ctx, state, signing.Claim{
 		Signed: state.Draft.Content, Purpose: signing.Decision, Signer: s.authorized(c),
-	}, in.Body.Signature, concerns)
+	}, in.Body.Signature)
 }
 
 // authorized is the caller as their certificate has to name them where they sign for the licensor.
@@ -150,21 +153,29 @@ func (s *Server) authorized(c caller) signing.Signer {
 // wireSignature adds where the signatures stand. What a decision is to be is the licensor's own until it is
 // signed.
 func (s *Server) wireSignature(v *visit, state application.State, a *v1.Application) {
-	words := func(r signing.Reason) string { return s.texts.Text(v.lang, "signature-reason."+string(r)) }
 	if f := state.Refusal; f != nil && f.Reason != "" {
-		a.Refusal.Reason, a.Refusal.ReasonText = string(f.Reason), words(f.Reason)
+		a.Refusal.Reason, a.Refusal.ReasonText = string(f.Reason), s.reasonText(v, f.Reason)
 	}
 	inside := v.caller.inside()
 	shown := func(p signing.Purpose) bool { return inside || p != signing.Decision }
 	switch p, d := state.Pending, state.Discarded; {
 	case p != nil && shown(p.Purpose):
-		a.Signature = &v1.Signature{Status: "pending", Purpose: string(p.Purpose), Reason: string(p.Reason), Text: words(p.Reason), At: p.At}
+		a.Signature = s.waitingSignature(v, "pending", p.Purpose, p.Reason, p.At)
 	case d != nil && shown(d.Purpose):
-		a.Signature = &v1.Signature{Status: "discarded", Purpose: string(d.Purpose), Reason: string(d.Reason), Text: words(d.Reason), At: d.At}
+		a.Signature = s.waitingSignature(v, "discarded", d.Purpose, d.Reason, d.At)
 	}
 	if d := state.Draft; d != nil && inside {
 		a.Draft = &v1.Draft{Decision: v1.Decision{
 			Decision: d.Decision.Decision, Order: d.Order, ValidUntil: d.ValidUntil, Holder: d.Holder, Ground: string(d.Ground), Text: d.Text,
 		}, By: d.By.ID, At: d.At}
 	}
+}
+
+// waitingSignature shows where a signature stands that had to wait.
+func (s *Server) waitingSignature(v *visit, status string, p signing.Purpose, r signing.Reason, at time.Time) *v1.Signature {
+	return &v1.Signature{Status: status, Purpose: string(p), Reason: string(r), Text: s.reasonText(v, r), At: at}
+}
+
+func (s *Server) reasonText(v *visit, r signing.Reason) string {
+	return s.texts.Text(v.lang, "signature-reason."+string(r))
 }

@@ -119,6 +119,7 @@ func (s *Server) licenseToSign(r *http.Request) (matter, error) {
 		page: web.Signing{
 			Title:  s.site.LicenseTitle(r, number),
 			Action: web.LicenseSignatureURL(number), Content: l.Content(), Within: "license", Open: l.Successor == "" && l.End == nil,
+			Waits: l.Pending != nil,
 		},
 	}, nil
 }

@@ -131,6 +131,14 @@ func TestOperatorSigns(t *testing.T) {
 	if a = app(w.sign("operator", a.ID, operator).want(200)); a.SignedBy != operator || a.Number == "" {
 		t.Errorf("signed: %+v", a)
 	}
+	mine := w.call("stranger", "GET", at(a.ID, ""), nil).want(200)
+	evidence := w.call("stranger", "GET", at(a.ID, "/evidence"), nil).want(200)
+	if app(mine).SignedBy != "" || strings.Contains(evidence.body, operator) || len(decode[v1.Evidence](evidence).Items) != 0 {
+		t.Errorf("the applicant learns who the operator is: %s %s", mine.body, evidence.body)
+	}
+	if e := decode[v1.Evidence](w.call("operator", "GET", at(a.ID, "/evidence"), nil).want(200)); len(e.Items) != 1 {
+		t.Errorf("the operator sees %+v", e)
+	}
 	b := w.file("nameless-operator", w.open("nameless-operator", "slot-hall-license", "center", stranger).ID)
 	w.sign("nameless-operator", b.ID, operator).want(403, "account-names-nobody")
 }
@@ -238,6 +246,30 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// A license's signature that cannot be judged waits, is seen to wait by the licensor alone, and goes on by itself.
+func TestLicenseSignatureThatWaits(t *testing.T) {
+	w := newWorld(t)
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	path := "/api/v1/licenses/" + number
+	w.blind.Store(true)
+	l := decode[v1.License](w.signAt("head", path+"/signature", boss).want(202))
+	if l.Signature != nil || l.Waiting == nil || l.Waiting.Status != "pending" || l.Waiting.Text == "" {
+		t.Fatalf("while it waits: %+v", l.Waiting)
+	}
+	for _, who := range []string{"", "company"} {
+		if seen := decode[v1.License](w.call(who, "GET", path, nil).want(200)); seen.Waiting != nil {
+			t.Errorf("%q sees %+v", who, seen.Waiting)
+		}
+	}
+	w.contains(w.pageAs("head", "/licenses/"+number, "en", 200), "waits to be verified")
+	w.contains(w.pageAs("head", "/licenses/"+number+"/signature", "en", 200), "is being verified")
+	w.blind.Store(false)
+	w.until(number, "license-signed")
+	if l := decode[v1.License](w.call("head", "GET", path, nil).want(200)); l.Signature == nil || l.Waiting != nil {
+		t.Errorf("afterwards: %+v", l)
+	}
+}
+
 // The head signs the license itself; who did is the licensor's, the licensee's and supervision's to know.
 func TestLicenseIsSigned(t *testing.T) {
 	w := newWorld(t)
@@ -248,9 +280,7 @@ func TestLicenseIsSigned(t *testing.T) {
 	}
 	w.call("other-head", "GET", path+"/signature", nil).want(404, "not-found")
 	w.signAt("head", path+"/signature", boss, func(m *mark) { m.Over = "x" }).want(422, "signature-digest-mismatch")
-	w.blind.Store(true)
-	w.signAt("head", path+"/signature", boss).want(503, "signature-waits")
-	w.blind.Store(false)
+	w.signAt("head", path+"/signature", boss, func(m *mark) { m.Reason = signing.Expired }).want(422, "signature-expired")
 	if l := decode[v1.License](w.signAt("head", path+"/signature", boss).want(200)); l.Signature == nil || l.Signature.Signatory != "Сынақ С." || l.Signature.On != "2026-11-24" {
 		t.Errorf("signed: %+v", l.Signature)
 	}

@@ -151,6 +151,8 @@ func TestStoredLicenseEvents(t *testing.T) {
 		license.Reissued{Successor: "26000003", On: "2026-11-24", Reason: "name", Application: "a-2"},
 		license.Duplicated{Copy: 1, Application: "a-3"},
 		license.Signed{On: "2026-11-24", Subject: "850312300121", Signatory: "s", Serial: "1", Digest: "d", Method: "m", Evidence: json.RawMessage(`"e"`)},
+		license.SignatureReceived{Signer: signing.Signer{IIN: "850312300121", BIN: "120540001238"}, CMS: []byte("cms"), SHA256: "ab", Reason: signing.OCSPUnreachable},
+		license.SignatureDiscarded{SHA256: "ab", Reason: signing.Revoked, Evidence: json.RawMessage(`"e"`)},
 		license.Suspended{From: "2026-11-24", Until: "2027-01-31", Reason: "r", Order: "3"},
 		license.Resumed{On: "2026-12-01", Reason: "r", Order: "4"},
 		license.Terminated{On: "2026-12-02", Ground: license.Revoked, Text: "t", Order: "5"},

@@ -144,6 +144,15 @@ type question struct {
 	RevocationCheck []string `json:"revocationCheck"`
 }
 
+// own reports whether a refusal is NCANode's, and not that of whatever may stand before it.
+func own(body []byte) bool {
+	var refusal struct {
+		Status  int
+		Message string
+	}
+	return json.Unmarshal(body, &refusal) == nil && refusal.Status == http.StatusBadRequest && refusal.Message != ""
+}
+
 // post asks once. A server that calls the request bad has judged nothing: domain.ErrInvalid.
 func (v *Verifier) post(ctx context.Context, q question) ([]byte, error) {
 	body, err := json.Marshal(q)
@@ -168,7 +177,7 @@ func (v *Verifier) post(ctx context.Context, q question) ([]byte, error) {
 		return nil, unreached(err)
 	case len(raw) > maxAnswer:
 		return nil, unreached(fmt.Errorf("an answer of more than %d bytes", maxAnswer))
-	case resp.StatusCode == http.StatusBadRequest:
+	case resp.StatusCode == http.StatusBadRequest && own(raw):
 		return nil, fmt.Errorf("the server cannot read the signature: %w", domain.ErrInvalid)
 	case resp.StatusCode != http.StatusOK:
 		return nil, unreached(fmt.Errorf("status %d", resp.StatusCode))

@@ -209,6 +209,7 @@ func TestUnreached(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body) // or nobody would notice that the client goes away
 			<-r.Context().Done()
 		},
+		"a bare refusal":            func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Bad Request", http.StatusBadRequest) },
 		"a redirect":                func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusTemporaryRedirect) },
 		"too much":                  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<20)) },
 		"a page":                    text("<html>"),

@@ -157,12 +157,13 @@ func (c *Client) Order(ctx context.Context, order string) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fmt.Errorf("ask for payment order: %w", err)
 	}
+	r.Reason = readable(r.Reason)
 	return r, nil
 }
 
 // sound reports whether the receipt says what it has to: a known status, and whole payments.
 func (r Receipt) sound() bool {
-	return (r.Status == Open || r.Status == Paid || r.Status == Failed) && plain(r.Reason) && !slices.ContainsFunc(r.Payments, func(p Payment) bool {
+	return (r.Status == Open || r.Status == Paid || r.Status == Failed) && !slices.ContainsFunc(r.Payments, func(p Payment) bool {
 		return p.Reference == "" || p.Currency == "" || p.Amount < 0 || !plain(p.Reference, p.Currency)
 	})
 }
@@ -239,7 +240,8 @@ func (c *Client) Verify(header http.Header, body []byte) (Notice, error) {
 	return n, nil
 }
 
-// maxText bounds each text that the gateway sends, in bytes: what is longer is no id, reference or reason.
+// maxText bounds each text that the gateway sends, in bytes: what is longer is no id or reference, and a reason
+// is cut.
 const maxText = 1000
 
 // plain reports whether each text is one that can be kept and shown.
@@ -247,6 +249,21 @@ func plain(texts ...string) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool {
 		return len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl)
 	})
+}
+
+// readable is free text as it can be kept and shown, whatever somebody typed: a failure stays one.
+func readable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	for len(text) > maxText {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
 }
 
 // ParseNotice reads the body of a notice: whole, with nothing behind it.
@@ -258,7 +275,7 @@ func ParseNotice(body []byte) (Notice, error) {
 	if err := strictJSON(bytes.NewReader(body), &n); err != nil {
 		return Notice{}, err
 	}
-	if !plain(n.Order, n.Application, n.Reference, n.Reason, n.Currency) {
+	if !plain(n.Order, n.Application, n.Reference, n.Currency) {
 		return Notice{}, errors.New("a text is too long or has control characters")
 	}
 	switch {
@@ -269,6 +286,7 @@ func ParseNotice(body []byte) (Notice, error) {
 	case n.Status != Paid && n.Status != Failed:
 		return Notice{}, errors.New("neither paid nor failed")
 	}
+	n.Reason = readable(n.Reason)
 	return n, nil
 }
 

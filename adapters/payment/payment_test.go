@@ -343,8 +343,9 @@ func TestUnsoundStandingIsUnavailable(t *testing.T) {
 		want              error
 	}{
 		"sound":               {"declined", "r-1", 1, nil},
-		"a long reason":       {strings.Repeat("x", 1001), "r-1", 1, domain.ErrUnavailable},
-		"a control character": {`a\u0007b`, "r-1", 1, domain.ErrUnavailable},
+		"a long reason":       {strings.Repeat("x", 1001), "r-1", 1, nil},
+		"lines":               {`a\nb`, "r-1", 1, nil},
+		"a control character": {"declined", `a\u0007b`, 1, domain.ErrUnavailable},
 		"a long reference":    {"declined", strings.Repeat("r", 1001), 1, domain.ErrUnavailable},
 		"less than nothing":   {"declined", "r-1", -1, domain.ErrUnavailable},
 		"no reference":        {"declined", "", 1, domain.ErrUnavailable},
@@ -353,8 +354,12 @@ func TestUnsoundStandingIsUnavailable(t *testing.T) {
 			fmt.Fprintf(w, standing, tt.reason, tt.reference, tt.amount)
 		}))
 		c := &payment.Client{URL: server.URL, Secret: secret, Now: clock, HTTP: server.Client()}
-		if _, err := c.Order(t.Context(), "o"); !errors.Is(err, tt.want) {
+		r, err := c.Order(t.Context(), "o")
+		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		if err == nil && (len(r.Reason) > 1000 || strings.Contains(r.Reason, "\n") || r.Reason == "") {
+			t.Errorf("%s: reason %q", name, r.Reason)
 		}
 		server.Close()
 	}

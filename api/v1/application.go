@@ -116,7 +116,7 @@ type Application struct {
 	Documents    []Document `json:"documents,omitempty"`
 	Payment      *Payment   `json:"payment,omitempty"`
 	Unmatched    []Returned `json:"payments_to_return,omitempty" doc:"Payments that came and do not pay the application: people return them"`
-	SignedBy     string     `json:"signed_by,omitempty" doc:"IIN or BIN of the certificate"`
+	SignedBy     string     `json:"signed_by,omitempty" doc:"IIN or BIN of the certificate; not for an applicant whose request an operator signed"`
 	Number       string     `json:"number,omitempty" doc:"Registration number"`
 	RegisteredOn string     `json:"registered_on,omitempty"`
 	Signature    *Signature `json:"signature,omitempty" doc:"A signature that cannot be judged yet, or that was not accepted once it could"`

@@ -22,6 +22,7 @@ type License struct {
 	Suspension    *Suspension       `json:"suspension,omitempty"`
 	Termination   *Termination      `json:"termination,omitempty"`
 	Signature     *LicenseSignature `json:"signature,omitempty" doc:"The authorized person's; absent while nobody has signed"`
+	Waiting       *Signature        `json:"waiting_signature,omitempty" doc:"A signature that could not be judged when it came, and what became of it; for those who work for the licensor"`
 	Copies        int               `json:"copies" doc:"Duplicates given out"`
 	Predecessor   string            `json:"predecessor,omitempty" doc:"The license this one was issued in place of"`
 	Successor     string            `json:"successor,omitempty" doc:"The license that took this one's place"`

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 	"github.com/tizilim/tizilim/domain/ident"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/history"
 	"github.com/tizilim/tizilim/projections/licenses"
@@ -34,6 +35,7 @@ type LicensePage struct {
 	Shown         []string
 	Self          string // address of the present state
 	Sign          string // where the viewer signs it; empty where that is done, or not the viewer's to do
+	Awaits        string // where the signature stands
 	Today         string
 }
 
@@ -85,6 +87,7 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 	page.Title = f.T("license.title."+kind(l), "number", l.Number)
 	if f.Viewer.Seals != nil && l.Signed == nil && l.Successor == "" && l.End == nil && f.Viewer.Seals(l.Licensor, l.Licensee.ID) {
 		page.Sign = LicenseSignatureURL(l.Number)
+		page.Awaits = awaits(f, l)
 	}
 	for _, site := range l.Sites {
 		page.Sites = append(page.Sites, Place{f.T("site-kind." + site.Kind), site.Name, site.Address})
@@ -99,6 +102,18 @@ func (s *Site) license(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.render(w, r, "license", http.StatusOK, page)
+}
+
+// awaits says where the signature stands of a license that has none yet.
+func awaits(f Frame, l licenses.License) string {
+	reason := func(key string, r signing.Reason) string { return f.T(key) + ": " + f.T("signature-reason."+string(r)) }
+	switch p, d := l.Pending, l.Discarded; {
+	case p != nil:
+		return reason("application.signature-waits", p.Reason)
+	case d != nil:
+		return reason("application.signature-discarded", d.Reason)
+	}
+	return f.T("license.awaits-signature")
 }
 
 func kind(l licenses.License) string {

@@ -34,7 +34,7 @@ func (n noticesFlags) Validate() error {
 	switch {
 	case n.NoticesCreds != "" && n.NoticesNATS == "":
 		return errors.New("--notices-creds goes with --notices-nats")
-	case !webAddress(n.NoticesWebhook):
+	case n.NoticesWebhook != "" && !webAddress(n.NoticesWebhook):
 		return errors.New("--notices-webhook is no http or https address")
 	case n.NoticeBefore < 0:
 		return errors.New("--notice-before is negative")

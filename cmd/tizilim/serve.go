@@ -100,20 +100,23 @@ func (c serveCmd) hint(ctx context.Context, door *doorway, logger *slog.Logger) 
 
 // addresses is domain.ErrInvalid for what is no address of a web server.
 func (c serveCmd) addresses() error {
-	for _, a := range []struct{ flag, address string }{
-		{"--public-url", c.PublicURL}, {"--registers-url", c.RegistersURL}, {"--payments-url", c.PaymentsURL}, {"--ncanode", c.NCANode},
+	for _, a := range []struct {
+		flag, address string
+		left          bool // may be left out
+	}{
+		{"--public-url", c.PublicURL, true}, {"--registers-url", c.RegistersURL, false}, {"--payments-url", c.PaymentsURL, false}, {"--ncanode", c.NCANode, true},
 	} {
-		if !webAddress(a.address) { // it is not repeated: there may be a secret in it
+		if !webAddress(a.address) && !(a.left && a.address == "") { // it is not repeated: there may be a secret in it
 			return fmt.Errorf("%s is no http or https address: %w", a.flag, domain.ErrInvalid)
 		}
 	}
 	return nil
 }
 
-// webAddress reports whether the text is the address of a web server, or empty.
+// webAddress reports whether the text is the address of a web server.
 func webAddress(text string) bool {
 	u, err := url.Parse(text)
-	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // listen opens the door. A port that is taken is told with what to do.

@@ -1,8 +1,13 @@
 package license
 
-import "time"
+import (
+	"encoding/json"
+	"time"
 
-// Command is one of the structs below: something somebody wants of a license. Each carries the time
+	"github.com/tizilim/tizilim/domain/signing"
+)
+
+// Command is one of the structs below: something somebody wants of a license. At is the time
 // at which it is decided; days are in the licensor's time, YYYY-MM-DD.
 type Command interface{ command() }
 
@@ -59,6 +64,23 @@ type Terminate struct {
 type Sign struct {
 	At     time.Time
 	Signed Signed // without its day
+	// Pending is the version of the event that brought the signature, where it had to wait; 0 where it did
+	// not. Meanwhile another may have taken its place.
+	Pending uint64
+}
+
+// RejectSignature tells that a signature is not accepted.
+type RejectSignature struct {
+	Reason   signing.Reason
+	Evidence json.RawMessage
+	Pending  uint64 // as in Sign
+}
+
+// ReceiveSignature brings a signature that cannot be judged yet.
+type ReceiveSignature struct {
+	Signer signing.Signer // whose it has to be
+	CMS    []byte
+	Reason signing.Reason // why it has to wait
 }
 
 // AddSite puts a site on the license; RemoveSite takes it off.
@@ -74,12 +96,14 @@ type RemoveSite struct {
 	Reason string
 }
 
-func (Issue) command()         {}
-func (EndAsReissued) command() {}
-func (Duplicate) command()     {}
-func (Suspend) command()       {}
-func (Resume) command()        {}
-func (Terminate) command()     {}
-func (Sign) command()          {}
-func (AddSite) command()       {}
-func (RemoveSite) command()    {}
+func (Issue) command()            {}
+func (EndAsReissued) command()    {}
+func (Duplicate) command()        {}
+func (Suspend) command()          {}
+func (Resume) command()           {}
+func (Terminate) command()        {}
+func (Sign) command()             {}
+func (RejectSignature) command()  {}
+func (ReceiveSignature) command() {}
+func (AddSite) command()          {}
+func (RemoveSite) command()       {}

@@ -36,6 +36,10 @@ func Decide(s State, c Command) ([]domain.Payload, error) {
 		return s.terminate(c)
 	case Sign:
 		return s.sign(c)
+	case RejectSignature:
+		return s.rejectSignature(c)
+	case ReceiveSignature:
+		return s.receiveSignature(c)
 	case AddSite:
 		return s.addSite(c)
 	case RemoveSite:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 // Licensee is who holds a license.
@@ -86,6 +87,22 @@ type Signed struct {
 	Evidence  json.RawMessage `json:"evidence,omitempty"`
 }
 
+// SignatureReceived: there is a signature that cannot be judged yet, because somebody who has to be asked
+// does not answer. Who signed is not known before that.
+type SignatureReceived struct {
+	Signer signing.Signer `json:"signer,omitzero"` // whose it has to be
+	CMS    []byte         `json:"cms"`
+	SHA256 string         `json:"sha256"` // of the CMS
+	Reason signing.Reason `json:"reason"`
+}
+
+// SignatureDiscarded: a signature that had to wait is not accepted, and another may be given.
+type SignatureDiscarded struct {
+	SHA256   string          `json:"sha256"` // of the CMS
+	Reason   signing.Reason  `json:"reason"`
+	Evidence json.RawMessage `json:"evidence,omitempty"`
+}
+
 // Terminated ends the license for good.
 type Terminated struct {
 	On     string            `json:"on"` // YYYY-MM-DD
@@ -118,15 +135,17 @@ const (
 	LawChanged TerminationGround = "law-changed" // the activity needs no license any more
 )
 
-func (Issued) EventType() (string, int)      { return "license-issued", 1 }
-func (Reissued) EventType() (string, int)    { return "license-reissued", 1 }
-func (Duplicated) EventType() (string, int)  { return "license-duplicated", 1 }
-func (Suspended) EventType() (string, int)   { return "license-suspended", 1 }
-func (Resumed) EventType() (string, int)     { return "license-resumed", 1 }
-func (Signed) EventType() (string, int)      { return "license-signed", 1 }
-func (Terminated) EventType() (string, int)  { return "license-terminated", 1 }
-func (SiteAdded) EventType() (string, int)   { return "site-added", 1 }
-func (SiteRemoved) EventType() (string, int) { return "site-removed", 1 }
+func (Issued) EventType() (string, int)             { return "license-issued", 1 }
+func (Reissued) EventType() (string, int)           { return "license-reissued", 1 }
+func (Duplicated) EventType() (string, int)         { return "license-duplicated", 1 }
+func (Suspended) EventType() (string, int)          { return "license-suspended", 1 }
+func (Resumed) EventType() (string, int)            { return "license-resumed", 1 }
+func (Signed) EventType() (string, int)             { return "license-signed", 1 }
+func (SignatureReceived) EventType() (string, int)  { return "license-signature-received", 1 }
+func (SignatureDiscarded) EventType() (string, int) { return "license-signature-discarded", 1 }
+func (Terminated) EventType() (string, int)         { return "license-terminated", 1 }
+func (SiteAdded) EventType() (string, int)          { return "site-added", 1 }
+func (SiteRemoved) EventType() (string, int)        { return "site-removed", 1 }
 
 // Decode makes today's payload of a stored event. An event of a type or schema that was never
 // written is ErrDamaged.
@@ -144,6 +163,10 @@ func Decode(e domain.Event) (domain.Payload, error) {
 		return domain.Decode[Resumed](e)
 	case "license-signed":
 		return domain.Decode[Signed](e)
+	case "license-signature-received":
+		return domain.Decode[SignatureReceived](e)
+	case "license-signature-discarded":
+		return domain.Decode[SignatureDiscarded](e)
 	case "license-terminated":
 		return domain.Decode[Terminated](e)
 	case "site-added":

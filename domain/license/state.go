@@ -29,8 +29,10 @@ type State struct {
 	Status     Status // as the events say; On is the status on a day
 	Sites      []Site // the present ones; hides Issued.Sites
 	Copies     int
-	Duplicates []string // applications that a copy was given out for
-	Signed     *Signed  // by the authorized person, without its evidence, which stays in the log
+	Duplicates []string   // applications that a copy was given out for
+	Signed     *Signed    // by the authorized person, without its evidence, which stays in the log
+	Pending    *Pending   `json:",omitempty"` // a signature that cannot be judged yet
+	Discarded  *Discarded `json:",omitempty"`
 	Successor  string
 	ReissuedOn string     // the day from which the successor has taken its place
 	Suspension *Suspended // the latest one
@@ -85,6 +87,12 @@ func Fold(s *State, rec domain.Record) error {
 		return fmt.Errorf("%s at version %d: %w", rec.Stream, rec.Version, err)
 	}
 	s.Evolve(p)
+	switch e := p.(type) {
+	case SignatureReceived:
+		s.Pending.CMS, s.Pending.By, s.Pending.At, s.Pending.Version = e.CMS, rec.Actor, rec.Time, rec.Version
+	case SignatureDiscarded:
+		s.Discarded.At = rec.Time
+	}
 	s.Version = rec.Version
 	return nil
 }
@@ -98,7 +106,12 @@ func (s *State) Evolve(p domain.Payload) {
 		s.Status, s.Successor, s.ReissuedOn = StatusReissued, e.Successor, e.On
 	case Signed:
 		e.Evidence = nil
-		s.Signed = &e
+		s.Signed, s.Pending, s.Discarded = &e, nil, nil
+	case SignatureReceived:
+		e.CMS = nil
+		s.Pending, s.Discarded = &Pending{SignatureReceived: e}, nil
+	case SignatureDiscarded:
+		s.Pending, s.Discarded = nil, &Discarded{Reason: e.Reason}
 	case Duplicated:
 		s.Copies = e.Copy
 		s.Duplicates = append(slices.Clone(s.Duplicates), e.Application)

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/domain/signing"
 )
 
 var errCrash = errors.New("crash")
@@ -219,6 +220,27 @@ func TestReissueWashesNothingOff(t *testing.T) {
 			t.Errorf("on %s the new license is %s, not %s", day, got, want)
 		}
 	}
+}
+
+// Authorities that do not answer keep nobody else waiting, however many signatures wait for them.
+func TestSilentAuthorityKeepsNobodyElseWaiting(t *testing.T) {
+	n := start(t, memstore.New())
+	ids := make([]string, 12)
+	for i := range ids {
+		ids[i] = n.signable()
+	}
+	silent := &silence{asked: make(chan struct{}, 100), over: make(chan struct{})}
+	n.outside.silent.Store(silent)
+	defer close(silent.over)
+	for _, id := range ids {
+		if _, err := n.command(id, waiting(signing.Request, "cms")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 8 { // every worker of that lane hangs
+		<-silent.asked
+	}
+	n.issue() // registers, payment and license: the other two lanes
 }
 
 // A gateway that does not answer keeps no license waiting, however many wait for the gateway.

@@ -15,14 +15,17 @@ import (
 )
 
 // drive does what an application waits for from the registry, step after step, until it waits for
-// somebody else or for another lane. Whatever a crash leaves half done here is found and finished by
-// the next call.
+// somebody else or for another lane; of a license, the verdict on its signature. Whatever a crash leaves half
+// done here is found and finished by the next call.
 func (r *Reactor) drive(ctx context.Context, one wait, lane int) error {
-	c := one.cause
-	stream, err := domain.NewStream(domain.ApplicationCategory, one.application)
-	if err != nil {
-		return err
+	if one.stream.Category == domain.LicenseCategory {
+		return r.judgeLicense(ctx, one)
 	}
+	return r.driveApplication(ctx, one, lane)
+}
+
+func (r *Reactor) driveApplication(ctx context.Context, one wait, lane int) error {
+	c, stream := one.cause, one.stream
 	for {
 		s, err := domain.Load(ctx, r.Store, stream, application.Fold)
 		if err != nil {

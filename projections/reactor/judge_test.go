@@ -140,6 +140,56 @@ func TestDecisionThatNoLongerApplies(t *testing.T) {
 	}
 }
 
+// unsigned is a license whose signature waits to be judged.
+func (n *node) unsigned() string {
+	n.t.Helper()
+	number := n.issue()
+	if _, err := n.onLicense(number, license.ReceiveSignature{CMS: []byte("cms"), Reason: signing.OCSPUnreachable}); err != nil {
+		n.t.Fatal(err)
+	}
+	if l := n.license(number); l.Pending == nil || l.Signed != nil {
+		n.t.Fatalf("it did not wait: %+v", l)
+	}
+	return number
+}
+
+// A license's signature is judged in the same way once somebody answers, also after the process was gone.
+func TestLicenseSignatureIsJudgedOnceSomebodyAnswers(t *testing.T) {
+	store := memstore.New()
+	n := start(t, store)
+	number := n.unsigned()
+	n.stop()
+	n = start(t, store)
+	n.outside.judged.Store(&valid)
+	n.until(func() bool { return n.license(number).Pending == nil })
+	if l := n.license(number); l.Signed == nil || l.Signed.Subject != person || l.Signed.Signatory != "А. Серікова" || l.Discarded != nil {
+		t.Errorf("signed as %+v", l.Signed)
+	}
+}
+
+// One that proves bad, or comes to a license that has ended, is discarded and told; another may be given.
+func TestLicenseSignatureIsDiscarded(t *testing.T) {
+	n := start(t, memstore.New())
+	number := n.unsigned()
+	n.outside.judged.Store(&bad)
+	n.until(func() bool { return n.license(number).Pending == nil })
+	if l := n.license(number); l.Signed != nil || l.Discarded == nil || l.Discarded.Reason != signing.Revoked {
+		t.Fatalf("after the verdict: %+v", l)
+	}
+	n.outside.judged.Store(nil)
+	if _, err := n.onLicense(number, license.ReceiveSignature{CMS: []byte("another"), Reason: signing.OCSPUnreachable}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.onLicense(number, license.Terminate{At: noon, On: "2026-11-24", Ground: license.Revoked}); err != nil {
+		t.Fatal(err)
+	}
+	n.outside.judged.Store(&valid)
+	n.until(func() bool { return n.license(number).Pending == nil })
+	if l := n.license(number); l.Signed != nil || l.Discarded == nil || l.Discarded.Reason != signing.NoLongerApplies {
+		t.Errorf("after its end: %+v", l)
+	}
+}
+
 // A crash before or after any append that follows the verdict leaves something that the next start
 // finishes: one signature, one registration.
 func TestCrashAfterTheVerdict(t *testing.T) {

@@ -2,8 +2,8 @@
 // orders payments, judges signatures that had to wait, registers signed requests, and turns an approval
 // into a license and the application's completion.
 //
-// It is a projection and three lanes of workers. The projection (waiting.go) knows which applications
-// wait for the registry; a worker (drive.go) loads such an application, does the one thing it waits
+// It is a projection and three lanes of workers. The projection (waiting.go) knows which applications, and which
+// licenses, wait for the registry; a worker (drive.go) loads such a one, does the one thing it waits
 // for through the same commands that people use (judge.go for signatures), and looks again. What asks a gateway has a
 // lane of its own, and so have signatures whose authorities did not answer: whoever is down keeps nothing
 // else waiting. Ids of commands derive from the
@@ -39,26 +39,26 @@ type Config struct {
 
 	// PaymentTerm is how long an order can be paid.
 	PaymentTerm time.Duration
-	// Workers is how many applications each lane drives at a time, 8 unless set.
+	// Workers is how many hands each lane drives at a time, 8 unless set.
 	Workers int
 	// Retry is the pause before something that failed is tried again, doubled each time up to a
 	// minute; one second unless set.
 	Retry time.Duration
 }
 
-// Reactor drives applications.
+// Reactor drives applications, and the signatures under licenses.
 type Reactor struct {
 	Config
 
 	mu      sync.Mutex // guards what follows
-	hands   map[string]*hand
+	hands   map[domain.Stream]*hand
 	lanes   [3]lane
 	over    bool // Run has ended
 	latest  domain.Position
 	changed chan struct{} // closed and replaced whenever somebody in Settle should look again
 }
 
-// hand is an application that waits for the registry.
+// hand is an application or license that waits for the registry.
 type hand struct {
 	wait
 	queued, running, paused bool
@@ -66,7 +66,7 @@ type hand struct {
 	handled                 domain.Position // done with what made it wait up to here
 }
 
-// lane is a queue of applications and those who work on it.
+// lane is a queue of what waits and those who work on it.
 type lane struct {
 	queue []*hand
 	ready *sync.Cond // on Reactor.mu
@@ -85,7 +85,7 @@ const longestPause = time.Minute
 
 // New makes a reactor, with all that waits by now. It begins to work with Run.
 func New(ctx context.Context, c Config) (*Reactor, error) {
-	r := &Reactor{Config: c, changed: make(chan struct{}), hands: map[string]*hand{}}
+	r := &Reactor{Config: c, changed: make(chan struct{}), hands: map[domain.Stream]*hand{}}
 	if r.Workers == 0 {
 		r.Workers = 8
 	}
@@ -133,10 +133,10 @@ func (r *Reactor) applied(changes []wait) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range changes {
-		h := r.hands[c.application]
+		h := r.hands[c.stream]
 		if h == nil {
 			h = &hand{}
-			r.hands[c.application] = h
+			r.hands[c.stream] = h
 		}
 		h.wait = c
 		r.settle(h)
@@ -150,8 +150,8 @@ func (r *Reactor) settle(h *hand) {
 	switch {
 	case h.running:
 	case h.over:
-		if r.hands[h.application] == h {
-			delete(r.hands, h.application)
+		if r.hands[h.stream] == h {
+			delete(r.hands, h.stream)
 		}
 	case !h.queued && !h.paused && h.position > h.handled:
 		h.queued = true
@@ -167,7 +167,7 @@ func (r *Reactor) notify() {
 	r.changed = make(chan struct{})
 }
 
-// take waits for an application to drive, nil when the reactor ends.
+// take waits for a hand to drive, nil when the reactor ends.
 func (r *Reactor) take(i int) *hand {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,7 +191,7 @@ func (r *Reactor) take(i int) *hand {
 	}
 }
 
-// try drives an application once. A failure is tried again after a pause.
+// try drives a hand once. A failure is tried again after a pause.
 func (r *Reactor) try(ctx context.Context, h *hand, i int) {
 	r.mu.Lock()
 	one := h.wait
@@ -210,9 +210,14 @@ func (r *Reactor) try(ctx context.Context, h *hand, i int) {
 	r.settle(h)
 }
 
-// pause puts a failed application aside for a while.
+// pauseAfter is how long to wait after so many failures in a row before.
+func pauseAfter(first time.Duration, failures int) time.Duration {
+	return min(first<<min(failures, 16), longestPause)
+}
+
+// pause puts a failed hand aside for a while.
 func (r *Reactor) pause(h *hand, err error) {
-	pause := min(r.Retry<<min(h.failures, 16), longestPause)
+	pause := pauseAfter(r.Retry, h.failures)
 	h.failures++
 	h.paused = true
 	time.AfterFunc(pause, func() {
@@ -225,8 +230,8 @@ func (r *Reactor) pause(h *hand, err error) {
 	if errors.Is(err, domain.ErrUnavailable) {
 		level = slog.LevelWarn
 	}
-	r.Logger.Log(context.Background(), level, "the registry's part of an application has to wait",
-		"application", h.application, "error", err, "again_in", pause)
+	r.Logger.Log(context.Background(), level, "the registry's part has to wait",
+		"stream", h.stream.String(), "error", err, "again_in", pause)
 }
 
 // wrote notes up to where the reactor has written.
@@ -242,7 +247,7 @@ func (r *Reactor) wrote(position domain.Position) {
 func (r *Reactor) Settle(ctx context.Context, id string) (domain.Position, error) {
 	for {
 		r.mu.Lock()
-		changed, latest, h := r.changed, r.latest, r.hands[id]
+		changed, latest, h := r.changed, r.latest, r.hands[domain.Stream{Category: domain.ApplicationCategory, ID: id}]
 		done := h == nil || h.failures > 0
 		r.mu.Unlock()
 		if done {

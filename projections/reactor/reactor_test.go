@@ -32,6 +32,7 @@ var noon = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
 const (
 	organization = "120540001238"
 	person       = "850312300121"
+	head         = "990101450026"
 	registered   = "ТОО «Жарық»" // as the state registers write it
 )
 
@@ -42,12 +43,23 @@ type outside struct {
 	hang   atomic.Pointer[chan struct{}] // until it is closed, nobody answers
 	asked  atomic.Pointer[chan struct{}] // told of each question
 	judged atomic.Pointer[signing.Verdict]
-	absurd atomic.Bool          // what is to be judged is no signature
-	bill   atomic.Pointer[bill] // what is answered instead, where set
+	silent atomic.Pointer[silence] // of the authorities
+	absurd atomic.Bool             // what is to be judged is no signature
+	bill   atomic.Pointer[bill]    // what is answered instead, where set
 }
 
+// silence lasts until it is over; it is told of each question.
+type silence struct{ asked, over chan struct{} }
+
 // Verify says what the test wants, and until then that nobody answers.
-func (o *outside) Verify(_ context.Context, c signing.Claim) (signing.Verdict, error) {
+func (o *outside) Verify(ctx context.Context, c signing.Claim) (signing.Verdict, error) {
+	if q := o.silent.Load(); q != nil {
+		q.asked <- struct{}{}
+		select {
+		case <-q.over:
+		case <-ctx.Done():
+		}
+	}
 	if o.absurd.Load() {
 		return signing.Verdict{}, fmt.Errorf("no CMS: %w", domain.ErrInvalid)
 	}
@@ -225,7 +237,7 @@ func (n *node) decide(id string, d application.Draft) error {
 // signed signs the draft as the head does.
 func (n *node) signed(id string, d application.Draft) application.SignDecision {
 	return application.SignDecision{
-		At: noon, Subject: person, Signatory: "А. Серікова", By: "head", Concerns: d.Concerns,
+		At: noon, Subject: head, Signatory: "А. Серікова", By: "head", Concerns: d.Concerns,
 		Digest: signing.Digest(n.application(id).Draft.Content),
 	}
 }

@@ -10,12 +10,13 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
+	"github.com/tizilim/tizilim/domain/license"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/projections"
 )
 
-// Waiting is the projection of everything that waits for the registry: one row for each application,
-// from the event that made it wait to the event that ended the wait. Since it is nothing but a fold
+// Waiting is the projection of everything that waits for the registry: one row for each application, and
+// for each license with a signature to judge, from the event that made it wait to the event that ended the wait. Since it is nothing but a fold
 // over the log, what a crash interrupted is still in it at the next start.
 type Waiting struct {
 	file    *projections.File
@@ -23,23 +24,25 @@ type Waiting struct {
 	applied func([]wait) // told of each batch that changed something, once it is in the file
 }
 
-// wait is an application that waits for the registry, and what made it wait.
+// wait is an application or license that waits for the registry, and what made it wait.
 type wait struct {
-	application string
-	position    domain.Position // of the event that made it wait
-	lane        int             // whose work the next thing to do is
-	cause       cause
-	over        bool // it waits no more
+	stream   domain.Stream
+	position domain.Position // of the event that made it wait
+	lane     int             // whose work the next thing to do is
+	cause    cause
+	over     bool // it waits no more
 }
 
 var schema = projections.Schema{
-	Name: "reactor", Number: 3,
+	Name: "reactor", Number: 4,
 	Tables: `CREATE TABLE IF NOT EXISTS waiting (
-		application TEXT PRIMARY KEY,
+		category    TEXT NOT NULL, -- of the stream
+		id          TEXT NOT NULL,
 		position    INTEGER NOT NULL, -- of the event that made it wait
 		lane        INTEGER NOT NULL, -- whose work the next thing to do is: see reactor.go
 		event       TEXT NOT NULL,
-		correlation TEXT NOT NULL
+		correlation TEXT NOT NULL,
+		PRIMARY KEY (category, id)
 	) WITHOUT ROWID;`,
 }
 
@@ -83,9 +86,16 @@ func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
 }
 
 func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
-	if rec.Stream.Category != domain.ApplicationCategory {
-		return nil
+	switch rec.Stream.Category {
+	case domain.ApplicationCategory:
+		return w.recordApplication(conn, rec)
+	case domain.LicenseCategory:
+		return w.recordLicense(conn, rec)
 	}
+	return nil
+}
+
+func (w *Waiting) recordApplication(conn *sqlite.Conn, rec domain.Record) error {
 	p, err := application.Decode(rec.Event)
 	if err != nil {
 		return err
@@ -101,8 +111,22 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 	case way.Enters.AwaitsRegistry():
 		return w.begin(conn, rec, laneOf(way.Enters.Action))
 	case endsWait(p), way.Moves():
-		w.changes = append(w.changes, wait{application: rec.Stream.ID, position: rec.Position, over: true})
-		return projections.Exec(conn, "DELETE FROM waiting WHERE application = ?", rec.Stream.ID)
+		return w.end(conn, rec)
+	}
+	return nil
+}
+
+// recordLicense knows a license's only wait: for the verdict on its signature.
+func (w *Waiting) recordLicense(conn *sqlite.Conn, rec domain.Record) error {
+	p, err := license.Decode(rec.Event)
+	if err != nil {
+		return err
+	}
+	switch p.(type) {
+	case license.SignatureReceived:
+		return w.begin(conn, rec, judging)
+	case license.SignatureDiscarded, license.Signed:
+		return w.end(conn, rec)
 	}
 	return nil
 }
@@ -138,24 +162,32 @@ func laneOf(a regulation.Action) int {
 
 func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, lane int) error {
 	w.changes = append(w.changes, wait{
-		application: rec.Stream.ID, position: rec.Position, lane: lane,
+		stream: rec.Stream, position: rec.Position, lane: lane,
 		cause: cause{event: rec.ID, correlation: rec.Correlation},
 	})
-	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (application, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?)",
-		rec.Stream.ID, rec.Position, lane, rec.ID.String(), rec.Correlation.String())
+	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (category, id, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?, ?)",
+		rec.Stream.Category, rec.Stream.ID, rec.Position, lane, rec.ID.String(), rec.Correlation.String())
+}
+
+func (w *Waiting) end(conn *sqlite.Conn, rec domain.Record) error {
+	w.changes = append(w.changes, wait{stream: rec.Stream, position: rec.Position, over: true})
+	return projections.Exec(conn, "DELETE FROM waiting WHERE category = ? AND id = ?", rec.Stream.Category, rec.Stream.ID)
 }
 
 // all lists what waits, the longest waiting first.
 func (w *Waiting) all(ctx context.Context) (list []wait, err error) {
 	err = w.file.View(ctx, func(conn *sqlite.Conn) error {
-		return projections.Query(conn, "SELECT application, position, lane, event, correlation FROM waiting ORDER BY position",
+		return projections.Query(conn, "SELECT category, id, position, lane, event, correlation FROM waiting ORDER BY position",
 			func(stmt *sqlite.Stmt) error {
-				one := wait{application: stmt.ColumnText(0), position: domain.Position(stmt.ColumnInt64(1)), lane: stmt.ColumnInt(2)}
+				one := wait{
+					stream:   domain.Stream{Category: stmt.ColumnText(0), ID: stmt.ColumnText(1)},
+					position: domain.Position(stmt.ColumnInt64(2)), lane: stmt.ColumnInt(3),
+				}
 				var err error
-				if one.cause.event, err = uuid.Parse(stmt.ColumnText(3)); err != nil {
+				if one.cause.event, err = uuid.Parse(stmt.ColumnText(4)); err != nil {
 					return fmt.Errorf("waiting event id: %w: %w", domain.ErrDamaged, err)
 				}
-				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(4)); err != nil {
+				if one.cause.correlation, err = uuid.Parse(stmt.ColumnText(5)); err != nil {
 					return fmt.Errorf("waiting correlation id: %w: %w", domain.ErrDamaged, err)
 				}
 				list = append(list, one)

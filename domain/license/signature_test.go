@@ -61,6 +61,57 @@ func TestSign(t *testing.T) {
 	}
 }
 
+// A signature that cannot be judged waits, until the verdict or another one; a verdict on one that waits no more
+// changes nothing.
+func TestSignatureWaits(t *testing.T) {
+	s, version := issuedOne(), uint64(1)
+	do := func(c license.Command) int {
+		t.Helper()
+		events, err := license.Decide(s, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range events {
+			token, schema := p.EventType()
+			version++
+			data, err := json.Marshal(p)
+			if err == nil {
+				err = license.Fold(&s, domain.Record{Version: version, Event: domain.Event{Type: token, Schema: schema, Data: data, Actor: domain.Actor{ID: "head"}}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return len(events)
+	}
+	one := license.ReceiveSignature{Signer: signing.Signer{IIN: "850312300121"}, CMS: []byte("one"), Reason: signing.OCSPUnreachable}
+	if do(one) != 1 || do(one) != 0 || string(s.Claim().CMS) != "one" || s.Claim().Signer != one.Signer || s.Pending.By.ID != "head" {
+		t.Fatalf("it waits as %+v", s.Pending)
+	}
+	first := s.Pending.Version
+	two := one
+	two.CMS = []byte("two")
+	do(two)
+	valid := signing.Verdict{Outcome: signing.Valid, IIN: "850312300121", Name: "n", Digest: signing.Digest(s.Content())}
+	revoked := signing.Verdict{Outcome: signing.Invalid, Reason: signing.Revoked, Evidence: json.RawMessage(`{}`)}
+	at := time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
+	if do(license.Judged(valid, at, first)) != 0 || do(license.Judged(revoked, at, first)) != 0 {
+		t.Error("a verdict on the first was carried out")
+	}
+	wantCode(t, s, license.Judged(revoked, at, 0), "signature-revoked")
+	if do(license.Judged(revoked, at, s.Pending.Version)) != 1 || s.Pending != nil || s.Discarded.Reason != signing.Revoked {
+		t.Errorf("discarded: %+v", s)
+	}
+	large := one
+	large.CMS = make([]byte, signing.MaxCMS+1)
+	wantCode(t, s, large, "signature-too-large")
+	do(one)
+	if do(license.Judged(valid, at, s.Pending.Version)) != 1 || s.Signed == nil || s.Pending != nil || s.Discarded != nil {
+		t.Errorf("signed: %+v", s)
+	}
+	wantCode(t, s, one, "license-signed-already")
+}
+
 func wantCode(t *testing.T, s license.State, c license.Command, want string) {
 	t.Helper()
 	_, err := license.Decide(s, c)
