@@ -32,10 +32,12 @@ const (
 	clusterPing = 2 * time.Second
 	// reconnectWait is the pause before a server is tried again.
 	reconnectWait = 200 * time.Millisecond
-	// unanswered is how long requests on one connection may fail before another server is tried. The
-	// servers elect a leader within some 4 to 9 s; a client in the smaller part of a divided cluster would
-	// wait for ever.
+	// unanswered is how long requests on one connection may fail before another server is tried: a client in
+	// the smaller part of a divided cluster would wait for ever. Where it is not the leader's own server that
+	// is silent, the others most likely elect a new one, which takes some 4 to 9 s, and to leave would be to
+	// risk going to the old one.
 	unanswered = 4 * time.Second
+	unelected  = 10 * time.Second
 	// inboxPrefix is where the registry's answers go: the permissions let nobody else hear them.
 	inboxPrefix = "_INBOX_TIZILIM"
 )
@@ -101,6 +103,8 @@ type line struct {
 	// since is when the first of the requests failed that have failed in a row; zero while they succeed.
 	since time.Time
 	moved time.Time // when the connection was last sent to another server
+	// leader is the server that was last known to lead.
+	leader string
 }
 
 func newLine(dial func(string, ...nats.Option) (*nats.Conn, error), name string, options ...nats.Option) (*line, error) {
@@ -123,6 +127,13 @@ func (l *line) answered() {
 	l.since = time.Time{}
 }
 
+// leads notes which server leads.
+func (l *line) leads(leader string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leader = leader
+}
+
 // failed notes that a request was not answered, and goes to another server where none was for long.
 func (l *line) failed() {
 	l.mu.Lock()
@@ -131,7 +142,11 @@ func (l *line) failed() {
 	if l.since.IsZero() {
 		l.since = now
 	}
-	if now.Sub(l.since) < unanswered || now.Sub(l.moved) < unanswered || !l.conn.IsConnected() {
+	patience := unelected
+	if l.leader == l.conn.ConnectedServerName() {
+		patience = unanswered
+	}
+	if now.Sub(l.since) < patience || now.Sub(l.moved) < patience || !l.conn.IsConnected() {
 		return
 	}
 	l.moved = now

@@ -67,6 +67,8 @@ func (c *Cluster) askLeader() (domain.Position, error) {
 		return 0, fmt.Errorf("%s says that the log ends at position %d, it has reached %d: %w", info.Cluster.Leader, head, seen, domain.ErrUnavailable)
 	}
 	c.read.answered()
+	c.read.leads(info.Cluster.Leader)
+	c.write.leads(info.Cluster.Leader)
 	c.known.reach(head)
 	return head, nil
 }
