@@ -95,8 +95,14 @@ func (f *fleet) data(name string) string { return filepath.Join(f.dir, name) }
 func (f *fleet) start(name string, flags ...string) *process {
 	f.t.Helper()
 	f.furnish(name)
+	return f.run(name, slices.Concat([]string{"serve"}, f.flags, flags))
+}
+
+// run runs a command on the folder of a node, in a process of its own.
+func (f *fleet) run(name string, args []string) *process {
+	f.t.Helper()
 	p := &process{t: f.t, lines: make(chan string, 1000), errors: &bytes.Buffer{}, keys: f.keys}
-	p.Cmd = exec.Command(os.Args[0], slices.Concat([]string{"serve", "--data", f.data(name)}, f.flags, flags)...)
+	p.Cmd = exec.Command(os.Args[0], append(args, "--data", f.data(name))...)
 	p.Env = append(os.Environ(), asTizilim+"=1")
 	said, err := p.StderrPipe()
 	if err == nil {

@@ -6,6 +6,7 @@
 //	tizilim regulations   the acts as data
 //	tizilim replay        a history, event by event
 //	tizilim export/import the whole event log as a text file
+//	tizilim join          a node of a cluster that serves nobody
 //	tizilim rebuild       read models, anew from the log
 //	tizilim sign          a file's signature
 //	tizilim ncalayer      a stand-in for NCALayer, to sign in the browser with demo keys
@@ -40,6 +41,7 @@ type commands struct {
 	Calendar    calendarCmd    `cmd:"" help:"Show the working days, and count terms on them, day by day, with the reason of each day."`
 	Export      exportCmd      `cmd:"" help:"Write the whole event log as a text file, one commit a line."`
 	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
+	Join        joinCmd        `cmd:"" help:"Take a node's part in keeping the log of a cluster, and serve nobody."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
 	Sign        signCmd        `cmd:"" help:"Sign a file with a key of one's own."`
 	NCALayer    ncalayerCmd    `cmd:"" name:"ncalayer" help:"Stand in for NCALayer: sign in the browser with demo keys."`
