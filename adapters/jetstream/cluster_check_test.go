@@ -37,6 +37,16 @@ func TestClusterIsChecked(t *testing.T) {
 			t.Errorf("position %d, head %d, %v", p, head, err)
 		}
 	})
+	t.Run("a server that only refuses after it was silent is left", func(t *testing.T) {
+		for failing, want := range map[time.Duration]bool{0: false, time.Second: false, time.Minute: true} {
+			if got := s.LeavesAfter(failing); got != want {
+				t.Errorf("silent for %v, and then a refusal: left %t", failing, got)
+			}
+		}
+		if _, err := s.Append(t.Context(), stream, 2, storetest.Events(1)); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("a read while the tail is behind asks the leader for what is missing alone", func(t *testing.T) {
 		held := make(chan struct{})
 		behind := connect(t, at(t, nodes).WithStep(func(name string) error {
@@ -52,7 +62,7 @@ func TestClusterIsChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		x.catchUp(t, s, 41)
+		x.catchUp(t, s, 42)
 		behind.UseIndex(x)
 		if _, err := s.Append(t.Context(), long, 40, storetest.Events(1)); err != nil {
 			t.Fatal(err)
@@ -72,7 +82,7 @@ func TestClusterIsChecked(t *testing.T) {
 	})
 	t.Run("the registry can ask for no change of the log, nor hear others", func(t *testing.T) {
 		refusedByServers(t, nodes)
-		if head, err := s.Head(t.Context()); err != nil || head != 42 {
+		if head, err := s.Head(t.Context()); err != nil || head != 43 {
 			t.Errorf("head %d, %v", head, err)
 		}
 	})
@@ -96,7 +106,7 @@ func TestClusterIsChecked(t *testing.T) {
 		if err := s.Healthy(t.Context()); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("healthy: %v", err)
 		}
-		if _, err := s.Append(t.Context(), stream, 2, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
+		if _, err := s.Append(t.Context(), stream, 3, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("append: %v", err)
 		}
 	})

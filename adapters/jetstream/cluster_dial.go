@@ -98,6 +98,7 @@ func withoutAddress(err error) error {
 type line struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
+	log  jetstream.Stream
 
 	mu sync.Mutex // protects what follows
 	// since is when the first of the requests failed that have failed in a row; zero while they succeed.
@@ -135,11 +136,20 @@ func (l *line) leads(leader string) {
 }
 
 // failed notes that a request was not answered, and goes to another server where none was for long.
-func (l *line) failed() {
+func (l *line) failed() { l.miss(true) }
+
+// refused notes that a commit was: by the leader, or by a server that was cut off and refuses because it cannot
+// store what came before. So it is no answer, and after failures it is one more.
+func (l *line) refused() { l.miss(false) }
+
+func (l *line) miss(first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	if l.since.IsZero() {
+		if !first {
+			return
+		}
 		l.since = now
 	}
 	patience := unelected
