@@ -63,10 +63,10 @@ func (w *work) done() []string {
 }
 
 // moved imports the sample's log with the flags, and makes sure that an export gives the same again.
-func (s sample) moved(t *testing.T, data string, flags ...string) {
+func (s sampleLog) moved(t *testing.T, data string, flags ...string) {
 	t.Helper()
-	if out, code := command(append([]string{"import", s.file, "--data", data}, flags...)...); code != 0 {
-		t.Fatalf("import: %d %s", code, out)
+	if out, code := command(append([]string{"import", s.file, "--data", data}, flags...)...); code != 0 || rootIn(out) != s.root {
+		t.Fatalf("import: %d %s, want %s", code, out, s.root)
 	}
 	again := filepath.Join(t.TempDir(), "again.jsonl")
 	if out, code := command(append([]string{"export", "--data", data, "--out", again}, flags...)...); code != 0 {

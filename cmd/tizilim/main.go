@@ -8,9 +8,10 @@
 //	tizilim export/import the whole event log as a text file
 //	tizilim join          a node of a cluster that serves nobody
 //	tizilim rebuild       read models, anew from the log
+//	tizilim restore       a log that lost something
 //	tizilim sign          a file's signature
 //	tizilim ncalayer      a stand-in for NCALayer, to sign in the browser with demo keys
-//	tizilim verify        signatures, and the evidence of those that were judged before
+//	tizilim verify        signatures, the evidence of those that were judged before, and the event log
 //	tizilim bench         what this machine gives
 //
 // Read main.go (the command line), then wire.go (how the parts are put together), then a command's
@@ -43,9 +44,10 @@ type commands struct {
 	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
 	Join        joinCmd        `cmd:"" help:"Take a node's part in keeping the log of a cluster, and serve nobody."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
+	Restore     restoreCmd     `cmd:"" help:"Say what the event log has lost, and go on without it where that is declared."`
 	Sign        signCmd        `cmd:"" help:"Sign a file with a key of one's own."`
 	NCALayer    ncalayerCmd    `cmd:"" name:"ncalayer" help:"Stand in for NCALayer: sign in the browser with demo keys."`
-	Verify      verifyCmd      `cmd:"" help:"Check signatures, and the evidence of signatures that were checked before."`
+	Verify      verifyCmd      `cmd:"" help:"Check signatures, the evidence of signatures that were checked before, and the event log."`
 	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

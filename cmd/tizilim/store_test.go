@@ -20,7 +20,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 )
 
 // esdb starts an EventStoreDB for a test.
