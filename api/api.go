@@ -69,6 +69,9 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Healthy is nil while the store can be written to.
 	Healthy func(ctx context.Context) error
+	// Damage, where set, is what was found not to be what was written, of the log or what belongs to it; nil for
+	// nothing. With damage the server is not ready.
+	Damage  func() error
 	Metrics *Metrics // one without append figures where nil
 
 	Now    func() time.Time

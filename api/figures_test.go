@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
 )
@@ -88,6 +90,28 @@ func TestTermsAreCountedFromTheirEvents(t *testing.T) {
 	}
 	if counted["application-opened"] == 0 || counted["application-filed"] == 0 || len(counted) < 3 {
 		t.Errorf("terms were counted by %v only", counted)
+	}
+}
+
+// A gap in the log stops the feed: what comes before it is given out, and nothing behind it.
+func TestGapStopsTheFeed(t *testing.T) {
+	w := newWorld(t)
+	w.examined("company", "commodity-broker-license", company)
+	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
+	lost := domain.Position(len(all) / 2)
+	w.store.Lose(lost)
+	w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(500)
+	next, body := w.feed(t, "0")
+	defer body.Close()
+	given := 0
+	for e := next(); e.ID != ""; e = next() { // it ends by itself
+		if e.ID != all[given].ID {
+			t.Fatalf("event %d is %s", given, e.ID)
+		}
+		given++
+	}
+	if want := fmt.Sprintf("%d.0", lost); given == 0 || all[given].Sequence != want {
+		t.Errorf("%d events were given; the next one would be %s, not %s", given, all[given].Sequence, want)
 	}
 }
 
@@ -224,6 +248,23 @@ func promtool(t *testing.T, metrics string) {
 	cmd.Stdin = strings.NewReader(metrics)
 	if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
 		t.Errorf("promtool: %v\n%s", err, said)
+	}
+}
+
+// TestDamage: what was found to be damaged turns readiness off, and the figures tell.
+func TestDamage(t *testing.T) {
+	w := newWorld(t)
+	if m := w.call("", "GET", "/metrics", nil).want(200); !strings.Contains(m.body, "\ntizilim_damaged 0\n") {
+		t.Error("the figures tell of damage, or do not know it")
+	}
+	damage := fmt.Errorf("event 5 of the log: %w", domain.ErrDamaged)
+	w.damage.Store(&damage)
+	h := decode[v1.Health](w.call("", "GET", "/readyz", nil).want(503))
+	if len(h.Reasons) != 1 || h.Reasons[0] != "damage: event 5 of the log: damaged" {
+		t.Errorf("readyz %+v", h)
+	}
+	if m := w.call("", "GET", "/metrics", nil).want(200); !strings.Contains(m.body, "\ntizilim_damaged 1\n") {
+		t.Error("the figures do not tell of the damage")
 	}
 }
 

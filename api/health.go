@@ -16,8 +16,8 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
 	return health(w, nil)
 }
 
-// readyz says whether requests should come here: the store takes writes, and every read model runs
-// and has caught up.
+// readyz says whether requests should come here: the store takes writes, nothing is known to be
+// damaged, and every read model runs and has caught up.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -37,6 +37,9 @@ func (s *Server) unready(ctx context.Context) []string {
 	if err != nil {
 		reasons = append(reasons, "log: "+err.Error())
 	}
+	if err := s.damage(); err != nil {
+		reasons = append(reasons, "damage: "+err.Error())
+	}
 	for _, p := range s.cfg.Follower.Status() {
 		switch {
 		case p.Err != nil:
@@ -46,6 +49,13 @@ func (s *Server) unready(ctx context.Context) []string {
 		}
 	}
 	return reasons
+}
+
+func (s *Server) damage() error {
+	if s.cfg.Damage == nil {
+		return nil
+	}
+	return s.cfg.Damage()
 }
 
 func health(w http.ResponseWriter, reasons []string) error {

@@ -25,6 +25,8 @@ type Metrics struct {
 	appended prometheus.Counter
 	requests *prometheus.HistogramVec
 	refused  prometheus.Gauge
+	scrubs   prometheus.Counter
+	scrubbed prometheus.Gauge
 	notices  *prometheus.CounterVec
 	breakers *prometheus.GaugeVec
 }
@@ -47,6 +49,12 @@ func NewMetrics() *Metrics {
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tizilim_rules_refused", Help: "1 while acts, calendars, policies or terms that were brought last were not sound, and what was in use before holds.",
 		}),
+		scrubs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tizilim_scrubbed_events_total", Help: "Events read again by this process and compared with the Merkle tree.",
+		}),
+		scrubbed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tizilim_scrub_completed_timestamp_seconds", Help: "When the comparison of the log with the Merkle tree last came to the end of the log, 0 for not in this process.",
+		}),
 		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tizilim_breaker_open", Help: "1 while a service around this process does not answer and is asked only now and then, 0 while it answers.",
 		}, []string{"to"}),
@@ -57,7 +65,7 @@ func NewMetrics() *Metrics {
 	for _, status := range []string{"recorded", "not-applied", "unknown-order", "refused"} {
 		m.notices.WithLabelValues(status)
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices, m.breakers,
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices, m.breakers, m.scrubs, m.scrubbed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -70,6 +78,12 @@ func (m *Metrics) ObserveAppend(took time.Duration, events int) {
 
 // ObserveRules notes how reading the rules anew went.
 func (m *Metrics) ObserveRules(err error) { m.refused.Set(truth(err != nil)) }
+
+// ObserveScrub notes events that were read again and found to be what was written.
+func (m *Metrics) ObserveScrub(events int) { m.scrubs.Add(float64(events)) }
+
+// ObserveScrubbed notes that the end of the log was reached in that.
+func (m *Metrics) ObserveScrubbed(at time.Time) { m.scrubbed.Set(float64(at.Unix())) }
 
 // ObserveBreaker notes whether the breaker before a service is open. Tell it once at the start, closed.
 func (m *Metrics) ObserveBreaker(service string, open bool) {
@@ -132,6 +146,8 @@ var (
 		"1 while a read model is being fed, 0 when it has stopped.", []string{"projection"}, nil)
 	positionDesc = prometheus.NewDesc("tizilim_log_position",
 		"Position of the last commit of the log that this node knows of.", nil, nil)
+	damagedDesc = prometheus.NewDesc("tizilim_damaged",
+		"1 when the log, its Merkle tree or a read model was found not to hold what was written, 0 otherwise.", nil, nil)
 	storeDesc = prometheus.NewDesc("tizilim_store_healthy",
 		"1 while the event store takes writes, 0 otherwise.", nil, nil)
 )
@@ -143,7 +159,7 @@ type readModels struct{ s *Server }
 func (readModels) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		ofSteps.over, ofSteps.open, ofSteps.duration, ofServices.over, ofServices.open, ofServices.duration,
-		licensesDesc, unmatchedDesc, feesDesc, lagDesc, healthyDesc, positionDesc, storeDesc,
+		licensesDesc, unmatchedDesc, feesDesc, lagDesc, healthyDesc, positionDesc, storeDesc, damagedDesc,
 	} {
 		out <- d
 	}
@@ -162,6 +178,7 @@ func (c readModels) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(positionDesc, prometheus.GaugeValue, float64(c.s.cfg.Follower.Head()))
 	out <- prometheus.MustNewConstMetric(storeDesc, prometheus.GaugeValue, truth(c.s.cfg.Healthy(ctx) == nil))
+	out <- prometheus.MustNewConstMetric(damagedDesc, prometheus.GaugeValue, truth(c.s.damage() != nil))
 }
 
 func truth(b bool) float64 {

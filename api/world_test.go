@@ -62,6 +62,7 @@ type world struct {
 	outside *outside
 	clock   *clock
 	sick    atomic.Pointer[error] // what the store says of its health
+	damage  atomic.Pointer[error] // what was found to be damaged
 	blind   atomic.Bool           // the verifier does not answer
 	blobs   *blobstore.Store
 	logged  *logged
@@ -158,7 +159,7 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 		Store: w.store, Log: w.store, Rules: sample.Rules, PublicURL: "http://127.0.0.1", Now: w.clock.now, Logger: log, Version: "test",
 		Licenses: must(licenses.Open(dir)), Applications: must(applications.Open(dir)), Deadlines: must(deadlines.Open(dir)),
 		History: must(history.Open(dir)), Blobs: w.blobs, Verifier: verifier{w},
-		PaymentNotice: notice, Payments: must(payments.Open(dir)), Healthy: w.healthy, Wait: 10 * time.Second,
+		PaymentNotice: notice, Payments: must(payments.Open(dir)), Healthy: w.healthy, Damage: w.damaged, Wait: 10 * time.Second,
 	}
 	cfg.History.Events = w.store
 	w.book = filepath.Join(t.TempDir(), "accounts.sqlite")
@@ -210,6 +211,13 @@ func newWorld(t testing.TB, options ...func(*api.Config)) *world {
 
 func (w *world) healthy(context.Context) error {
 	if err := w.sick.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (w *world) damaged() error {
+	if err := w.damage.Load(); err != nil {
 		return *err
 	}
 	return nil

@@ -29,10 +29,7 @@ func writeCommit(c Commit) ([]byte, error) {
 		size += 512 + len(r.Data)
 	}
 	w := form{b: make([]byte, 0, size)}
-	w.text(`{"stream":{"category":`, c.Stream.Category)
-	w.text(`,"id":`, c.Stream.ID)
-	w.number(`},"version":`, c.Records[0].Version)
-	w.raw(`,"events":[`)
+	w.place(c.Stream, c.Records[0].Version)
 	for i, r := range c.Records {
 		if i > 0 {
 			w.raw(`,`)
@@ -47,6 +44,14 @@ func writeCommit(c Commit) ([]byte, error) {
 type form struct {
 	b   []byte
 	err error
+}
+
+// place writes what comes before the events.
+func (w *form) place(s Stream, version uint64) {
+	w.text(`{"stream":{"category":`, s.Category)
+	w.text(`,"id":`, s.ID)
+	w.number(`},"version":`, version)
+	w.raw(`,"events":[`)
 }
 
 func (w *form) event(e Event) {

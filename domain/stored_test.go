@@ -14,6 +14,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/loss"
 	"github.com/tizilim/tizilim/domain/regulation"
 	"github.com/tizilim/tizilim/domain/signing"
 )
@@ -166,6 +167,12 @@ func TestStoredLicenseEvents(t *testing.T) {
 		}
 		return license.Decode(e)
 	})
+}
+
+func TestStoredRegistryEvents(t *testing.T) {
+	checkStored(t, []domain.Payload{
+		loss.Accepted{Kept: 10, Root: "root of ten", Had: 12, HadRoot: "root of twelve", Reason: "r"},
+	}, loss.Decode)
 }
 
 func checkStored(t *testing.T, payloads []domain.Payload, decode func(domain.Event) (domain.Payload, error)) {

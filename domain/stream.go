@@ -16,6 +16,7 @@ const (
 	ApplicationCategory = "application" // one application; the id is a UUID
 	LicenseCategory     = "license"     // one license or permit; the id is its number
 	NumbersCategory     = "numbers"     // one series of numbers; the id names the series
+	RegistryCategory    = "registry"    // the registry itself; the id names the part of it
 )
 
 var (

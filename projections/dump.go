@@ -3,6 +3,7 @@ package projections
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,14 +20,21 @@ func (f *File) Dump(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		out := bufio.NewWriter(w)
 		for _, t := range tables {
-			if err := dumpTable(conn, t, out); err != nil {
-				return fmt.Errorf("dump %s: %w", t, err)
+			if err := dump(conn, t, w); err != nil {
+				return err
 			}
 		}
-		return out.Flush()
+		return nil
 	})
+}
+
+func dump(conn *sqlite.Conn, table string, w io.Writer) error {
+	out := bufio.NewWriter(w)
+	if err := errors.Join(dumpTable(conn, table, out), out.Flush()); err != nil {
+		return fmt.Errorf("dump %s: %w", table, err)
+	}
+	return nil
 }
 
 // tables lists the tables but for the virtual ones and what they keep.

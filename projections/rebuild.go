@@ -27,6 +27,8 @@ type Model interface {
 	// Dump writes all rows as text: two models with equal dumps are equal.
 	Dump(ctx context.Context, w io.Writer) error
 	Close() error
+	// Digest reads all rows, and checks the file: two models of a kind with equal digests are equal.
+	Digest(ctx context.Context) (Digest, error)
 }
 
 // Kind is a read model that can be rebuilt. Every model's package has one.

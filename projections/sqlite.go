@@ -88,14 +88,23 @@ func Time(stmt *sqlite.Stmt, col int) time.Time {
 	return time.UnixMicro(stmt.ColumnInt64(col)).UTC()
 }
 
-// kind puts an SQLite error into the kinds that the registry tells apart.
+// kind is Fault for a read model, which can be made anew.
 func kind(ctx context.Context, err error) error {
+	if damage := sqlite.ErrCode(err).ToPrimary(); err != nil && (damage == sqlite.ResultCorrupt || damage == sqlite.ResultNotADB) {
+		return fmt.Errorf("%w (run \"tizilim rebuild\" to make it anew from the log): %w", domain.ErrDamaged, err)
+	}
+	return Fault(ctx, err)
+}
+
+// Fault puts an SQLite error into the kinds that the registry tells apart; ctx is the one that may have
+// interrupted the statement.
+func Fault(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		return fmt.Errorf("%w (run \"tizilim rebuild\" to make it anew from the log): %w", domain.ErrDamaged, err)
+		return fmt.Errorf("%w: %w", domain.ErrDamaged, err)
 	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultCantOpen, sqlite.ResultReadOnly, sqlite.ResultNoMem:
 		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	case sqlite.ResultInterrupt:

@@ -16,6 +16,7 @@ import (
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/license"
+	"github.com/tizilim/tizilim/domain/loss"
 )
 
 // maxLine bounds a line: a commit of the largest size, encoded within a line, and room for the rest.
@@ -292,6 +293,8 @@ func known(rec domain.Record) error {
 		_, err = license.Decode(rec.Event)
 	case domain.NumbersCategory:
 		_, err = license.DecodeAssigned(rec.Event)
+	case domain.RegistryCategory:
+		_, err = loss.Decode(rec.Event)
 	default:
 		err = fmt.Errorf("no such category of streams: %w", domain.ErrDamaged)
 	}

@@ -42,6 +42,9 @@ func (s *Store) append(ctx context.Context, stream domain.Stream, expected uint6
 		return 0, err
 	}
 	position, err := s.write(ctx, s.streamName(stream), expected, proposed)
+	if err == nil && position == noPosition { // a repeated append of which the server does not find the place
+		return s.place(ctx, stream, expected+uint64(len(events)))
+	}
 	if errors.Is(err, domain.ErrConflict) {
 		// What the caller would decide on anew has to be whole.
 		for _, damage := range s.Read(ctx, stream, expected+1) {
@@ -62,6 +65,11 @@ func (s *Store) predecessor(ctx context.Context, stream domain.Stream, version u
 	if position, known := s.tips.at(stream, version); known {
 		return position, nil
 	}
+	return s.place(ctx, stream, version)
+}
+
+// place looks up where the commit is that ends at the version, with the errors of predecessor.
+func (s *Store) place(ctx context.Context, stream domain.Stream, version uint64) (domain.Position, error) {
 	var found part
 	head, err := s.readStream(ctx, stream, version-1, true, func(p part) error { found = p; return nil })
 	switch {
@@ -77,7 +85,8 @@ func (s *Store) predecessor(ctx context.Context, stream domain.Stream, version u
 	return found.position, nil
 }
 
-// write appends to the stream with the name on the server, and gives the position of the last event.
+// write appends to the stream with the name on the server, and gives the position of the last event:
+// noPosition where all of it was there already and the server does not say where.
 func (s *Store) write(ctx context.Context, name string, expected uint64, proposed []*streams.AppendReq_ProposedMessage) (domain.Position, error) {
 	var position domain.Position
 	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
@@ -127,11 +136,10 @@ func result(answer *streams.AppendResp, expected uint64, events int) (domain.Pos
 	if last := expected + uint64(events) - 1; success.GetCurrentRevision() != last {
 		return 0, fmt.Errorf("the last event came to revision %d, not %d; %w: %w", success.GetCurrentRevision(), last, errDeleted, domain.ErrDamaged)
 	}
-	position := success.GetPosition()
-	if position == nil || position.GetCommitPosition() == noPosition {
-		return 0, fmt.Errorf("stored, but the server does not say where: %w", domain.ErrUnavailable)
+	if position := success.GetPosition(); position != nil {
+		return domain.Position(position.GetCommitPosition()), nil
 	}
-	return domain.Position(position.GetCommitPosition()), nil
+	return noPosition, nil
 }
 
 // currentVersion is a stream's version as a conflict names it: servers before 20.6.1 did so in other fields.

@@ -24,7 +24,7 @@ type fault struct {
 	leader string // who is the leader, where the server named another node
 }
 
-// read makes out what an error of a request says, and its trailer.
+// readFault makes out what an error of a request says, and its trailer.
 func readFault(err error, trailer metadata.MD) fault {
 	get := func(key string) string {
 		if v := trailer.Get(key); len(v) > 0 {

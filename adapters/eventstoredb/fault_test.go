@@ -3,6 +3,7 @@ package eventstoredb_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,40 @@ func hangs(t *testing.T, server *esdbtest.Server) {
 	}
 }
 
+// A read that goes silent in the middle ends with the deadline, and goes on with another try.
+func TestReadGoesSilent(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	config := patient(server)
+	config.URL += "&defaultDeadline=100"
+	s := open(t, config)
+	want := add(t, s, one, 0, storetest.Events(3)).Records
+	server.CutReads(1, 2, esdbtest.Stuck)
+	got, err := read(t, s, one, 1)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	config.Patience = -1
+	server.CutReads(1, 2, esdbtest.Stuck)
+	_, err = read(t, open(t, config), one, 1)
+	is(t, "read", err, domain.ErrUnavailable)
+}
+
+// Something that takes connections and does not even speak the protocol is waited for no longer.
+func TestNobodySpeaks(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // the kernel takes the connections
+	for _, scheme := range []string{"esdb", "esdb+discover"} {
+		url := scheme + "://" + l.Addr().String() + "?tls=false&defaultDeadline=50"
+		s := open(t, eventstoredb.Config{URL: url, Patience: -1})
+		_, err := s.Append(t.Context(), one, 0, storetest.Events(1))
+		is(t, scheme+": append", err, domain.ErrUnavailable)
+		is(t, scheme+": health", s.Healthy(t.Context()), domain.ErrUnavailable)
+	}
+}
+
 // hasty gives up before the store does.
 func hasty(t *testing.T, s *eventstoredb.Store, stream domain.Stream) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -199,16 +234,16 @@ func TestCutReads(t *testing.T) {
 		want = append(want, add(t, s, stream, uint64(len(want)), storetest.Events(3)).Records...)
 	}
 	for cut := range want {
-		server.CutReads(1, cut, false)
+		server.CutReads(1, cut, esdbtest.Broken)
 		got, err := read(t, impatient, stream, 1)
 		is(t, "a cut read", err, domain.ErrUnavailable)
 		if len(got) != cut/3*3 {
 			t.Errorf("cut after %d events: %d were read", cut, len(got))
 		}
-		server.CutReads(1, cut, true)
+		server.CutReads(1, cut, esdbtest.Clean)
 		_, err = read(t, impatient, stream, 1)
 		is(t, "a read that ends as if it were whole", err, domain.ErrUnavailable)
-		server.CutReads(1, cut, false)
+		server.CutReads(1, cut, esdbtest.Broken)
 		if got, err = read(t, s, stream, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -223,14 +258,33 @@ func TestConflictInBothGenerations(t *testing.T) {
 	s := open(t, once(server))
 	stream := storetest.Stream("1")
 	add(t, s, stream, 0, storetest.Events(3))
-	for _, old := range []bool{false, true} {
-		server.OldAnswers(old)
+	for _, answers := range []esdbtest.Answers{esdbtest.BothAnswers, esdbtest.OldAnswers, esdbtest.ThrownAnswers} {
+		server.Conflicts(answers)
+		for _, expected := range []uint64{0, 2, 9} {
+			_, err := s.Append(t.Context(), stream, expected, storetest.Events(1))
+			is(t, "append", err, domain.ErrConflict)
+		}
 		_, err := s.Append(t.Context(), stream, 0, storetest.Events(1))
-		is(t, "append", err, domain.ErrConflict)
-		if err != nil && !strings.Contains(err.Error(), "at version 3, not 0") {
-			t.Errorf("old %v: the error does not say which version there is: %v", old, err)
+		if answers != esdbtest.ThrownAnswers && !strings.Contains(err.Error(), "at version 3, not 0") {
+			t.Errorf("answers %d: the error does not say which version there is: %v", answers, err)
 		}
 	}
+}
+
+// A server that finds a repeated append, and not its position, is asked for the event; what it cannot give is damage.
+func TestRepeatWithoutPlace(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	events := storetest.Events(3)
+	first := add(t, open(t, once(server)), one, 0, events)
+	server.ForgetPlaces(true)
+	s := open(t, once(server))
+	if p, err := s.Append(t.Context(), one, 0, events); err != nil || p != first.Position {
+		t.Errorf("repeated: position %d, %v; it is at %d", p, err, first.Position)
+	}
+	server.ForgetPlaces(false)
+	server.Lose(uint64(first.Position))
+	_, err := open(t, once(server)).Append(t.Context(), one, 0, events)
+	is(t, "repeat what is lost", err, domain.ErrDamaged)
 }
 
 func TestServerTakesLess(t *testing.T) {
@@ -262,6 +316,15 @@ func TestTLSAndCredentials(t *testing.T) {
 	o.TLSDir = ""
 	_, err := open(t, once(serve(t, o))).Head(t.Context())
 	is(t, "a password without TLS", err, domain.ErrUnavailable)
+}
+
+func TestUserCertificate(t *testing.T) {
+	server := serve(t, esdbtest.Options{TLSDir: t.TempDir(), UserCertificates: true})
+	s := open(t, once(server))
+	wantLog(t, s, add(t, s, storetest.Stream("1"), 0, storetest.Events(1)))
+	without, _, _ := strings.Cut(server.URL(), "&userCertFile=")
+	_, err := open(t, eventstoredb.Config{URL: without, Patience: -1}).Head(t.Context())
+	is(t, "no certificate", err, domain.ErrUnavailable)
 }
 
 func TestIdentity(t *testing.T) {

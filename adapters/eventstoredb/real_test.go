@@ -16,6 +16,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	"github.com/tizilim/tizilim/adapters/storetest"
 	"github.com/tizilim/tizilim/adapters/tooltest"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // TestRealServer runs the suite on the server of ESDB_URL, each test as a registry of its own. What it
@@ -34,7 +35,12 @@ func TestCluster(t *testing.T) {
 		server := serve(t, esdbtest.Options{Nodes: 3})
 		server.Write("somebody-else", "foreign", `{}`, ``)
 		server.Write("$stats-127.0.0.1", "$statsCollected", `{}`, ``)
-		return remote(t, server.URL())
+		sub := remote(t, server.URL())
+		sub.Damage = func(t *testing.T, p domain.Position) storetest.Store {
+			server.Lose(uint64(p))
+			return sub.Reopen(t)
+		}
+		return sub
 	})
 }
 

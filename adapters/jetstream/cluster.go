@@ -71,7 +71,6 @@ type Cluster struct {
 	system *nats.Conn // nil where the log's account is told of the servers
 	write  *line
 	read   *line
-	log    jetstream.Stream // over read
 
 	// known is a position that the log has reached, whoever says less is behind it.
 	known known
@@ -170,8 +169,10 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.log, err = c.openLog(ctx, mark.Position == 0); err != nil {
-		return err
+	for _, l := range []*line{c.read, c.write} {
+		if l.log, err = c.openLog(ctx, l, mark.Position == 0); err != nil {
+			return err
+		}
 	}
 	if err := c.check(ctx); err != nil {
 		return err
@@ -219,24 +220,24 @@ func clusterStream() jetstream.StreamConfig {
 
 // openLog opens the log, or creates it where the registry is new. While the servers elect a leader it
 // waits.
-func (c *Cluster) openLog(ctx context.Context, create bool) (jetstream.Stream, error) {
+func (c *Cluster) openLog(ctx context.Context, l *line, create bool) (jetstream.Stream, error) {
 	for try := c.try(ctx); ; {
-		log, err := c.findLog(ctx, create)
+		log, err := l.findLog(ctx, create)
 		if err == nil || !errors.Is(err, domain.ErrUnavailable) || !try.again() {
 			return log, err
 		}
 	}
 }
 
-func (c *Cluster) findLog(ctx context.Context, create bool) (jetstream.Stream, error) {
+func (l *line) findLog(ctx context.Context, create bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	log, err := c.read.js.Stream(ctx, streamName)
+	log, err := l.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if !create {
 			return nil, fmt.Errorf("the log is gone: %w", domain.ErrDamaged)
 		}
-		log, err = c.read.js.CreateStream(ctx, clusterStream())
+		log, err = l.js.CreateStream(ctx, clusterStream())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w: %w", domain.ErrUnavailable, err)
@@ -272,7 +273,7 @@ func checkStream(is jetstream.StreamConfig) error {
 // source is the log as it is read once it is known up to head.
 func (c *Cluster) source(head domain.Position) source {
 	return source{
-		log: c.log, tail: &c.tail, durable: func() domain.Position { return head },
+		log: c.read.log, tail: &c.tail, durable: func() domain.Position { return head },
 		// What a replica sends is committed. Whether something should have come the leader knows.
 		hold: func(_ context.Context, p domain.Position) bool { c.known.reach(p); return true },
 		end: func(ctx context.Context) domain.Position {
@@ -316,32 +317,27 @@ func (c *Cluster) Writable() error {
 	return nil
 }
 
-// Healthy says whether appends can succeed: nil, or why not. It asks the leader.
+// Healthy says whether appends can succeed: nil, or why not. It asks the leader. A node that is part of the
+// cluster is healthy once its own copy of the log is complete: only then may the next one be taken down.
 func (c *Cluster) Healthy(ctx context.Context) error {
 	if err := c.Writable(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, clusterRequest)
 	defer cancel()
-	if _, err := c.asked.wait(ctx); err != nil {
+	head, err := c.asked.wait(ctx)
+	if err != nil {
 		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	}
-	if c.write.down().IsZero() {
-		return nil
+	if !c.write.down().IsZero() {
+		// The other connection may be to a server that is cut off.
+		if _, err := c.askOver(c.write); err != nil {
+			return err
+		}
 	}
-	return c.probe(ctx)
-}
-
-// probe finds out whether the leader answers a publish, after one that it did not answer: with one that it
-// has to refuse.
-func (c *Cluster) probe(ctx context.Context) error {
-	_, err := c.write.js.Publish(ctx, subjectPrefix+".barrier.x", nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
-	var refused *jetstream.APIError
-	if !errors.As(err, &refused) || !wrongSequence(refused) {
-		c.write.failed()
-		return fmt.Errorf("the NATS cluster takes no commits: %w: %w", domain.ErrUnavailable, err)
+	if c.member != nil {
+		return c.member.whole(ctx, head)
 	}
-	c.write.answered()
 	return nil
 }
 

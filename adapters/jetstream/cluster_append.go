@@ -177,7 +177,7 @@ func (c *Cluster) publish(ctx context.Context, a *appending) (domain.Position, e
 		c.write.answered()
 		return domain.Position(ack.Sequence), nil
 	case errors.As(err, &refused) && wrongSequence(refused):
-		c.write.answered() // whose commit is there will be seen
+		c.write.refused() // whose commit is there will be seen
 	case ctx.Err() == nil:
 		c.write.failed()
 	}
@@ -211,7 +211,7 @@ func (c *Cluster) next(ctx context.Context, a *appending) ([]domain.Record, erro
 	defer cancel()
 	s := c.source(a.after.position)
 	if a.sent {
-		m, err := c.log.GetMsg(ctx, uint64(a.behind)+1, jetstream.WithGetMsgSubject(subject(a.stream)))
+		m, err := c.read.log.GetMsg(ctx, uint64(a.behind)+1, jetstream.WithGetMsgSubject(subject(a.stream)))
 		if err != nil {
 			return nil, s.unavailable(err) // it is there: who does not find it leads no more
 		}

@@ -1,7 +1,6 @@
 package jetstream_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tizilim/tizilim/adapters/jetstream"
+	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/storetest"
 	"github.com/tizilim/tizilim/domain"
 )
@@ -37,6 +37,16 @@ func TestClusterIsChecked(t *testing.T) {
 			t.Errorf("position %d, head %d, %v", p, head, err)
 		}
 	})
+	t.Run("a server that only refuses after it was silent is left", func(t *testing.T) {
+		for failing, want := range map[time.Duration]bool{0: false, time.Second: false, time.Minute: true} {
+			if got := s.LeavesAfter(failing); got != want {
+				t.Errorf("silent for %v, and then a refusal: left %t", failing, got)
+			}
+		}
+		if _, err := s.Append(t.Context(), stream, 2, storetest.Events(1)); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("a read while the tail is behind asks the leader for what is missing alone", func(t *testing.T) {
 		held := make(chan struct{})
 		behind := connect(t, at(t, nodes).WithStep(func(name string) error {
@@ -52,7 +62,7 @@ func TestClusterIsChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		x.catchUp(t, s, 41)
+		x.catchUp(t, s, 42)
 		behind.UseIndex(x)
 		if _, err := s.Append(t.Context(), long, 40, storetest.Events(1)); err != nil {
 			t.Fatal(err)
@@ -70,21 +80,9 @@ func TestClusterIsChecked(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the registry can neither change nor delete the log, nor hear others", func(t *testing.T) {
-		conn, err := nats.Connect(nodes.URLs(), nats.RootCAs(nodes.CA), nats.ClientCert(nodes.Cert, nodes.Key), nats.CustomInboxPrefix("_INBOX_TIZILIM"),
-			nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // what is not permitted is not answered
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		for _, asked := range []string{"$JS.API.STREAM.DELETE.TIZILIM", "$JS.API.STREAM.PURGE.TIZILIM", "$JS.API.STREAM.UPDATE.TIZILIM", "$JS.API.DIRECT.GET.TIZILIM", "$SYS.REQ.SERVER.PING"} {
-			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-			if m, err := conn.RequestWithContext(ctx, asked, nil); err == nil {
-				t.Errorf("%s is answered: %s", asked, m.Data)
-			}
-			cancel()
-		}
-		if head, err := s.Head(t.Context()); err != nil || head != 42 {
+	t.Run("the registry can ask for no change of the log, nor hear others", func(t *testing.T) {
+		refusedByServers(t, nodes)
+		if head, err := s.Head(t.Context()); err != nil || head != 43 {
 			t.Errorf("head %d, %v", head, err)
 		}
 	})
@@ -108,7 +106,7 @@ func TestClusterIsChecked(t *testing.T) {
 		if err := s.Healthy(t.Context()); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("healthy: %v", err)
 		}
-		if _, err := s.Append(t.Context(), stream, 2, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
+		if _, err := s.Append(t.Context(), stream, 3, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("append: %v", err)
 		}
 	})
@@ -136,4 +134,51 @@ func TestClusterIsChecked(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// refusedByServers makes sure that the servers refuse the registry what it has not to ask for, and to hear.
+func refusedByServers(t *testing.T, nodes *natstest.Nodes) {
+	t.Helper()
+	refused := make(chan string, 100)
+	conn, err := nats.Connect(nodes.URLs(), nats.RootCAs(nodes.CA), nats.ClientCert(nodes.Cert, nodes.Key), nats.CustomInboxPrefix("_INBOX_TIZILIM"),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err.Error() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	asks := []string{
+		"$JS.API.STREAM.DELETE.TIZILIM", "$JS.API.STREAM.PURGE.TIZILIM", "$JS.API.STREAM.UPDATE.TIZILIM", "$JS.API.STREAM.MSG.DELETE.TIZILIM",
+		"$JS.API.STREAM.SNAPSHOT.TIZILIM", "$JS.API.STREAM.RESTORE.TIZILIM", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.LIST", "$JS.API.INFO",
+		"$JS.API.DIRECT.GET.TIZILIM", "$JS.API.STREAM.LEADER.STEPDOWN.TIZILIM", "$JS.API.STREAM.PEER.REMOVE.TIZILIM", "$JS.API.META.LEADER.STEPDOWN",
+		"$JS.API.STREAM.DELETE.TIZILIM-NOTICES", "$JS.API.CONSUMER.DURABLE.CREATE.TIZILIM.x", "$SYS.REQ.SERVER.PING", "$SYS.REQ.ACCOUNT.PING.CONNZ",
+		"tizilim.license", "tizilim.license.a.b", "other.subject", "_INBOX.somebody",
+	}
+	hears := []string{">", "_INBOX.>", "tizilim.>", "$JS.>", "$SYS.>", "tizilim.*.*"}
+	for _, subject := range asks {
+		if err := conn.Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, subject := range hears {
+		if _, err := conn.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.FlushTimeout(10 * time.Second); err != nil { // the server answers in order
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for range len(asks) + len(hears) {
+		select {
+		case text := <-refused:
+			all.WriteString(strings.ToLower(text) + "\n")
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not everything is refused, only:\n%s", all.String())
+		}
+	}
+	for _, subject := range append(asks, hears...) {
+		if !strings.Contains(all.String(), `"`+strings.ToLower(subject)+`"`) {
+			t.Errorf("%s is not refused", subject)
+		}
+	}
 }

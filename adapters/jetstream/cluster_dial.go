@@ -32,10 +32,12 @@ const (
 	clusterPing = 2 * time.Second
 	// reconnectWait is the pause before a server is tried again.
 	reconnectWait = 200 * time.Millisecond
-	// unanswered is how long requests on one connection may fail before another server is tried. The
-	// servers elect a leader within some 4 to 9 s; a client in the smaller part of a divided cluster would
-	// wait for ever.
+	// unanswered is how long requests on one connection may fail before another server is tried: a client in
+	// the smaller part of a divided cluster would wait for ever. Where it is not the leader's own server that
+	// is silent, the others most likely elect a new one, which takes some 4 to 9 s, and to leave would be to
+	// risk going to the old one.
 	unanswered = 4 * time.Second
+	unelected  = 10 * time.Second
 	// inboxPrefix is where the registry's answers go: the permissions let nobody else hear them.
 	inboxPrefix = "_INBOX_TIZILIM"
 )
@@ -96,11 +98,14 @@ func withoutAddress(err error) error {
 type line struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
+	log  jetstream.Stream
 
 	mu sync.Mutex // protects what follows
 	// since is when the first of the requests failed that have failed in a row; zero while they succeed.
 	since time.Time
 	moved time.Time // when the connection was last sent to another server
+	// leader is the server that was last known to lead.
+	leader string
 }
 
 func newLine(dial func(string, ...nats.Option) (*nats.Conn, error), name string, options ...nats.Option) (*line, error) {
@@ -123,15 +128,35 @@ func (l *line) answered() {
 	l.since = time.Time{}
 }
 
+// leads notes which server leads.
+func (l *line) leads(leader string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leader = leader
+}
+
 // failed notes that a request was not answered, and goes to another server where none was for long.
-func (l *line) failed() {
+func (l *line) failed() { l.miss(true) }
+
+// refused notes that a commit was: by the leader, or by a server that was cut off and refuses because it cannot
+// store what came before. So it is no answer, and after failures it is one more.
+func (l *line) refused() { l.miss(false) }
+
+func (l *line) miss(first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	if l.since.IsZero() {
+		if !first {
+			return
+		}
 		l.since = now
 	}
-	if now.Sub(l.since) < unanswered || now.Sub(l.moved) < unanswered || !l.conn.IsConnected() {
+	patience := unelected
+	if l.leader == l.conn.ConnectedServerName() {
+		patience = unanswered
+	}
+	if now.Sub(l.since) < patience || now.Sub(l.moved) < patience || !l.conn.IsConnected() {
 		return
 	}
 	l.moved = now

@@ -119,6 +119,13 @@ var faults = []struct {
 		nodes.Heal(n)
 		n.Ready(t)
 	}},
+	{"another node is cut off from the others", 30 * time.Second, true, func(t *testing.T, nodes *natstest.Nodes, l *load) {
+		n := nodes.All[(slices.Index(nodes.All, leader(t, nodes))+1)%3]
+		nodes.Cut(n)
+		l.more(t, 500)
+		nodes.Heal(n)
+		n.Ready(t)
+	}},
 	{"the leader is stopped", 20 * time.Second, true, func(t *testing.T, nodes *natstest.Nodes, l *load) {
 		n := leader(t, nodes)
 		n.Stop(t)

@@ -48,25 +48,29 @@ func (c *Cluster) Head(ctx context.Context) (domain.Position, error) {
 // askLeader asks once. A leader that was cut off, or asleep, does not know that there is another one: it is
 // not believed where most of the replicas have not spoken to it of late, or where it is behind what this
 // node has seen already.
-func (c *Cluster) askLeader() (domain.Position, error) {
+func (c *Cluster) askLeader() (domain.Position, error) { return c.askOver(c.read) }
+
+func (c *Cluster) askOver(l *line) (domain.Position, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, clusterRequest)
 	defer cancel()
 	seen := c.known.position()
-	info, err := c.log.Info(ctx)
+	info, err := l.log.Info(ctx)
 	if err != nil {
-		c.read.failed()
+		l.failed()
 		return 0, fmt.Errorf("the leader does not answer: %w: %w", domain.ErrUnavailable, err)
 	}
 	head := domain.Position(info.State.LastSeq)
 	if err := leads(info.Cluster); err != nil {
-		c.read.failed()
+		l.failed()
 		return 0, err
 	}
 	if head < seen {
-		c.read.failed()
+		l.failed()
 		return 0, fmt.Errorf("%s says that the log ends at position %d, it has reached %d: %w", info.Cluster.Leader, head, seen, domain.ErrUnavailable)
 	}
-	c.read.answered()
+	l.answered()
+	c.read.leads(info.Cluster.Leader)
+	c.write.leads(info.Cluster.Leader)
 	c.known.reach(head)
 	return head, nil
 }

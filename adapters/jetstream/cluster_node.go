@@ -1,6 +1,8 @@
 package jetstream
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -8,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -175,6 +178,38 @@ func (m *member) writable() error {
 		return fmt.Errorf("the NATS server of this node has stopped keeping the log, start again: %w", domain.ErrUnavailable)
 	}
 	return nil
+}
+
+// whole says why this node's copy of the log, which has reached head, cannot take another one's place: it is
+// not complete yet. A moment it may take to come.
+func (m *member) whole(ctx context.Context, head domain.Position) error {
+	for {
+		end, err := m.copied()
+		if err == nil && end >= head {
+			return nil
+		}
+		select {
+		case <-time.After(firstPause):
+		case <-ctx.Done():
+			return fmt.Errorf("this node's copy of the log ends at position %d, the log at %d: %w: %w", end, head, domain.ErrUnavailable, errors.Join(ctx.Err(), err))
+		}
+	}
+}
+
+// copied is how far this node's copy goes.
+func (m *member) copied() (domain.Position, error) {
+	info, err := m.server.Jsz(&server.JSzOptions{Account: logAccount, Streams: true})
+	if err != nil {
+		return 0, err
+	}
+	for _, account := range info.AccountDetails {
+		for _, stream := range account.Streams {
+			if stream.Name == streamName {
+				return domain.Position(stream.State.LastSeq), nil
+			}
+		}
+	}
+	return 0, nil
 }
 
 func (m *member) stop() {

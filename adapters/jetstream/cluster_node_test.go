@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -91,8 +92,19 @@ func TestClusterOfNodes(t *testing.T) {
 	if _, err := jetstream.Open(t.Context(), jetstream.Config{Dir: configs[2].Dir}); !errors.Is(err, domain.ErrInvalid) {
 		t.Errorf("a node's folder as an embedded store: %v", err)
 	}
-	stores[2] = connect(t, configs[2])
-	ends(2, 4)
+	for _, wiped := range []bool{false, true} {
+		if wiped {
+			if err := errors.Join(stores[2].Close(), os.RemoveAll(configs[2].Dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stores[2] = connect(t, configs[2])
+		ends(2, 4)
+		waitFor(t, func() bool { return stores[2].Healthy(t.Context()) == nil })
+		if end, err := stores[2].Copied(); err != nil || end != 4 {
+			t.Errorf("healthy with a copy up to position %d, %v", end, err)
+		}
+	}
 }
 
 // refused fails the test unless the store refuses to connect and says why.

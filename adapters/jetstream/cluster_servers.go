@@ -42,7 +42,7 @@ func (c *Cluster) check(ctx context.Context) error {
 func (c *Cluster) checkOnce(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, clusterRequest)
 	defer cancel()
-	info, err := c.log.Info(bounded)
+	info, err := c.read.log.Info(bounded)
 	if err != nil {
 		return fmt.Errorf("the leader does not answer: %w: %w", domain.ErrUnavailable, err)
 	}

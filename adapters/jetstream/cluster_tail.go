@@ -199,7 +199,7 @@ func (c *Cluster) recognize(ctx context.Context, mark clusterMark, head domain.P
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	m, err := c.log.GetMsg(ctx, uint64(mark.Position))
+	m, err := c.read.log.GetMsg(ctx, uint64(mark.Position))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return fmt.Errorf("position %d is missing: %w", mark.Position, domain.ErrDamaged)

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -98,3 +99,24 @@ func (c *Cluster) Recheck() { c.recheck() }
 
 // Asked is how many messages the reading connection has sent.
 func (c *Cluster) Asked() uint64 { return c.read.conn.Stats().OutMsgs }
+
+// Copied is how far this node's own copy of the log goes.
+func (c *Cluster) Copied() (domain.Position, error) {
+	return c.member.copied()
+}
+
+// LeavesAfter says whether the writing connection goes to another server when a commit is refused and
+// requests have failed for so long, 0 for not at all.
+func (c *Cluster) LeavesAfter(failing time.Duration) bool {
+	l := c.write
+	l.mu.Lock()
+	l.moved, l.since = time.Time{}, time.Time{}
+	if failing > 0 {
+		l.since = time.Now().Add(-failing)
+	}
+	l.mu.Unlock()
+	l.refused()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.moved.IsZero()
+}

@@ -14,6 +14,7 @@ import (
 
 const (
 	fetchCommits = 2000    // in one request of a follower
+	firstCommits = 128     // in its first one; many look at a few commits and go
 	fetchBytes   = 8 << 20 // well below what makes the server cut a connection off
 	// silence is how long a durable commit may be on its way before a follower looks into it.
 	silence = time.Second
@@ -78,6 +79,7 @@ type reader struct {
 	consumer jetstream.Consumer
 	batch    jetstream.MessageBatch // the present request; nil between two
 	tries    int                    // starts for the next position
+	size     int                    // commits in the last request
 }
 
 func (r *reader) message(ctx context.Context) (jetstream.Msg, error) {
@@ -148,7 +150,8 @@ func (r *reader) fetch(ctx context.Context) (err error) {
 		}
 	}
 	if r.batch == nil {
-		r.batch, err = r.consumer.Fetch(fetchCommits, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchContext(ctx))
+		r.size = min(max(4*r.size, firstCommits), fetchCommits)
+		r.batch, err = r.consumer.Fetch(r.size, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchContext(ctx))
 	}
 	return err
 }

@@ -37,6 +37,9 @@ type Config struct {
 	// OnFatal, where set, is told once that the store acknowledges nothing any more and the process
 	// should end: what is on disk can only be found out by opening it anew.
 	OnFatal func(error)
+	// AcceptLoss opens a log also where it ends before the mark, or is gone: for an operator who has
+	// declared that what is missing is lost. A log with a hole stays refused.
+	AcceptLoss bool
 	// Listen, where set, is the address at which Admit lets guests in. Without it no port is ever open.
 	Listen string
 
@@ -129,7 +132,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 
 // start starts the server and brings the log into a known state: whole, and durable to its end.
 func (s *Store) start(ctx context.Context) error {
-	mark, err := readMark(s.config.Dir)
+	mark, err := s.lastMark()
 	if err != nil {
 		return err
 	}
@@ -171,6 +174,14 @@ func (s *Store) start(ctx context.Context) error {
 		s.blocks, err = openBlocks(blockDir(dir, streamName))
 	}
 	return err
+}
+
+// lastMark is the position that the log must not end before.
+func (s *Store) lastMark() (domain.Position, error) {
+	if s.config.AcceptLoss {
+		return 0, nil
+	}
+	return readMark(s.config.Dir)
 }
 
 // UseIndex lets reads and versions of single streams come from the index, as soon as it has reached

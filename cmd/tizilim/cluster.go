@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -76,4 +78,42 @@ func openClusterLedger(cluster *jetstream.Cluster) (*outbound.Ledger, error) {
 		return nil, err
 	}
 	return outbound.NewLedger(conn, outbound.Host{Ready: cluster.Writable, Replicas: cluster.Replicas()}, time.Now)
+}
+
+// joinCmd lets a node take its part in keeping the log, and do nothing else.
+type joinCmd struct {
+	storeFlag
+}
+
+// Help says what for.
+func (joinCmd) Help() string {
+	return `A node of --cluster that serves nobody and does no work of the registry's, so that the cluster is there for a
+command of another node: tizilim import on one, while the other two join. What serves would begin to work on the first
+events while the others are still coming.`
+}
+
+// Run keeps the log until it is told to stop.
+func (c joinCmd) Run(ctx context.Context, out io.Writer) (err error) {
+	if c.Cluster == nil {
+		return fmt.Errorf("join is for a node of --cluster: %w", domain.ErrInvalid)
+	}
+	f, err := c.lock()
+	if err != nil {
+		return stopFirst(err)
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	store, err := openStore(ctx, f, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	head, err := store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "Node %s is part of the cluster; the log ends at position %d. Stop it with Ctrl-C.\n", c.ClusterNode, head); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
 }

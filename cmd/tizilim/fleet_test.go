@@ -29,23 +29,35 @@ import (
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 )
 
-// sample is the log of a demo and all that stands around it, for registries that begin with them.
-type sample struct {
+// sampleLog is the log of a demo and all that stands around it, for registries that begin with them.
+type sampleLog struct {
 	data string // the demo's folder
 	file string // its log, exported
+	root string // of the tree over it, as the command line tells it
 }
 
 // newSample fills a demo and stops it.
-func newSample(t *testing.T) sample {
+func newSample(t *testing.T) sampleLog {
 	t.Helper()
-	s := sample{data: filepath.Join(t.TempDir(), "sample"), file: filepath.Join(t.TempDir(), "log.jsonl")}
+	s := sampleLog{data: filepath.Join(t.TempDir(), "sample"), file: filepath.Join(t.TempDir(), "log.jsonl")}
 	if err := startDemo(t, s.data).greeted(s.data).end(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := command("export", "--data", s.data, "--out", s.file); code != 0 {
+	out, code := command("export", "--data", s.data, "--out", s.file)
+	if s.root = rootIn(out); code != 0 || s.root == "" {
 		t.Fatal(out)
 	}
 	return s
+}
+
+// rootIn is the line with the root of the tree in what a command says.
+func rootIn(out string) string {
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "Merkle tree of ") {
+			return line
+		}
+	}
+	return ""
 }
 
 // fleet is some production servers over one log, which share what is around them: the sample's accounts and
@@ -53,7 +65,7 @@ func newSample(t *testing.T) sample {
 type fleet struct {
 	t      *testing.T
 	dir    string
-	sample sample
+	sample sampleLog
 	flags  []string // of every node
 	keys   string   // folder
 	posts  *posted  // notices, as the webhook has them
@@ -63,7 +75,7 @@ type fleet struct {
 }
 
 // newFleet starts what is around the servers.
-func newFleet(t *testing.T, s sample) *fleet {
+func newFleet(t *testing.T, s sampleLog) *fleet {
 	t.Helper()
 	f := &fleet{t: t, dir: t.TempDir(), sample: s, posts: &posted{}, nodes: map[string]*process{}}
 	door, hook := httptest.NewServer(f), httptest.NewServer(f.posts)
@@ -98,8 +110,14 @@ func (f *fleet) shared() string { return filepath.Join(f.dir, "shared") }
 // start starts a server that others may have to be started beside, and does not wait until it serves.
 func (f *fleet) start(name string, flags ...string) *process {
 	f.t.Helper()
+	return f.run(name, slices.Concat([]string{"serve"}, f.flags, flags))
+}
+
+// run runs a command on the folder of a node, in a process of its own.
+func (f *fleet) run(name string, args []string) *process {
+	f.t.Helper()
 	p := &process{t: f.t, lines: make(chan string, 1000), errors: &bytes.Buffer{}, keys: f.keys}
-	p.Cmd = exec.Command(os.Args[0], slices.Concat([]string{"serve", "--data", f.data(name)}, f.flags, flags)...)
+	p.Cmd = exec.Command(os.Args[0], append(args, "--data", f.data(name))...)
 	p.Env = append(os.Environ(), asTizilim+"=1")
 	said, err := p.StderrPipe()
 	if err == nil {

@@ -18,6 +18,7 @@ type launch struct {
 	listenFlag
 	noticesFlags
 	storeFlag
+	scrubFlag
 	kind   kind
 	rules  *rulebook
 	logger *slog.Logger
@@ -69,7 +70,7 @@ func (l launch) run(ctx context.Context) (err error) {
 	if s.close != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
-	s.logger, s.starting, s.noticesFlags = l.logger, e.say, l.noticesFlags
+	s.logger, s.starting, s.noticesFlags, s.scrubFlag = l.logger, e.say, l.noticesFlags, l.scrubFlag
 	r, err := newRegistry(ctx, f, l.rules.rules, s.outside)
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
 		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice, FeeKnown: s.gateway.feeKnown, Payments: r.payments,
-		Healthy: r.store.Healthy, Metrics: r.metrics,
+		Healthy: r.store.Healthy, Damage: r.scrub.found, Metrics: r.metrics,
 		Now: time.Now, Logger: r.logger, Version: version(),
 	}
 	s.door.into(&config)

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/tizilim/tizilim/adapters/signature"
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 )
 
 // certificates logs into the demo with the keys of its certificate authority: with those that let in, and with

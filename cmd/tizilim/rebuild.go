@@ -65,7 +65,7 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err := projections.Rebuild(ctx, store, f.read(), logger, chosen...); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "rebuilt %s from %d commits in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))
+	_, err = fmt.Fprintf(out, "rebuilt %s up to position %d in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))
 	return err
 }
 

@@ -24,6 +24,7 @@ type serveCmd struct {
 	rulesFlags
 	logFlag
 	noticesFlags
+	scrubFlag
 	loginFlags
 	PublicURL      string `placeholder:"URL" help:"Address under which browsers and the payment gateway reach this server; http:// and --listen where left out."`
 	RegistersURL   string `required:"" placeholder:"URL" help:"State registers of persons and organizations."`
@@ -86,7 +87,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 			},
 		}, nil
 	}
-	return launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, logger: logger, around: around}.run(ctx)
+	return launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, scrubFlag: c.scrubFlag, logger: logger, around: around}.run(ctx)
 }
 
 // hint says how somebody comes in where nobody can.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/streams"

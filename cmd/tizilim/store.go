@@ -105,6 +105,9 @@ func openElsewhere(ctx context.Context, f *folder, r *registry) (_ eventStore, e
 	return store, f.belong(log)
 }
 
+// shared reports whether the log is not in the folder, and other nodes write to it too.
+func (f *folder) shared() bool { return f.at.shared() }
+
 // elsewhere is the file that names the log which is not in the folder.
 func (f *folder) elsewhere() string { return filepath.Join(f.path, "eventstoredb.json") }
 

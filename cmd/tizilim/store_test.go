@@ -10,15 +10,17 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
-	v1 "github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/api/v1"
 )
 
 // esdb starts an EventStoreDB for a test.
@@ -84,8 +86,40 @@ func TestRegistryOnEventStoreDB(t *testing.T) {
 	if diff := cmp.Diff(before, call[v1.License](p, 200, "", "GET", "/licenses/"+number, nil)); diff != "" {
 		t.Errorf("on another node:\n%s", diff)
 	}
-	if err := p.end(syscall.SIGTERM); err != nil {
-		t.Errorf("stopped: %v: %s", err, p.errors)
+	together(t, p, startDemo(t, data, store...).greeted(data))
+}
+
+// together issues licenses on several nodes at once: each has a number of its own, and every node knows all.
+func together(t *testing.T, nodes ...*process) {
+	t.Helper()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	numbers := map[string]bool{}
+	const each = 2
+	for _, p := range nodes {
+		wg.Go(func() {
+			for range each {
+				number := p.issue("120540001238")
+				mu.Lock()
+				numbers[number] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(numbers) != each*len(nodes) {
+		t.Errorf("%d nodes issued %d licenses each, with the numbers %v", len(nodes), each, numbers)
+	}
+	for _, p := range nodes {
+		for number := range numbers {
+			status(t, p.url+"/api/v1/licenses/"+number, http.StatusOK)
+		}
+		if err := p.end(syscall.SIGTERM); err != nil {
+			t.Errorf("stopped: %v: %s", err, p.errors)
+		}
+		if p.errors.Len() > 0 {
+			t.Errorf("a node complains: %s", p.errors)
+		}
 	}
 }
 
@@ -98,7 +132,16 @@ func commits(t *testing.T, flags ...string) []string {
 	if code != 0 {
 		t.Fatalf("export %v: %d %s", flags, code, out)
 	}
-	lines := strings.Split(positions.ReplaceAllString(out, "{"), "\n")
+	return commitsOf(t, []byte(out))
+}
+
+// commitsOf gives the commits of an export, as the bytes that a store keeps.
+func commitsOf(t *testing.T, export []byte) []string {
+	t.Helper()
+	if _, err := archive.Check(bytes.NewReader(export)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(positions.ReplaceAllString(string(export), "{"), "\n")
 	return lines[1 : len(lines)-2] // the first says what it is, the last has the digest
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/archive"
 )
 
-// exportCmd writes the whole log.
+// exportCmd writes the whole log, each event compared with the Merkle tree on its way.
 type exportCmd struct {
 	Out string `placeholder:"FILE" default:"-" env:"-" help:"File to write, - for the standard output."`
 	storeFlag
@@ -29,16 +29,28 @@ func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if c.Out == "-" {
-		_, err := archive.Write(ctx, store, out)
-		return err
-	}
-	sum, err := toFile(c.Out, func(w io.Writer) (archive.Summary, error) { return archive.Write(ctx, store, w) })
+	t, err := openTree(ctx, f, store)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\nThe files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and the accounts are not in it: copy %s too.\n",
-		c.Out, sum.Commits, sum.Events, sum.SHA256, f.besideTheLog())
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if err := grow(ctx, t, store); err != nil {
+		return err
+	}
+	write := func(w io.Writer) (archive.Summary, error) { return archive.Write(ctx, t.Guard(store), w) }
+	if c.Out == "-" {
+		if _, err := write(out); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(os.Stderr, root(t))
+		return err
+	}
+	sum, err := toFile(c.Out, write)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\n%s\nThe files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and the accounts are not in it: copy %s too.\n",
+		c.Out, sum.Commits, sum.Events, sum.SHA256, root(t), f.besideTheLog())
 	return err
 }
 
@@ -69,6 +81,7 @@ type importCmd struct {
 func (importCmd) Help() string {
 	return `The whole file is checked before anything is written: its digest, the order of its positions, that no
 version of a stream is missing, that no event is there twice, that every event is one this version knows.
+The root of the Merkle tree that it prints is that of the log the file was written from, whatever store that was in.
 The files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and
 the accounts are not in it: copy documents, acts and accounts.sqlite* of the data folder too.
 The data folder has to be empty, or to hold exactly the beginning of the file, as it does after an
@@ -95,11 +108,19 @@ func (c importCmd) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	t, err := openTree(ctx, f, store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
 	sum, added, err := archive.Import(ctx, store, file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n", c.File, sum.Commits, sum.Events, added, f.where())
+	if err := grow(ctx, t, store); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n%s\n", c.File, sum.Commits, sum.Events, added, f.where(), root(t))
 	return err
 }
 

@@ -16,12 +16,15 @@ import (
 	"github.com/tizilim/tizilim/domain/calendar"
 )
 
-// verifyCmd checks signatures, and the evidence of signatures that were checked before.
+// verifyCmd checks signatures, the evidence of signatures that were checked before, and the event log.
 type verifyCmd struct {
 	Signature verifySignature `cmd:"" help:"Judge a file's signature as the registry would."`
 	Evidence  verifyEvidence  `cmd:"" help:"Make a judgment again from its evidence, with no network."`
 	// Application is for what the registry itself keeps.
 	Application verifyApplication `cmd:"" help:"Make the judgments on all signatures of an application again, with no network."`
+	Log         verifyLog         `cmd:"" help:"Compare the event log with its Merkle tree."`
+	// ReadModels is in a file with Log: verify_log.go.
+	ReadModels verifyReadModels `cmd:"" name:"read-models" help:"Compare the read models with the event log."`
 }
 
 type verifySignature struct {

@@ -24,6 +24,7 @@ import (
 	"github.com/tizilim/tizilim/projections/payments"
 	"github.com/tizilim/tizilim/projections/reactor"
 	"github.com/tizilim/tizilim/projections/streams"
+	"github.com/tizilim/tizilim/projections/tree"
 )
 
 // registry is a running registry without its doors: the event store, the read models, and what works
@@ -40,11 +41,13 @@ type registry struct {
 	history      *history.Model
 	waiting      *reactor.Waiting
 	notices      *notices.Model
+	tree         *tree.Tree
 	payments     *payments.Model
 
 	follower  *projections.Follower
 	numbering *reactor.Numbering
 	reactor   *reactor.Reactor
+	scrub     *scrub
 	poller    *payments.Poller // started by launch
 	telling   *telling         // nil where nobody is told of deadlines
 	door      string           // where those are let in who subscribe to it, empty for nowhere
@@ -65,6 +68,7 @@ type outside struct {
 	logger    *slog.Logger
 	starting  func(doing string) // is told what the start is at
 	noticesFlags
+	scrubFlag
 	paymentFlags
 }
 
@@ -86,6 +90,9 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	}
 	r.onClose(r.store.Close)
 	r.embedded, _ = r.store.(*jetstream.Store)
+	if err := r.openTree(ctx, f, world); err != nil {
+		return r, err
+	}
 	if err := r.openModels(f.read()); err != nil {
 		return r, err
 	}
@@ -114,7 +121,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
 	}
 	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments)
+		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments, r.tree)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -126,6 +133,8 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		store.UseIndex(r.streams)
 	}
 	r.start(ctx, r.reactor.Run)
+	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments}
+	r.start(ctx, r.scrub.run)
 	return r, nil
 }
 

@@ -64,6 +64,9 @@ func (w *Waiting) Finish(ctx context.Context) error { return w.file.Finish(ctx) 
 // Dump implements projections.Model.
 func (w *Waiting) Dump(ctx context.Context, to io.Writer) error { return w.file.Dump(ctx, to) }
 
+// Digest implements projections.Model.
+func (w *Waiting) Digest(ctx context.Context) (projections.Digest, error) { return w.file.Digest(ctx) }
+
 // Name is the projection's name.
 func (w *Waiting) Name() string { return w.file.Name() }
 

@@ -52,6 +52,7 @@ func (n *node) Append(call streams.Streams_AppendServer) error {
 	}
 	stream := string(options.GetStreamIdentifier().GetStreamName())
 	a := n.log.append(stream, expected, events)
+	n.fault(func(f *faults) { a.nowhere = a.nowhere || a.repeated && f.nowhere })
 	if n.count(func(f *faults) *int { return &f.after }) {
 		return status.Error(codes.Unavailable, "staged after the write")
 	}
@@ -63,18 +64,32 @@ func (n *node) reply(call streams.Streams_AppendServer, a answer, options *strea
 	case a.deleted:
 		return streamDeleted(call.Context(), stream)
 	case a.wrong:
-		old := false
-		n.fault(func(f *faults) { old = f.old })
-		return call.SendAndClose(&streams.AppendResp{Result: &streams.AppendResp_WrongExpectedVersion_{
-			WrongExpectedVersion: wrongVersion(a.current, options, old),
-		}})
+		return n.conflict(call, a, options, stream)
 	}
-	return call.SendAndClose(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: &streams.AppendResp_Success{
+	success := &streams.AppendResp_Success{
 		CurrentRevisionOption: &streams.AppendResp_Success_CurrentRevision{CurrentRevision: uint64(a.last)},
-		PositionOption: &streams.AppendResp_Success_Position{
+		PositionOption:        &streams.AppendResp_Success_NoPosition{NoPosition: &shared.Empty{}},
+	}
+	if !a.nowhere {
+		success.PositionOption = &streams.AppendResp_Success_Position{
 			Position: &streams.AppendResp_Position{CommitPosition: a.position, PreparePosition: a.position},
-		},
-	}}})
+		}
+	}
+	return call.SendAndClose(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: success}})
+}
+
+// conflict answers who expected another version, in the way that was staged.
+func (n *node) conflict(call streams.Streams_AppendServer, a answer, options *streams.AppendReq_Options, stream string) error {
+	answers := BothAnswers
+	n.fault(func(f *faults) { answers = f.answers })
+	if answers == ThrownAnswers {
+		expected, _ := expectedNumber(options) // it was read before
+		return detailed(call.Context(), codes.FailedPrecondition, "Append failed due to WrongExpectedVersion.", "exception", "wrong-expected-version",
+			"stream-name", stream, "expected-version", strconv.FormatInt(expected, 10), "actual-version", strconv.FormatInt(a.current, 10))
+	}
+	return call.SendAndClose(&streams.AppendResp{Result: &streams.AppendResp_WrongExpectedVersion_{
+		WrongExpectedVersion: wrongVersion(a.current, options, answers == OldAnswers),
+	}})
 }
 
 func streamDeleted(ctx context.Context, stream string) error {

@@ -40,6 +40,8 @@ type Options struct {
 	Nodes int
 	// TLSDir, where set, turns TLS on: the folder takes the file of the certificate authority.
 	TLSDir string
+	// UserCertificates, with TLSDir, are demanded of who connects; the folder takes one with its key.
+	UserCertificates bool
 	// User and Password, where set, are demanded.
 	User, Password string
 	// MaxAppendSize is how many bytes an append may have; 0 stands for the server's own 1 MiB.
@@ -52,7 +54,7 @@ type Server struct {
 	log     *log
 	nodes   []*node
 	tls     grpc.ServerOption // nil for none
-	ca      string            // file of the certificate authority
+	files   tlsFiles
 
 	mu     sync.Mutex // protects what follows
 	leader int        // -1 for none
@@ -78,7 +80,7 @@ func Start(o Options) (*Server, error) {
 	s.faults.drop = make(chan struct{})
 	if o.TLSDir != "" {
 		var err error
-		if s.tls, s.ca, err = newTLS(o.TLSDir); err != nil {
+		if s.tls, s.files, err = newTLS(o.TLSDir, o.UserCertificates); err != nil {
 			return nil, fmt.Errorf("esdbtest: %w", err)
 		}
 	}
@@ -120,8 +122,11 @@ func (s *Server) url(scheme, hosts string) string {
 	if s.options.User != "" {
 		user = url.UserPassword(s.options.User, s.options.Password).String() + "@"
 	}
-	if s.ca != "" {
-		query = "?tlsCAFile=" + url.QueryEscape(s.ca)
+	if s.files.authority != "" {
+		query = "?tlsCAFile=" + url.QueryEscape(s.files.authority)
+	}
+	if s.options.UserCertificates {
+		query += "&userCertFile=" + url.QueryEscape(s.files.user) + "&userKeyFile=" + url.QueryEscape(s.files.key)
 	}
 	return scheme + user + hosts + query
 }

@@ -3,7 +3,6 @@ package esdbtest
 import (
 	"bytes"
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -14,14 +13,15 @@ import (
 type faults struct {
 	before, after int // appends that fail before, and after, they are stored
 	hang          bool
-	old           bool
+	answers       Answers
 	busy          int           // requests that are refused
 	cut           int           // events after which reads are cut
 	cutting       int           // reads that are cut
-	clean         bool          // whether they end as if they were whole
+	how           Cut           // how they end
 	mute          int           // subscriptions that bring nothing
 	short         int           // events after which the next subscription is dropped; 0 for none
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
+	nowhere       bool          // repeated appends are answered without a position
 }
 
 // FailAppends lets the next n appends fail before anything is stored.
@@ -36,13 +36,33 @@ func (s *Server) RefuseRequests(n int) { s.fault(func(f *faults) { f.busy = n })
 // Hang lets every request wait without an answer.
 func (s *Server) Hang(on bool) { s.fault(func(f *faults) { f.hang = on }) }
 
-// OldAnswers lets conflicts be told as servers before 20.6.1 did.
-func (s *Server) OldAnswers(on bool) { s.fault(func(f *faults) { f.old = on }) }
+// Answers are the ways to tell who appends that the stream is at another version.
+type Answers int
 
-// CutReads lets the next n reads of streams break off after some events: with an error, or, clean, as if
-// that were all.
-func (s *Server) CutReads(n, events int, clean bool) {
-	s.fault(func(f *faults) { f.cutting, f.cut, f.clean = n, events, clean })
+const (
+	BothAnswers   Answers = iota // in the fields of both generations, as servers do now
+	OldAnswers                   // in the fields of the first, as servers before 20.6.1 did
+	ThrownAnswers                // as an error with its details in the trailer, as the very first did
+)
+
+// Conflicts sets how conflicts are told.
+func (s *Server) Conflicts(a Answers) { s.fault(func(f *faults) { f.answers = a }) }
+
+// ForgetPlaces lets repeated appends be answered without a position, as a server does that cannot read the event.
+func (s *Server) ForgetPlaces(on bool) { s.fault(func(f *faults) { f.nowhere = on }) }
+
+// Cut is how a read breaks off.
+type Cut int
+
+const (
+	Broken Cut = iota // with an error
+	Clean             // as if that were all
+	Stuck             // without a word: the call stays open
+)
+
+// CutReads lets the next n reads of streams break off after some events.
+func (s *Server) CutReads(n, events int, how Cut) {
+	s.fault(func(f *faults) { f.cutting, f.cut, f.how = n, events, how })
 }
 
 // MuteSubscriptions lets the next n subscriptions bring nothing, as of a node that the others have left behind.
@@ -110,7 +130,7 @@ func (s *Server) Write(stream, token, data, meta string) {
 }
 
 // Delete deletes a stream softly: it seems not to exist, and goes on where it ended.
-func (s *Server) Delete(stream string) { s.Truncate(stream, math.MaxInt64) }
+func (s *Server) Delete(stream string) { s.Truncate(stream, deletedStream) }
 
 // Truncate takes away what is before an event's number.
 func (s *Server) Truncate(stream string, before int64) {
@@ -123,7 +143,7 @@ func (s *Server) Truncate(stream string, before int64) {
 func (s *Server) Tombstone(stream string) {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	s.log.write(stream, deletedStream, []event{{id: uuid.New(), token: "$streamDeleted"}})
+	s.log.tombstone(stream)
 }
 
 // Scavenge removes from the log what was truncated.

@@ -61,6 +61,8 @@ type answer struct {
 	current  int64 // the stream's last event
 	last     int64 // of the append's events
 	position uint64
+	repeated bool // it was appended before
+	nowhere  bool // the position is not known
 }
 
 // append appends the events, or finds that they were appended before.
@@ -73,7 +75,7 @@ func (l *log) append(stream string, expected int64, events []event) answer {
 		return answer{deleted: true}
 	case expected >= noStream && expected < current:
 		if r := l.repeated(stream, expected, events); r != nil {
-			return answer{last: r.number, position: r.position}
+			return answer{last: r.number, position: r.position, repeated: true, nowhere: r.lost || r.number < l.truncation(stream)}
 		}
 		if expected != noStream || l.truncation(stream) != deletedStream {
 			return answer{wrong: true, current: current}
@@ -137,9 +139,13 @@ func (l *log) truncation(stream string) int64 {
 	return meta.Before
 }
 
-func (l *log) truncate(stream string, before int64) {
+func (l *log) truncate(stream string, before int64) (meta *record) {
 	data, _ := json.Marshal(map[string]int64{"$tb": before}) // never fails
-	l.write("$$"+stream, l.last("$$"+stream)+1, []event{{id: uuid.New(), token: "$metadata", json: true, data: data}})
+	return l.write("$$"+stream, l.last("$$"+stream)+1, []event{{id: uuid.New(), token: "$metadata", json: true, data: data}})
+}
+
+func (l *log) tombstone(stream string) (last *record) {
+	return l.write(stream, deletedStream, []event{{id: uuid.New(), token: "$streamDeleted"}})
 }
 
 // stream gives the readable events of a stream between two numbers, and the last number.

@@ -1,6 +1,7 @@
 package esdbtest
 
 import (
+	"context"
 	"math"
 	"regexp"
 	"slices"
@@ -64,7 +65,7 @@ func (n *node) readStream(call streams.Streams_ReadServer, o *streams.ReadReq_Op
 		found = found[:o.GetCount()]
 	}
 	for i, r := range found {
-		if err, cut := n.cutAt(i); cut {
+		if err, cut := n.cutAt(call.Context(), i); cut {
 			return err
 		}
 		if err := call.Send(eventOf(r, o)); err != nil {
@@ -78,16 +79,21 @@ func (n *node) readStream(call streams.Streams_ReadServer, o *streams.ReadReq_Op
 }
 
 // cutAt says whether a read is broken off after so many events, and how.
-func (n *node) cutAt(events int) (err error, cut bool) {
+func (n *node) cutAt(ctx context.Context, events int) (err error, cut bool) {
+	how := Broken
 	n.fault(func(f *faults) {
 		if cut = f.cutting > 0 && events == f.cut; cut {
 			f.cutting--
-			if !f.clean {
-				err = status.Error(codes.Unavailable, "staged within a read")
-			}
+			how = f.how
 		}
 	})
-	return err, cut
+	switch {
+	case !cut || how == Clean:
+		return nil, cut
+	case how == Stuck:
+		<-ctx.Done()
+	}
+	return status.Error(codes.Unavailable, "staged within a read"), cut
 }
 
 func (n *node) readAll(call streams.Streams_ReadServer, o *streams.ReadReq_Options) error {

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/tree"
+)
+
+const (
+	// scrubRest is how long the scrubber rests after it has gone through everything, and before it tries
+	// again what did not answer.
+	scrubRest = time.Hour
+	// auditEvery is how often the read models are compared with the log: each one is built a second time for it.
+	auditEvery = 24 * time.Hour
+	// defaultScrubRate is gentle: a few hundredths of a processor, a few megabytes a second of a disk.
+	defaultScrubRate = 5000
+)
+
+// scrubFlag says how fast the log is read again.
+type scrubFlag struct {
+	ScrubRate uint32 `default:"5000" placeholder:"EVENTS" help:"How many events a second, at most, are read again in the background and compared with the Merkle tree."`
+}
+
+// rate is never 0: nothing turns the scrubber off.
+func (s scrubFlag) rate() int { return int(cmp.Or(s.ScrubRate, defaultScrubRate)) }
+
+// scrub reads the whole log in the background, again and again, and compares it with the tree.
+type scrub struct {
+	tree      *tree.Tree
+	log       domain.Log
+	perSecond int
+	rest      time.Duration
+	metrics   *api.Metrics
+	logger    *slog.Logger
+	now       func() time.Time
+	// models are compared with the log too, by audit, once in auditEvery.
+	models []projections.Model
+	audit  func(context.Context, domain.Log, projections.Model) error
+
+	audited time.Time // run's own
+	damage  atomic.Pointer[error]
+}
+
+// run scrubs until ctx ends, or until it has found damage: from then on the registry is not ready.
+func (s *scrub) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.tree.Scrub(ctx, s.log, s.perSecond, s.metrics.ObserveScrub)
+		if err == nil {
+			err = s.readModels(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, domain.ErrDamaged):
+			s.damage.Store(&err)
+			s.logger.Error("damage was found; the registry is not ready any more", "err", err)
+			return
+		case err != nil:
+			s.logger.Warn("the event log could not be compared with its Merkle tree", "err", err)
+		default:
+			s.metrics.ObserveScrubbed(s.now())
+		}
+		select {
+		case <-time.After(s.rest):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// readModels compares the read models with the log, unless that was done lately.
+func (s *scrub) readModels(ctx context.Context) error {
+	begin := s.now()
+	if begin.Sub(s.audited) < auditEvery {
+		return nil
+	}
+	slowly := paced{s.log, rate.NewLimiter(rate.Limit(s.perSecond), max(s.perSecond, 1000))}
+	for _, m := range s.models {
+		if err := s.audit(ctx, slowly, m); err != nil {
+			return err
+		}
+	}
+	s.audited = begin
+	return nil
+}
+
+// paced is a log that is read slowly.
+type paced struct {
+	domain.Log
+	pace *rate.Limiter
+}
+
+// Follow implements domain.Log.
+func (p paced) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	return func(yield func(domain.Commit, error) bool) {
+		for c, err := range p.Log.Follow(ctx, after) {
+			if err == nil && p.pace.WaitN(ctx, min(len(c.Records), p.pace.Burst())) != nil {
+				return // ctx has ended, or will before its turn comes
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// found is the damage that was found, nil for none.
+func (s *scrub) found() error {
+	if err := s.damage.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package projections_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/sample"
+)
+
+// A model that was fed as it comes holds what one that is built anew holds; where rows are gone, from
+// whatever table, that is found.
+func TestAudit(t *testing.T) {
+	commits := sample.Commits(40, 3)
+	log := sample.NewLog(commits)
+	for _, k := range kinds {
+		t.Run(k.Name(), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			m := open(t, k, dir)
+			audit := func() error { return projections.Audit(t.Context(), log, dir, nil, k, m) }
+			if err := audit(); err != nil {
+				t.Fatalf("of an empty model: %v", err)
+			}
+			for i := 0; i < len(commits)-7; i += 7 {
+				apply(t, m, commits[i:i+7])
+			}
+			if err := audit(); err != nil {
+				t.Fatalf("of a sound model: %v", err)
+			}
+			file, err := filepath.Glob(filepath.Join(dir, "*.sqlite"))
+			if err != nil || len(file) != 1 {
+				t.Fatalf("files %v, %v", file, err)
+			}
+			conn, err := sqlite.OpenConn(file[0], sqlite.OpenReadWrite)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			emptied := 0
+			for line := range strings.Lines(dump(t, m)) {
+				table, ok := strings.CutPrefix(strings.TrimSpace(line), "table ")
+				if !ok || table == "cursor" {
+					continue
+				}
+				if err := sqlitex.ExecuteScript(conn, fmt.Sprintf("CREATE TEMP TABLE kept AS SELECT * FROM %[1]s; DELETE FROM %[1]s;", table), nil); err != nil {
+					t.Fatal(err)
+				}
+				rows := conn.Changes()
+				emptied += min(rows, 1)
+				if err := audit(); rows > 0 && (!errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "tizilim rebuild")) {
+					t.Errorf("table %s is empty: %v", table, err)
+				}
+				if err := sqlitex.ExecuteScript(conn, fmt.Sprintf("INSERT INTO %[1]s SELECT * FROM kept; DROP TABLE kept;", table), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if emptied == 0 {
+				t.Error("no table had rows")
+			}
+			if _, err := os.Stat(filepath.Join(dir, "audit")); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the audit left something: %v", err)
+			}
+			if err := audit(); err != nil {
+				t.Errorf("with all rows back: %v", err)
+			}
+		})
+	}
+}

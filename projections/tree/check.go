@@ -1,0 +1,241 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+
+	"golang.org/x/time/rate"
+	"zombiezen.com/go/sqlite"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections"
+)
+
+const (
+	// samples is how many events a start looks at, besides the last one.
+	samples = 16
+	// whole is how many events are few enough to look at all of them.
+	whole = 2048
+	// noted is after how many events a scrub notes how far it is.
+	noted = 10_000
+)
+
+// Check finds out, before anything is written to the log, whether it is the log of this tree: it must not
+// end before the tree does; its last event that the tree has, the one at which the last scrub ended, and
+// some chosen by chance must be those that were written, with the way from each of them to the root. It does
+// not take longer with a longer log. A *Difference is the first one there is in the log.
+func (t *Tree) Check(ctx context.Context, log domain.Log) error {
+	written, _ := t.Written()
+	head, err := log.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("compare the log with its Merkle tree: %w", err)
+	}
+	switch {
+	case head < written.Position:
+		return t.missing(ctx, log, head)
+	case written.Events <= whole:
+		_, err := t.Compare(ctx, log, nil)
+		return err
+	}
+	scrubbed, err := t.scrubbed(ctx)
+	if err != nil {
+		return err
+	}
+	looked := []int64{written.Events - 1, min(scrubbed, written.Events-1)}
+	for range samples {
+		looked = append(looked, rand.Int64N(written.Events))
+	}
+	for _, n := range looked {
+		if err := t.look(ctx, log, n); errors.Is(err, domain.ErrDamaged) {
+			_, first := t.Compare(ctx, log, nil)
+			if d := (*Difference)(nil); errors.As(first, &d) {
+				return first
+			}
+			return err
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look looks at one event, the n-th from 0, and at those between it and the mark before it.
+func (t *Tree) look(ctx context.Context, log domain.Log, n int64) error {
+	written, _ := t.Written()
+	c, err := t.compare(ctx, holding, n)
+	if err != nil {
+		return err
+	}
+	if err := c.to(ctx, log, n+1, written.Position, nil); err != nil {
+		return err
+	}
+	if c.same.Events >= written.Events || c.same.Position >= written.Position {
+		if err := c.end(written); err != nil {
+			return err
+		}
+	}
+	hash, err := c.leaf(ctx, n)
+	if err == nil && !t.proves(ctx, n, hash) {
+		err = &Difference{Event: n + 1, Position: c.same.Position, Tree: true, Err: errors.New("the hashes above it do not lead to the root")}
+	}
+	return err
+}
+
+// missing tells from which event on the log is missing, where it ends before the tree.
+func (t *Tree) missing(ctx context.Context, log domain.Log, head domain.Position) error {
+	c, err := t.compare(ctx, notAfter, head)
+	if err != nil {
+		return err
+	}
+	written, _ := t.Written()
+	if err := c.to(ctx, log, written.Events, head, nil); err != nil {
+		return err
+	}
+	return c.end(written)
+}
+
+// end is the difference of a log that has nothing more; nil where it has everything.
+func (c *comparison) end(written Extent) error {
+	switch {
+	case c.same == written:
+		return nil
+	case c.same.Events == written.Events:
+		return &Difference{Event: c.same.Events, Position: c.same.Position, Tree: true, Err: fmt.Errorf("its end is noted as position %d", written.Position)}
+	}
+	err := errMissing
+	if missing := written.Events - c.same.Events; missing > 1 {
+		err = fmt.Errorf("%w, with %d that followed it", errMissing, missing-1)
+	}
+	return &Difference{Event: c.same.Events + 1, Position: c.same.Position, Err: err}
+}
+
+// Compare compares everything that the tree has with the log, from the first event on, and says how far
+// they are the same: all of it, or a *Difference behind that. What the log has beyond the tree is not looked
+// at. each, which may be nil, is called after every commit.
+func (t *Tree) Compare(ctx context.Context, log domain.Log, each func(Extent) error) (Extent, error) {
+	written, _ := t.Written()
+	if written.Events == 0 {
+		return Extent{}, nil
+	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return Extent{}, fmt.Errorf("compare the log with its Merkle tree: %w", err)
+	}
+	c, err := t.compare(ctx, holding, 0)
+	if err != nil {
+		return Extent{}, err
+	}
+	if err := c.to(ctx, log, written.Events, min(head, written.Position), each); err != nil {
+		return c.same, err
+	}
+	return c.same, c.end(written)
+}
+
+// Scrub goes on with the comparison of the whole log where the last one ended, and from the first event where
+// that was the end, at no more than so many events a second, up to the end of the tree. It notes how far it
+// came. each is called with the number of events compared since.
+func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each func(events int)) error {
+	written, _ := t.Written()
+	if written.Events == 0 {
+		return nil
+	}
+	from, err := t.scrubbed(ctx)
+	if err != nil {
+		return err
+	}
+	if from >= written.Events {
+		from = 0
+	}
+	c, err := t.compare(ctx, holding, from)
+	if err != nil {
+		return err
+	}
+	pace := rate.NewLimiter(rate.Limit(perSecond), max(perSecond, whole))
+	before, lastNote := c.same.Events, c.same.Events
+	err = c.to(ctx, log, written.Events, written.Position, func(now Extent) error {
+		events := int(now.Events - before)
+		before = now.Events
+		each(events)
+		if now.Events-lastNote >= noted {
+			lastNote = now.Events
+			if err := t.note(ctx, now.Events); err != nil {
+				return err
+			}
+		}
+		return pace.WaitN(ctx, min(events, pace.Burst()))
+	})
+	if err == nil {
+		err = c.end(written)
+	}
+	return errors.Join(err, t.note(context.WithoutCancel(ctx), c.same.Events))
+}
+
+func (t *Tree) scrubbed(ctx context.Context) (events int64, err error) {
+	err = t.view(ctx, func(conn *sqlite.Conn) error {
+		return projections.Query(conn, "SELECT scrubbed FROM cursor", func(stmt *sqlite.Stmt) error {
+			events = stmt.ColumnInt64(0)
+			return nil
+		})
+	})
+	return max(events, 0), err
+}
+
+// note keeps how far a scrub came: after damage, so that the next start looks there first.
+func (t *Tree) note(ctx context.Context, events int64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return errClosed
+	}
+	t.writer.SetInterrupt(ctx.Done())
+	defer t.writer.SetInterrupt(nil)
+	if err := projections.Exec(t.writer, "UPDATE cursor SET scrubbed = ?", events); err != nil {
+		return fmt.Errorf("write the Merkle tree: %w", projections.Fault(ctx, err))
+	}
+	return nil
+}
+
+// Guard is the log as far as the tree has it, compared with the tree while it is read from its first event:
+// what was changed is an error, and never read as if it was not.
+func (t *Tree) Guard(log domain.Log) domain.Log { return guard{log, t} }
+
+type guard struct {
+	domain.Log
+	tree *Tree
+}
+
+// Head is the end of what the tree has.
+func (g guard) Head(context.Context) (domain.Position, error) {
+	written, _ := g.tree.Written()
+	return written.Position, nil
+}
+
+// Follow gives the commits up to Head and then ends.
+func (g guard) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	return func(yield func(domain.Commit, error) bool) {
+		written, _ := g.tree.Written()
+		if written.Position <= after {
+			return
+		}
+		c, err := g.tree.compare(ctx, notAfter, after)
+		if err != nil {
+			yield(domain.Commit{}, err)
+			return
+		}
+		for commit, err := range g.Log.Follow(ctx, c.same.Position) {
+			if err == nil {
+				err = c.commit(ctx, commit)
+			}
+			if err != nil {
+				yield(domain.Commit{}, err)
+				return
+			}
+			if commit.Position > after && !yield(commit, nil) || commit.Position >= written.Position {
+				return
+			}
+		}
+	}
+}

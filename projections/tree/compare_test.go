@@ -1,0 +1,227 @@
+package tree_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections/sample"
+	"github.com/tizilim/tizilim/projections/tree"
+)
+
+// changed gives the commits with another content of one event, the n-th from 0.
+func changed(commits []domain.Commit, n int) []domain.Commit {
+	commits = slices.Clone(commits)
+	for i, c := range commits {
+		if n < len(c.Records) {
+			c.Records = slices.Clone(c.Records)
+			c.Records[n].Data = json.RawMessage(`{"id":"another"}`)
+			commits[i] = c
+			return commits
+		}
+		n -= len(c.Records)
+	}
+	panic("no such event")
+}
+
+// difference is the first event that differs, 0 where the error is none of a difference.
+func difference(err error) int64 {
+	if d := (*tree.Difference)(nil); errors.As(err, &d) && !d.Tree && errors.Is(err, domain.ErrDamaged) {
+		return d.Event
+	}
+	return 0
+}
+
+// Whatever was done to a log, both a start and a comparison of all of it name the first event at which it was.
+func TestDifference(t *testing.T) {
+	commits := history(200, 10)
+	all := records(commits)
+	tr := grown(t, commits)
+	check := func(what string, log []domain.Commit, event int64) {
+		t.Helper()
+		err := tr.Check(t.Context(), sample.NewLog(log))
+		if got := difference(err); got != event {
+			t.Errorf("%s: a start tells of event %d, want %d: %v", what, got, event, err)
+		}
+		_, err = tr.Compare(t.Context(), sample.NewLog(log), nil)
+		if got := difference(err); got != event {
+			t.Errorf("%s: a comparison tells of event %d, want %d: %v", what, got, event, err)
+		}
+	}
+	check("nothing", commits, 0)
+	check("more behind it", append(slices.Clone(commits), history(201, 10)[200]), 0)
+	check("all is gone", nil, 1)
+	for n := range all {
+		check(fmt.Sprintf("event %d changed", n+1), changed(commits, n), int64(n)+1)
+	}
+	before := int64(1)
+	for i, c := range commits {
+		check(fmt.Sprintf("commit %d left out", i+1), slices.Delete(slices.Clone(commits), i, i+1), before)
+		check(fmt.Sprintf("cut before commit %d", i+1), commits[:i], before)
+		if i > 0 {
+			swapped := slices.Clone(commits)
+			swapped[i-1], swapped[i] = c, commits[i-1]
+			swapped[i-1].Position, swapped[i].Position = commits[i-1].Position, c.Position
+			check(fmt.Sprintf("commits %d and %d swapped", i, i+1), swapped, before-int64(len(commits[i-1].Records)))
+		}
+		longer := slices.Clone(commits)
+		longer[i].Records = append(slices.Clone(c.Records), domain.Record{Event: all[0].Event, Stream: c.Stream, Version: c.Version() + 1})
+		check(fmt.Sprintf("more in commit %d", i+1), longer, before+int64(len(c.Records)))
+		before += int64(len(c.Records))
+	}
+	err := tr.Check(t.Context(), sample.NewLog(changed(commits, 4)))
+	if want := "event 5 of the log, at position 40 (license-3 version 2, site-removed): it is not the event that was written there"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("it says: %v\nwant: %s", err, want)
+	}
+	err = tr.Check(t.Context(), sample.NewLog(commits[:3]))
+	if want := "event 4 of the log, after position 30: it is missing, with"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("it says: %v\nwant: %s", err, want)
+	}
+}
+
+// A log that is too long to be looked at as a whole: its end is, and where the last scrub ended.
+func TestCheckLongLog(t *testing.T) {
+	commits := history(5000, 2)
+	all := len(records(commits))
+	tr := grown(t, commits)
+	check := func(what string, log []domain.Commit, event int64) {
+		t.Helper()
+		err := tr.Check(t.Context(), sample.NewLog(log))
+		if got := difference(err); got != event {
+			t.Errorf("%s: event %d, want %d: %v", what, got, event, err)
+		}
+	}
+	check("nothing", commits, 0)
+	check("the last one changed", changed(commits, all-1), int64(all))
+	check("the end is gone", commits[:4990], int64(len(records(commits[:4990])))+1)
+	check("two changed, one of them at the end", changed(changed(commits, all-1), 77), 78)
+	other := history(5000, 2)
+	for i := range other {
+		other[i].Records[0].Fingerprint = "another"
+	}
+	check("another log", other, 1)
+
+	// One event in the middle: a start may miss it, a scrub does not, and the next start looks there.
+	damaged := changed(commits, 3000)
+	seen := 0
+	if got := difference(tr.Scrub(t.Context(), sample.NewLog(damaged), 1e9, func(n int) { seen += n })); got != 3001 || seen < 2998 || seen > 3000 {
+		t.Errorf("a scrub tells of event %d after %d", got, seen)
+	}
+	for range 5 {
+		check("after the scrub", damaged, 3001)
+	}
+	// The next one goes on there, the one after that begins anew.
+	for pass, want := range []int{all - 3000, all} {
+		seen = 0
+		if err := tr.Scrub(t.Context(), sample.NewLog(commits), 1e9, func(n int) { seen += n }); err != nil {
+			t.Fatal(err)
+		}
+		if seen < want || seen > want+100 {
+			t.Errorf("scrub %d compared %d events, want %d", pass+1, seen, want)
+		}
+	}
+}
+
+// A log that is read through the tree's guard is what was written, or an error.
+func TestGuard(t *testing.T) {
+	commits := history(150, 1)
+	tr := grown(t, commits[:140])
+	for _, after := range []domain.Position{0, 1, 100, 139} {
+		var got []domain.Commit
+		for c, err := range tr.Guard(sample.NewLog(commits)).Follow(t.Context(), after) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, c)
+		}
+		if len(got) != 140-int(after) || got[0].Position != after+1 {
+			t.Errorf("after %d: %d commits", after, len(got))
+		}
+	}
+	n := len(records(commits[:60]))
+	read := 0
+	for _, err := range tr.Guard(sample.NewLog(changed(commits, n))).Follow(t.Context(), 0) {
+		if err == nil {
+			read++
+		} else if difference(err) != int64(n)+1 {
+			t.Error(err)
+		}
+	}
+	if read != 60 {
+		t.Errorf("%d commits were given before the damage", read)
+	}
+}
+
+// Damage of the tree's own file is found when it is opened or by one scrub, or nothing was changed by it. And
+// it is not laid to the log: a log that is whole is never called changed.
+func TestDamagedFile(t *testing.T) {
+	commits := history(300, 1)
+	log := sample.NewLog(commits)
+	path := filepath.Join(t.TempDir(), "tree.sqlite")
+	tr := open(t, path)
+	apply(t, tr, commits)
+	written, root := tr.Written()
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// found says whether the damage is found by a start and one scrub, as a server would.
+	found := func(what string, content []byte) bool {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "tree.sqlite")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tr, err := tree.Open(path)
+		if err == nil {
+			defer tr.Close()
+			err = tr.Check(t.Context(), log)
+		}
+		if err == nil {
+			err = tr.Scrub(t.Context(), log, 1e9, func(int) {})
+		}
+		if err == nil {
+			if now, other := tr.Written(); now != written || other != root {
+				t.Errorf("%s: it is another tree, and nobody tells", what)
+			}
+			return false
+		}
+		if !errors.Is(err, domain.ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if d := (*tree.Difference)(nil); errors.As(err, &d) && !d.Tree {
+			t.Errorf("%s: laid to the log: %v", what, err)
+		}
+		return true
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	damaged := 0
+	const flips = 400
+	for range flips {
+		bit := random.IntN(8 * len(whole))
+		content := slices.Clone(whole)
+		content[bit/8] ^= 1 << (bit % 8)
+		if found(fmt.Sprintf("bit %d of %d", bit, 8*len(whole)), content) {
+			damaged++
+		}
+	}
+	t.Logf("%d of %d flipped bits were found; the others changed nothing", damaged, flips)
+	if damaged < flips/3 {
+		t.Errorf("only %d of %d flipped bits were found", damaged, flips)
+	}
+	for _, size := range []int{0, 100, 4096, len(whole) / 2, len(whole) - 4096, len(whole) - 1} {
+		if !found(fmt.Sprintf("cut at %d", size), whole[:size]) {
+			t.Errorf("a file of %d bytes of %d is taken for the whole one", size, len(whole))
+		}
+	}
+}
