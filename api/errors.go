@@ -68,7 +68,7 @@ var statuses = map[int][]string{
 	http.StatusRequestEntityTooLarge: {"too-large"},
 	http.StatusUnsupportedMediaType:  {"media-type-unsupported", "file-type-unsupported"},
 	http.StatusInternalServerError:   {"internal"},
-	http.StatusServiceUnavailable:    {"unavailable", "not-yet-visible"},
+	http.StatusServiceUnavailable:    {"unavailable", "damaged", "not-yet-visible"},
 	http.StatusUnprocessableEntity: {
 		"form-invalid", "parameter-invalid", "day-invalid", "moment-invalid", "calendar-unknown", "idempotency-key-reused", "file-empty", "document-unknown",
 		"signature-required", "signature-malformed", "service-unknown", "channel-unknown", "licensor-unknown", "status-unknown", "period-unknown", "outcome-unknown", "step-unknown", "day-future", "days-reversed", "figures-too-many", "applicant-kind", "request-not-offered",

@@ -251,7 +251,8 @@ func promtool(t *testing.T, metrics string) {
 	}
 }
 
-// TestDamage: what was found to be damaged turns readiness off, and the figures tell.
+// TestDamage: what was found to be damaged turns readiness off, the figures tell, and nothing is served any more
+// as if it were whole.
 func TestDamage(t *testing.T) {
 	w := newWorld(t)
 	if m := w.call("", "GET", "/metrics", nil).want(200); !strings.Contains(m.body, "\ntizilim_damaged 0\n") {
@@ -266,6 +267,10 @@ func TestDamage(t *testing.T) {
 	if m := w.call("", "GET", "/metrics", nil).want(200); !strings.Contains(m.body, "\ntizilim_damaged 1\n") {
 		t.Error("the figures do not tell of the damage")
 	}
+	w.call("", "GET", "/livez", nil).want(200)
+	w.call("", "GET", "/api/v1/licenses", nil).want(503, "damaged")
+	w.call("company", "POST", "/api/v1/applications", opening).want(503, "damaged")
+	w.contains(w.pageAs("", "/", "ru", 503), "обнаружено повреждение")
 }
 
 // TestReadiness: a projection that stopped turns readiness off and says so, and reads go on.

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/api/i18n"
 	"github.com/tizilim/tizilim/api/web"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/domain/access"
 )
 
 // Server answers every request of the registry. Make one with New; close it after its http.Server
@@ -145,6 +146,9 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit) (http.H
 		return nil, unrouted(w, r, handler)
 	}
 	v.address = s.gate.address(r)
+	if err := s.damage(); err != nil && actions[pattern] != access.ReadServer {
+		return nil, fail("damaged", fmt.Errorf("%w: %w", domain.ErrUnavailable, err))
+	}
 	var err error
 	if v.caller, err = s.gate.admit(r, pattern, v.page); err != nil {
 		return nil, err

@@ -31,7 +31,9 @@ type Digest struct {
 // notice a bit that turns in a row. It builds the model a second time, beside the others in dir, up to the
 // position at which this one is, and compares all rows. domain.ErrDamaged, with the table, where they differ.
 //
-// The log may be one that is read slowly. What an interrupted audit leaves is removed by the next one.
+// The log may be one that is read slowly. What goes wrong with the second copy, for want of room for instance, is
+// domain.ErrUnavailable: it says nothing of the first. What an interrupted audit leaves is removed by the next
+// one, and by Open.
 func Audit(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, k Kind, m Model) (err error) {
 	scratch := filepath.Join(dir, auditDir)
 	if err := os.RemoveAll(scratch); err != nil {
@@ -42,18 +44,28 @@ func Audit(ctx context.Context, log domain.Log, dir string, logger *slog.Logger,
 	if err != nil {
 		return err
 	}
-	if err := buildAll(ctx, until{log, have.position}, scratch, logger, []Kind{k}); err != nil {
-		return fmt.Errorf("audit of %s: %w", k.Name(), err)
-	}
-	again, err := k.open(scratch)
-	if err != nil {
-		return err
-	}
-	want, err := again.Digest(ctx)
-	if err := errors.Join(err, again.Close()); err != nil {
-		return err
+	source := &until{Log: log, end: have.position}
+	want, err := digestOf(ctx, source, scratch, logger, k)
+	switch {
+	case source.failed != nil:
+		return fmt.Errorf("audit of %s: %w", k.Name(), source.failed)
+	case err != nil:
+		return fmt.Errorf("audit of %s: %w: %v", k.Name(), domain.ErrUnavailable, err)
 	}
 	return compareDigests(k.Name(), have, want)
+}
+
+// digestOf builds a model in dir and reads it.
+func digestOf(ctx context.Context, log domain.Log, dir string, logger *slog.Logger, k Kind) (Digest, error) {
+	if err := buildAll(ctx, log, dir, logger, []Kind{k}); err != nil {
+		return Digest{}, err
+	}
+	m, err := k.open(dir)
+	if err != nil {
+		return Digest{}, err
+	}
+	d, err := m.Digest(ctx)
+	return d, errors.Join(err, m.Close())
 }
 
 func compareDigests(name string, have, want Digest) error {
@@ -108,20 +120,24 @@ func (f *File) checkInside(ctx context.Context) error {
 	return nil
 }
 
-// until is a log that ends at a position.
+// until is a log that ends at a position, for one reader.
 type until struct {
 	domain.Log
-	end domain.Position
+	end    domain.Position
+	failed error // what the log itself says that it is damaged
 }
 
 // Head implements domain.Log.
-func (u until) Head(context.Context) (domain.Position, error) { return u.end, nil }
+func (u *until) Head(context.Context) (domain.Position, error) { return u.end, nil }
 
 // Follow implements domain.Log: behind the end nothing ever comes.
-func (u until) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+func (u *until) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
 	return func(yield func(domain.Commit, error) bool) {
 		if after < u.end {
 			for c, err := range u.Log.Follow(ctx, after) {
+				if errors.Is(err, domain.ErrDamaged) {
+					u.failed = err
+				}
 				if !yield(c, err) || err != nil {
 					return
 				}

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,8 +14,29 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections"
+	"github.com/tizilim/tizilim/projections/numbers"
 	"github.com/tizilim/tizilim/projections/sample"
 )
+
+// What goes wrong with the second copy says nothing of the model, what the log says of itself does.
+func TestAuditThatCannotBeMade(t *testing.T) {
+	commits := sample.Commits(10, 3)
+	dir := t.TempDir()
+	m := open(t, numbers.Kind, dir)
+	apply(t, m, commits)
+	broken := projections.NewKind(projections.Schema{Name: "numbers", Number: 1}, func(string, ...projections.Option) (*numbers.Model, error) {
+		return nil, fmt.Errorf("database disk image is malformed: %w", domain.ErrDamaged)
+	})
+	err := projections.Audit(t.Context(), sample.NewLog(commits), dir, nil, broken, m)
+	if !errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrDamaged) {
+		t.Errorf("the copy cannot be made: %v", err)
+	}
+	hole := sample.NewLog(commits)
+	hole.Fault = func(_ context.Context, c domain.Commit) error { return damagedAt(c, 5) }
+	if err := projections.Audit(t.Context(), hole, dir, nil, numbers.Kind, m); !errors.Is(err, domain.ErrDamaged) {
+		t.Errorf("the log has a hole: %v", err)
+	}
+}
 
 // A model that was fed as it comes holds what one that is built anew holds; where rows are gone, from
 // whatever table, that is found.

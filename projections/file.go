@@ -89,8 +89,10 @@ func (f *File) open(dir string) error {
 	if f.bulk {
 		return f.openBulk()
 	}
-	if err := removeFiles(filepath.Join(dir, rebuildDir, f.schema.file())); err != nil {
-		return err
+	for _, left := range []string{rebuildDir, auditDir} {
+		if err := removeFiles(filepath.Join(dir, left, f.schema.file())); err != nil {
+			return err
+		}
 	}
 	var err error
 	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate, sqlite.OpenWAL); err != nil {

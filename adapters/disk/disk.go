@@ -1,5 +1,5 @@
 // Package disk writes files so that a crash or a power cut leaves the old content or the new one, never
-// a part of it.
+// a part of it, and tells how much room there is.
 package disk
 
 import (

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -27,7 +28,7 @@ func (s *space) check() error {
 	defer s.mu.Unlock()
 	if now := time.Now(); now.Sub(s.checked) > spaceEvery {
 		s.checked = now
-		free, err := freeBytes(s.dir)
+		free, err := disk.Free(s.dir)
 		switch {
 		case err != nil:
 			s.err = fmt.Errorf("%w: %w", domain.ErrUnavailable, err)

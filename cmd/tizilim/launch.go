@@ -123,6 +123,11 @@ func (r *registry) wait(ctx context.Context, e *entrance, s *surroundings) error
 	}
 }
 
+// healthy says whether appends can succeed, and what they come to be noted in the Merkle tree.
+func (r *registry) healthy(ctx context.Context) error {
+	return errors.Join(r.store.Healthy(ctx), r.tree.Err())
+}
+
 // handler puts HTTP before the registry.
 func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
 	config := api.Config{
@@ -130,7 +135,7 @@ func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
 		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice, FeeKnown: s.gateway.feeKnown, Payments: r.payments,
-		Healthy: r.store.Healthy, Damage: r.scrub.found, Metrics: r.metrics,
+		Healthy: r.healthy, Damage: r.scrub.found, Metrics: r.metrics,
 		Now: time.Now, Logger: r.logger, Version: version(),
 	}
 	s.door.into(&config)

@@ -139,7 +139,7 @@ func (r restoration) cut(ctx context.Context, old *tree.Tree, kept tree.Extent, 
 }
 
 // damagedTree makes the tree anew where only its file is damaged, and its root proves that the log is not.
-func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause error) error {
+func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause error) (err error) {
 	had, hadRoot := old.Written()
 	if err := old.Close(); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause erro
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	defer fresh.Close()
+	defer func() { err = errors.Join(err, fresh.Close(), tree.Remove(r.beside())) }() // gone already where it took the old one's place
 	if now, _ := fresh.Written(); now.Events < had.Events {
 		return fmt.Errorf("and the log ends before the tree does: %w", cause)
 	}
@@ -163,12 +163,12 @@ func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause erro
 }
 
 // withoutTree makes a tree where there is none that could be read.
-func (r restoration) withoutTree(ctx context.Context, cause error) error {
+func (r restoration) withoutTree(ctx context.Context, cause error) (err error) {
 	fresh, err := r.rebuild(ctx)
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	defer fresh.Close()
+	defer func() { err = errors.Join(err, fresh.Close(), tree.Remove(r.beside())) }() // gone already where it took the old one's place
 	return r.acceptTree(ctx, fresh, cause)
 }
 
@@ -178,8 +178,12 @@ func (r restoration) acceptTree(ctx context.Context, fresh *tree.Tree, cause err
 		return cause
 	}
 	kept, keptRoot := fresh.Written()
-	if err := r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Reason: r.Reason}); err != nil {
+	if told, err := r.lastLoss(ctx); err != nil {
 		return err
+	} else if told.Had > 0 || told.Kept != kept.Events-1 { // otherwise a run that was cut off has declared it: nothing is behind that
+		if err := r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Reason: r.Reason}); err != nil {
+			return err
+		}
 	}
 	if err := r.forget(); err != nil {
 		return err
@@ -223,6 +227,22 @@ func (r restoration) declare(ctx context.Context, accepted loss.Accepted) error 
 		return fmt.Errorf("declare the loss: %w", err)
 	}
 	return nil
+}
+
+// lastLoss is what the log tells of the latest loss; Kept is -1 where it tells of none.
+func (r restoration) lastLoss(ctx context.Context) (loss.Accepted, error) {
+	last := loss.Accepted{Kept: -1}
+	for rec, err := range r.store.Read(ctx, loss.Stream, 1) {
+		if err != nil {
+			return last, fmt.Errorf("read what was declared lost: %w", err)
+		}
+		p, err := loss.Decode(rec.Event)
+		if err != nil {
+			return last, err
+		}
+		last = p.(loss.Accepted)
+	}
+	return last, nil
 }
 
 // forget removes what was built from events that are lost. A read model could otherwise stand at a position

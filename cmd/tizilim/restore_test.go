@@ -150,6 +150,13 @@ func TestRestoreWithoutTheTree(t *testing.T) {
 		t.Errorf("start: %v", err)
 	}
 	want(t, 1, []string{"the Merkle tree is lost"}, "restore", "--data", dir)
+	if left, err := filepath.Glob(file + "*"); err != nil || len(left) > 0 {
+		t.Errorf("a run that changes nothing left %v, %v", left, err)
+	}
+	want(t, 0, []string{"the Merkle tree is lost"}, "restore", "--accept-loss", "--reason", "r", "--data", dir)
+	if err := os.Remove(file); err != nil { // as after a crash between the declaration and the tree
+		t.Fatal(err)
+	}
 	want(t, 0, []string{"the Merkle tree is lost"}, "restore", "--accept-loss", "--reason", "r", "--data", dir)
 	if err := started(t, dir, func(r *registry) {
 		if err := r.follower.CaughtUp(t.Context()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"sync/atomic"
@@ -32,8 +33,16 @@ type scrubFlag struct {
 	ScrubRate uint32 `default:"5000" placeholder:"EVENTS" help:"How many events a second, at most, are read again in the background and compared with the Merkle tree."`
 }
 
-// rate is never 0: nothing turns the scrubber off.
+// rate is never 0, nor turned off: where none is given, in a test or a demo, it is the usual one.
 func (s scrubFlag) rate() int { return int(cmp.Or(s.ScrubRate, defaultScrubRate)) }
+
+// check is domain.ErrInvalid for what cannot be meant.
+func (s scrubFlag) check() error {
+	if s.ScrubRate == 0 {
+		return fmt.Errorf("--scrub-rate 0 reads nothing: %w", domain.ErrInvalid)
+	}
+	return nil
+}
 
 // scrub reads the whole log in the background, again and again, and compares it with the tree.
 type scrub struct {
@@ -67,7 +76,7 @@ func (s *scrub) run(ctx context.Context) {
 			s.logger.Error("damage was found; the registry is not ready any more", "err", err)
 			return
 		case err != nil:
-			s.logger.Warn("the event log could not be compared with its Merkle tree", "err", err)
+			s.logger.Warn("the event log or a read model could not be compared with what it has to be", "err", err)
 		default:
 			s.metrics.ObserveScrubbed(s.now())
 		}

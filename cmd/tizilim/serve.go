@@ -48,7 +48,7 @@ type logFlag struct {
 // Run serves until it is told to stop.
 func (c serveCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	if err := errors.Join(c.loginFlags.check(), c.paymentFlags.check(), c.addresses()); err != nil {
+	if err := errors.Join(c.loginFlags.check(), c.paymentFlags.check(), c.scrubFlag.check(), c.addresses()); err != nil {
 		return err
 	}
 	secret, err := readSecret(c.PaymentsSecret)

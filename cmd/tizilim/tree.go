@@ -53,7 +53,7 @@ func openTree(ctx context.Context, f *folder, log domain.Log) (*tree.Tree, error
 		}
 	}
 	if errors.Is(err, domain.ErrDamaged) {
-		return nil, fmt.Errorf("the event log is not what it was, or nothing tells that it is; nothing was written (what to do: docs/operating.md, \"Damage\"): %w", err)
+		return nil, fmt.Errorf("the event log is not what it was, or nothing tells that it is; no event was written (what to do: docs/operating.md, \"Damage\"): %w", err)
 	}
 	return t, err
 }
@@ -94,10 +94,32 @@ func (r *registry) openTree(ctx context.Context, f *folder, world outside) (err 
 	r.tree.Window = treeWindow
 	r.scrub = &scrub{tree: r.tree, log: r.store, perSecond: world.rate(), rest: scrubRest, metrics: r.metrics, logger: r.logger, now: time.Now}
 	r.scrub.audit = func(ctx context.Context, log domain.Log, m projections.Model) error {
+		if err := roomFor(f.read(), m.Name()); err != nil {
+			return err
+		}
 		i := slices.Index(modelNames(kinds), m.Name())
 		return projections.Audit(ctx, log, f.read(), r.logger, kinds[i], m)
 	}
 	return nil
+}
+
+// roomFor is domain.ErrUnavailable where a second copy of a read model might take the room that the event log needs.
+func roomFor(dir, name string) error {
+	files, err := filepath.Glob(filepath.Join(dir, name+"-*.sqlite*"))
+	if err != nil {
+		return err
+	}
+	need := uint64(1 << 30)
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			need += 2 * uint64(info.Size())
+		}
+	}
+	free, err := disk.Free(dir)
+	if err == nil && free < need {
+		err = fmt.Errorf("%d MiB are free, a second copy of %s may take %d: %w", free>>20, name, need>>20, domain.ErrUnavailable)
+	}
+	return err
 }
 
 // grow brings the tree up to the end of the log.

@@ -34,9 +34,7 @@ func (t *Tree) Check(ctx context.Context, log domain.Log) error {
 		return fmt.Errorf("compare the log with its Merkle tree: %w", err)
 	}
 	switch {
-	case head < written.Position:
-		return t.missing(ctx, log, head)
-	case written.Events <= whole:
+	case head < written.Position, written.Events <= whole:
 		_, err := t.Compare(ctx, log, nil)
 		return err
 	}
@@ -50,8 +48,7 @@ func (t *Tree) Check(ctx context.Context, log domain.Log) error {
 	}
 	for _, n := range looked {
 		if err := t.look(ctx, log, n); errors.Is(err, domain.ErrDamaged) {
-			_, first := t.Compare(ctx, log, nil)
-			if d := (*Difference)(nil); errors.As(first, &d) {
+			if _, first := t.Compare(ctx, log, nil); first != nil {
 				return first
 			}
 			return err
@@ -69,10 +66,14 @@ func (t *Tree) look(ctx context.Context, log domain.Log, n int64) error {
 	if err != nil {
 		return err
 	}
-	if err := c.to(ctx, log, n+1, written.Position, nil); err != nil {
+	head, err := log.Head(ctx)
+	if err != nil {
 		return err
 	}
-	if c.same.Events >= written.Events || c.same.Position >= written.Position {
+	if err := c.to(ctx, log, n+1, head, nil); err != nil {
+		return err
+	}
+	if c.same.Events <= n || c.same.Events >= written.Events {
 		if err := c.end(written); err != nil {
 			return err
 		}
@@ -82,19 +83,6 @@ func (t *Tree) look(ctx context.Context, log domain.Log, n int64) error {
 		err = &Difference{Event: n + 1, Position: c.same.Position, Tree: true, Err: errors.New("the hashes above it do not lead to the root")}
 	}
 	return err
-}
-
-// missing tells from which event on the log is missing, where it ends before the tree.
-func (t *Tree) missing(ctx context.Context, log domain.Log, head domain.Position) error {
-	c, err := t.compare(ctx, notAfter, head)
-	if err != nil {
-		return err
-	}
-	written, _ := t.Written()
-	if err := c.to(ctx, log, written.Events, head, nil); err != nil {
-		return err
-	}
-	return c.end(written)
 }
 
 // end is the difference of a log that has nothing more; nil where it has everything.
@@ -128,14 +116,14 @@ func (t *Tree) Compare(ctx context.Context, log domain.Log, each func(Extent) er
 	if err != nil {
 		return Extent{}, err
 	}
-	if err := c.to(ctx, log, written.Events, min(head, written.Position), each); err != nil {
+	if err := c.to(ctx, log, written.Events, head, each); err != nil {
 		return c.same, err
 	}
 	return c.same, c.end(written)
 }
 
-// Scrub goes on with the comparison of the whole log where the last one ended, and from the first event where
-// that was the end, at no more than so many events a second, up to the end of the tree. It notes how far it
+// Scrub goes on with the comparison of the whole log where the last one was broken off, and from the first event
+// where that was not, at no more than so many events a second, up to the end of the tree. It notes how far it
 // came. each is called with the number of events compared since.
 func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each func(events int)) error {
 	written, _ := t.Written()
@@ -146,16 +134,18 @@ func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each fu
 	if err != nil {
 		return err
 	}
-	if from >= written.Events {
-		from = 0
+	head, err := log.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("compare the log with its Merkle tree: %w", err)
 	}
 	c, err := t.compare(ctx, holding, from)
 	if err != nil {
 		return err
 	}
+	began, lastNote := c.same.Events, c.same.Events
 	pace := rate.NewLimiter(rate.Limit(perSecond), max(perSecond, whole))
-	before, lastNote := c.same.Events, c.same.Events
-	err = c.to(ctx, log, written.Events, written.Position, func(now Extent) error {
+	before := began
+	err = c.to(ctx, log, written.Events, head, func(now Extent) error {
 		events := int(now.Events - before)
 		before = now.Events
 		each(events)
@@ -169,6 +159,14 @@ func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each fu
 	})
 	if err == nil {
 		err = c.end(written)
+	}
+	if err == nil {
+		return t.note(ctx, 0)
+	}
+	if began > 0 && errors.Is(err, domain.ErrDamaged) { // it may be where it began that is noted wrongly
+		if _, first := t.Compare(ctx, log, nil); errors.Is(first, domain.ErrDamaged) {
+			err = first
+		}
 	}
 	return errors.Join(err, t.note(context.WithoutCancel(ctx), c.same.Events))
 }

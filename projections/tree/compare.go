@@ -79,6 +79,9 @@ func (t *Tree) compare(ctx context.Context, condition string, arg any) (*compari
 		err = projections.Query(conn, "SELECT event, after FROM marks WHERE "+condition+" ORDER BY event DESC LIMIT 1", func(stmt *sqlite.Stmt) error {
 			found = true
 			c.same = Extent{stmt.ColumnInt64(0), domain.Position(stmt.ColumnInt64(1))}
+			if c.same.Events == 0 { // whatever is noted, nothing is before the first event
+				c.same.Position = 0
+			}
 			return nil
 		}, arg)
 		if err != nil || !found {

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/sample"
 	"github.com/tizilim/tizilim/projections/tree"
@@ -117,8 +120,12 @@ func TestCheckLongLog(t *testing.T) {
 	for range 5 {
 		check("after the scrub", damaged, 3001)
 	}
-	// The next one goes on there, the one after that begins anew.
-	for pass, want := range []int{all - 3000, all} {
+	// The next one goes on there, and every one after that begins anew, also where the log has grown.
+	for pass, want := range []int{all - 3000, all, all} {
+		if pass == 2 {
+			apply(t, tr, history(5001, 2)[5000:])
+			commits = history(5001, 2)
+		}
 		seen = 0
 		if err := tr.Scrub(t.Context(), sample.NewLog(commits), 1e9, func(n int) { seen += n }); err != nil {
 			t.Fatal(err)
@@ -156,6 +163,47 @@ func TestGuard(t *testing.T) {
 	}
 	if read != 60 {
 		t.Errorf("%d commits were given before the damage", read)
+	}
+}
+
+// What the tree notes beside its hashes may be wrong too. That is found, or changes nothing, and is never laid to
+// a log that is whole.
+func TestDamagedNotes(t *testing.T) {
+	commits := history(5000, 2)
+	log := sample.NewLog(commits)
+	for _, change := range []string{
+		"UPDATE cursor SET position = position - 700", "UPDATE cursor SET position = position + 700", "UPDATE cursor SET scrubbed = 3000",
+		"UPDATE marks SET after = 8192 WHERE event = 0", "UPDATE marks SET after = 64 WHERE event = 0",
+		"UPDATE marks SET after = after + 64 WHERE event > 2000", "UPDATE marks SET after = after - 64 WHERE event > 2000",
+		"DELETE FROM marks WHERE event > 2000", "UPDATE cursor SET scrubbed = 3000; UPDATE marks SET after = after + 4096 WHERE event > 1000",
+	} {
+		path := filepath.Join(t.TempDir(), "tree.sqlite")
+		tr := open(t, path)
+		apply(t, tr, commits)
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+		if err == nil {
+			err = errors.Join(sqlitex.ExecuteScript(conn, change, nil), conn.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr = open(t, path)
+		_, compared := tr.Compare(t.Context(), log, nil)
+		for what, err := range map[string]error{
+			"a start": tr.Check(t.Context(), log), "a scrub": tr.Scrub(t.Context(), log, 1e9, func(int) {}), "a comparison": compared,
+		} {
+			if d := (*tree.Difference)(nil); errors.As(err, &d) && !d.Tree {
+				t.Errorf("%s: %s lays it to the log: %v", change, what, err)
+			} else if err != nil && !errors.Is(err, domain.ErrDamaged) {
+				t.Errorf("%s: %s: %v", change, what, err)
+			}
+		}
+		if moved := !strings.Contains(change, "scrubbed = 3000") && !strings.Contains(change, "event = 0"); moved && compared == nil {
+			t.Errorf("%s: not found", change)
+		}
 	}
 }
 
