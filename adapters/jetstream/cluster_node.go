@@ -107,6 +107,14 @@ func startMember(dir string, n *Node, logger *slog.Logger) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The server itself only logs why it cannot listen, and is never ready.
+	door, err := net.Listen("tcp", n.listen())
+	if err != nil {
+		return nil, fmt.Errorf("listen for the other nodes: %w: %w", domain.ErrUnavailable, err)
+	}
+	if err := door.Close(); err != nil {
+		return nil, err
+	}
 	m := &member{gate: newGate(), free: space{dir: dir, min: n.MinFree}}
 	if m.free.min == 0 {
 		m.free.min = defaultMinFree

@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -146,5 +147,21 @@ func TestNodeIsChecked(t *testing.T) {
 		"certificates of the cluster: invalid": {Name: "a", Peers: far, CA: "none", Cert: "none", Key: "none"},
 	} {
 		refused(t, jetstream.ClusterConfig{Dir: t.TempDir(), Node: &n}, why)
+	}
+}
+
+// A node whose address is taken does not wait for it.
+func TestNodeAddressIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	n := jetstream.Node{Name: "a", Listen: taken.Addr().String(), Peers: []jetstream.Peer{
+		{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}, {Name: "c", Address: "127.0.0.1:3"},
+	}}
+	_, err = jetstream.Connect(t.Context(), jetstream.ClusterConfig{Dir: t.TempDir(), Node: &n})
+	if !errors.Is(err, domain.ErrUnavailable) || !strings.Contains(err.Error(), "listen for the other nodes") {
+		t.Error(err)
 	}
 }
