@@ -63,7 +63,7 @@ func copyFolder(t *testing.T, from string) string {
 // started starts the registry of the folder and calls with with it, unless the start fails.
 func started(t *testing.T, dir string, with func(*registry)) (err error) {
 	t.Helper()
-	f, err := (storeFlag{dataFlag: dataFlag{dir}}).lockExisting()
+	f, err := (storeFlag{dataFlag: dataFlag{Data: dir}}).lockExisting()
 	if err != nil {
 		t.Fatal(err)
 	}
