@@ -18,7 +18,9 @@ func TestKilledUnderLoad(t *testing.T) {
 	rounds := tooltest.Rounds(t, 3)
 	for round := range rounds {
 		dice := rand.New(rand.NewPCG(1, uint64(round)))
+		begin := time.Now()
 		tr.start()
+		took := time.Since(begin)
 		enough := tr.notes.expect(1 + dice.IntN(200))
 		clients := tr.load(t.Context(), "kill"+strconv.Itoa(round))
 		tr.await(enough)
@@ -30,7 +32,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		}
 		if round%4 == 1 {
 			s, _ := tr.launch()
-			time.Sleep(time.Duration(dice.IntN(400)) * time.Millisecond) // how far it comes is the point
+			time.Sleep(time.Duration(dice.Float64() * float64(took))) // how far it comes is the point
 			s.kill()
 		}
 		tr.start()
