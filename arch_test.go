@@ -58,7 +58,7 @@ var elsewhere = map[string][]string{
 	"github.com/rogpeppe":        nil,
 	"github.com/cloudevents":     nil,
 	"pgregory.net/rapid":         nil,
-	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest"},
+	"testing":                    {"adapters/disktest", "adapters/openidtest", "adapters/storetest", "adapters/tooltest"},
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},
