@@ -35,15 +35,21 @@ func TestKilledUnderLoad(t *testing.T) {
 			time.Sleep(time.Duration(dice.Float64() * float64(took))) // how far it comes is the point
 			s.kill()
 		}
-		tr.start()
-		tr.check()
-		tr.stop()
-		tr.checkFolder()
-		if t.Failed() {
-			t.Fatalf("in round %d", round)
-		}
+		tr.goOn(round)
 	}
 	tr.over(rounds, "kill -9")
+}
+
+// goOn starts the next server on what the last one has left, and looks whether all is there.
+func (tr *trial) goOn(round int) {
+	tr.t.Helper()
+	tr.start()
+	tr.check()
+	tr.stop()
+	tr.checkFolder()
+	if tr.t.Failed() {
+		tr.t.Fatalf("in round %d", round)
+	}
 }
 
 // await waits until the server has acknowledged enough.
