@@ -16,13 +16,3 @@ func lockFile(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()),
 		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &windows.Overlapped{})
 }
-
-// freeBytes is what the file system of dir has left for this process.
-func freeBytes(dir string) (uint64, error) {
-	name, err := windows.UTF16PtrFromString(dir)
-	if err != nil {
-		return 0, err
-	}
-	var free uint64
-	return free, windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
-}

@@ -57,9 +57,8 @@ func (tr *trial) await(enough <-chan struct{}) {
 	tr.t.Helper()
 	select {
 	case <-enough:
-	case err := <-tr.server.ended:
-		tr.server.ended <- err
-		tr.t.Fatalf("the server ended by itself: %v: %s", err, tr.server.text())
+	case <-tr.server.ended:
+		tr.t.Fatalf("the server ended by itself: %v: %s", tr.server.err, tr.server.text())
 	case <-time.After(time.Minute):
 		tr.t.Fatalf("the server acknowledges too little: %s", tr.server.text())
 	}

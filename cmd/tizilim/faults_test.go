@@ -61,8 +61,9 @@ type trial struct {
 type server struct {
 	*exec.Cmd
 	url   string
-	ended chan error // its end
-	mu    sync.Mutex // protects said
+	ended chan struct{} // closed at its end
+	err   error         // how it ended, from then on
+	mu    sync.Mutex    // protects said
 	said  bytes.Buffer
 }
 
@@ -162,7 +163,7 @@ func (tr *trial) makeAccounts(world demo.World) {
 // launch starts a process and does not wait for it.
 func (tr *trial) launch() (s *server, serving chan string) {
 	tr.t.Helper()
-	s, serving = &server{Cmd: exec.Command(os.Args[0], tr.flags...), ended: make(chan error, 1)}, make(chan string, 1)
+	s, serving = &server{Cmd: exec.Command(os.Args[0], tr.flags...), ended: make(chan struct{})}, make(chan string, 1)
 	s.Env = append(os.Environ(), asTizilim+"=1")
 	log, err := s.StderrPipe()
 	if err != nil {
@@ -181,7 +182,8 @@ func (tr *trial) launch() (s *server, serving chan string) {
 				serving <- "http://" + strings.Fields(rest)[0]
 			}
 		}
-		s.ended <- s.Wait()
+		s.err = s.Wait()
+		close(s.ended)
 	}()
 	return s, serving
 }
@@ -192,8 +194,8 @@ func (tr *trial) start() {
 	s, serving := tr.launch()
 	select {
 	case s.url = <-serving:
-	case err := <-s.ended:
-		tr.t.Fatalf("the server does not start: %v: %s", err, s.text())
+	case <-s.ended:
+		tr.t.Fatalf("the server does not start: %v: %s", s.err, s.text())
 	case <-time.After(time.Minute):
 		tr.t.Fatalf("the server has not started within a minute: %s", s.text())
 	}
@@ -237,12 +239,12 @@ func (tr *trial) stop() {
 func (s *server) end(t *testing.T) error {
 	t.Helper()
 	select {
-	case err := <-s.ended:
-		s.ended <- err
-		return err
+	case <-s.ended:
+		return s.err
 	case <-time.After(time.Minute):
 		_ = s.Process.Signal(syscall.SIGQUIT) // it may have ended just now
-		t.Fatalf("the server does not end: %v: %s", <-s.ended, s.text())
+		<-s.ended
+		t.Fatalf("the server does not end: %v: %s", s.err, s.text())
 		return nil
 	}
 }
@@ -250,8 +252,7 @@ func (s *server) end(t *testing.T) error {
 // kill ends the process by force and waits for it.
 func (s *server) kill() {
 	_ = s.Process.Kill() // it may have ended by itself
-	err := <-s.ended
-	s.ended <- err
+	<-s.ended
 }
 
 // text is what the process has said on its standard error.
