@@ -187,6 +187,7 @@ func (tr *trial) read(ctx context.Context, account, path string, v any) (answer,
 type client struct {
 	*trial
 	ctx  context.Context
+	stop context.Context // ends when it is to begin nothing more
 	name string
 	n    int
 }
@@ -221,20 +222,26 @@ func (c *client) json(account, method, path, application, event string, body any
 	return c.put(write{account: account, method: method, path: path, media: "application/json", body: content, application: application, event: event})
 }
 
-// application opens one, attaches a document to it and files it. Every third goes all the way to its license.
-func (c *client) application(i int) error {
+// open opens an application.
+func (c *client) open() (id string, err error) {
 	a, err := c.json(company, "POST", "/applications", "", "application-opened",
 		v1.Opening{Service: "import-export-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: bin}})
+	if err != nil || a.requestOf.application == "" {
+		return "", errStop
+	}
+	return a.requestOf.application, nil
+}
+
+// application opens one, attaches a document to it and files it. Every third goes all the way to its license.
+func (c *client) application(i int) error {
+	id, err := c.open()
 	if err != nil {
 		return err
 	}
-	id := a.requestOf.application
-	if id == "" {
-		return errStop
-	}
 	at := "/applications/" + id
 	text := strings.Repeat(c.name+" "+strconv.Itoa(i)+"\n", 50)
-	if a, err = c.put(write{account: company, method: "POST", path: at + "/documents", media: "text/plain", file: "sample.txt", body: []byte(text), application: id}); err != nil {
+	a, err := c.put(write{account: company, method: "POST", path: at + "/documents", media: "text/plain", file: "sample.txt", body: []byte(text), application: id})
+	if err != nil {
 		return err
 	}
 	var uploaded v1.Uploaded
@@ -251,6 +258,9 @@ func (c *client) application(i int) error {
 // license takes a filed application to its license.
 func (c *client) license(id string) error {
 	at := "/applications/" + id
+	if err := c.await(company, id, "pay"); err != nil {
+		return err
+	}
 	a, err := c.json(company, "POST", at+"/payment", id, "payment-requested", nil)
 	if err != nil {
 		return err
@@ -301,7 +311,7 @@ func (c *client) await(account, id, action string) error {
 		case !ok && got.status != 0 && got.status != http.StatusServiceUnavailable:
 			c.t.Errorf("read application %s: %d %s", id, got.status, got.body)
 			return errStop
-		case !ok || time.Now().After(end):
+		case !ok || time.Now().After(end) || c.stop.Err() != nil:
 			return errStop
 		}
 	}
@@ -341,7 +351,7 @@ func (tr *trial) load(stop context.Context, round string) *sync.WaitGroup {
 	const applicants = 6
 	var clients sync.WaitGroup
 	for n := range applicants + 1 {
-		c := &client{trial: tr, ctx: tr.t.Context(), name: fmt.Sprintf("%s-%d", round, n)}
+		c := &client{trial: tr, ctx: tr.t.Context(), stop: stop, name: fmt.Sprintf("%s-%d", round, n)}
 		work := c.application
 		if n == applicants {
 			work = c.account
