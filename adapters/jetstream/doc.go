@@ -25,4 +25,9 @@
 // store.json, the mode and format of what is there; mark.json, a position that was durable, at most
 // a second behind (dir.go); closed, where the last process closed it (opening.go). A log that ends before
 // the mark is damaged, and Open refuses it before the server can give its positions out a second time.
+//
+// Connect opens the same log in a NATS cluster, which many processes share (cluster.go): outside of them, or
+// made of a server inside each of three (cluster_node.go). The leader checks the versions, and an append is
+// sent again until its outcome is known (cluster_append.go). Whether a leader still leads is asked before it is
+// believed (cluster_head.go).
 package jetstream

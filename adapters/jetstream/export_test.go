@@ -3,6 +3,7 @@ package jetstream
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -93,4 +94,42 @@ func (s *Store) Fence(t *testing.T, p domain.Position) string {
 		t.Fatal(err)
 	}
 	return m.Header.Get("Nats-Expected-Last-Sequence")
+}
+
+// WithStep gives a configuration with a hook at each step of an append.
+func (c ClusterConfig) WithStep(step func(name string) error) ClusterConfig {
+	c.step = step
+	return c
+}
+
+// ClusterBlockDir is where a server of a cluster keeps the block files of the log.
+func ClusterBlockDir(dir string) string {
+	return filepath.Join(streamDir(dir, "TIZILIM", streamName), "msgs")
+}
+
+// Recheck looks at the servers now.
+func (c *Cluster) Recheck() { c.recheck() }
+
+// Asked is how many messages the reading connection has sent.
+func (c *Cluster) Asked() uint64 { return c.read.conn.Stats().OutMsgs }
+
+// Copied is how far this node's own copy of the log goes.
+func (c *Cluster) Copied() (domain.Position, error) {
+	return c.member.copied()
+}
+
+// LeavesAfter says whether the writing connection goes to another server when a commit is refused and
+// requests have failed for so long, 0 for not at all.
+func (c *Cluster) LeavesAfter(failing time.Duration) bool {
+	l := c.write
+	l.mu.Lock()
+	l.moved, l.since = time.Time{}, time.Time{}
+	if failing > 0 {
+		l.since = time.Now().Add(-failing)
+	}
+	l.mu.Unlock()
+	l.refused()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.moved.IsZero()
 }

@@ -105,7 +105,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		queue: make(chan *request, 2*maxGroup), groups: make(chan *group),
 		free: space{dir: config.Dir, min: config.MinFree},
 	}
-	s.heads = &heads{lookup: s.version, max: cmp.Or(config.maxHeads, defaultMaxHeads), known: map[domain.Stream]head{}}
+	s.heads = &heads{lookup: func(ctx context.Context, stream domain.Stream) (uint64, error) {
+		return s.source().version(ctx, stream)
+	}, max: cmp.Or(config.maxHeads, defaultMaxHeads), known: map[domain.Stream]head{}}
 	s.tail.max = cmp.Or(config.maxTail, defaultMaxTail)
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -116,7 +118,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if s.lock, err = lockDir(config.Dir); err != nil {
 		return nil, err
 	}
-	if err := checkMarker(config.Dir); err != nil {
+	if err := checkMarker(config.Dir, embedded); err != nil {
 		return nil, err
 	}
 	over := s.sayOpening()
@@ -283,11 +285,16 @@ func (s *Store) repeated(ctx context.Context, r *request, events []domain.Event,
 		}
 		stored = append(stored, rec)
 	}
-	same := slices.EqualFunc(stored, events, func(r domain.Record, e domain.Event) bool { return r.ID == e.ID })
-	if !same || stored[0].Version != r.expected+1 {
+	if !sameCommit(stored, r.expected, events) {
 		return 0, conflict
 	}
 	return stored[0].Position, nil
+}
+
+// sameCommit says whether the records of one commit are the events, appended at the version expected.
+func sameCommit(stored []domain.Record, expected uint64, events []domain.Event) bool {
+	return slices.EqualFunc(stored, events, func(r domain.Record, e domain.Event) bool { return r.ID == e.ID }) &&
+		stored[0].Version == expected+1
 }
 
 // Head implements domain.Log.

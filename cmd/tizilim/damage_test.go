@@ -69,7 +69,7 @@ func started(t *testing.T, dir string, with func(*registry)) (err error) {
 // startedOn is started for a log on a server.
 func startedOn(t *testing.T, dir, store string, with func(*registry)) (err error) {
 	t.Helper()
-	f, err := (storeFlag{dataFlag{dir}, store}).lockExisting()
+	f, err := (storeFlag{dataFlag: dataFlag{Data: dir}, logAt: logAt{Store: store}}).lockExisting()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func BenchmarkRebuild(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	log := sampleLog(b, events)
+	log := largeLog(b, events)
 	b.Logf("%d events in %d commits and %d streams", log.events, log.commits, log.streams)
 	var peak int64
 	var cpu time.Duration
@@ -54,7 +54,7 @@ type loggedSample struct {
 // eventsPerApplication is about how many events the sample makes of one application, its license and numbers included.
 const eventsPerApplication = 11
 
-func sampleLog(b *testing.B, events int) loggedSample {
+func largeLog(b *testing.B, events int) loggedSample {
 	b.Helper()
 	l := loggedSample{dir: b.TempDir()}
 	if dir := os.Getenv("TIZILIM_BENCH_DIR"); dir != "" {
