@@ -30,7 +30,7 @@ func (tr *trial) check() {
 	for _, a := range acked {
 		tr.isThere(a)
 	}
-	again := &client{trial: tr, ctx: tr.t.Context()}
+	again := &writer{trial: tr, ctx: tr.t.Context()}
 	for _, w := range tried {
 		a := again.again(w)
 		if !a.taken() {
@@ -73,7 +73,7 @@ func (tr *trial) isThere(a acknowledged) {
 }
 
 // again sends a write again; while read models catch up it may be told to wait.
-func (c *client) again(w *write) answer {
+func (c *writer) again(w *write) answer {
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // it was told to wait
 		a := c.send(c.ctx, w)
 		if a.status != http.StatusServiceUnavailable || time.Now().After(end) {
@@ -83,7 +83,7 @@ func (c *client) again(w *write) answer {
 }
 
 // repeat sends what was acknowledged a second time: the same answer, but for what came to it since.
-func (tr *trial) repeat(c *client, a acknowledged) {
+func (tr *trial) repeat(c *writer, a acknowledged) {
 	tr.t.Helper()
 	got := c.again(a.write)
 	if a.sha != "" && got.status == http.StatusConflict { // nothing is attached to an application that is over

@@ -183,8 +183,8 @@ func (tr *trial) read(ctx context.Context, account, path string, v any) (answer,
 	return a, a.taken() && (v == nil || a.decode(tr.t, v))
 }
 
-// client writes until the server does not answer any more.
-type client struct {
+// writer writes until the server does not answer any more.
+type writer struct {
 	*trial
 	ctx  context.Context
 	stop context.Context // ends when it is to begin nothing more
@@ -197,7 +197,7 @@ var errStop = errors.New("no answer")
 
 // put sends a write under a key of its own and notes what came of it. It is an error where nothing did, or
 // where the server could not.
-func (c *client) put(w write) (answer, error) {
+func (c *writer) put(w write) (answer, error) {
 	c.n++
 	w.key = fmt.Sprintf("%s-%d", c.name, c.n)
 	a := c.send(c.ctx, &w)
@@ -211,7 +211,7 @@ func (c *client) put(w write) (answer, error) {
 	return a, errStop
 }
 
-func (c *client) json(account, method, path, application, event string, body any) (answer, error) {
+func (c *writer) json(account, method, path, application, event string, body any) (answer, error) {
 	content := []byte{}
 	if body != nil {
 		var err error
@@ -223,7 +223,7 @@ func (c *client) json(account, method, path, application, event string, body any
 }
 
 // open opens an application.
-func (c *client) open() (id string, err error) {
+func (c *writer) open() (id string, err error) {
 	a, err := c.json(company, "POST", "/applications", "", "application-opened",
 		v1.Opening{Service: "import-export-license", Channel: "portal", Request: "issue", Applicant: v1.Applicant{ID: bin}})
 	if err != nil || a.requestOf.application == "" {
@@ -233,7 +233,7 @@ func (c *client) open() (id string, err error) {
 }
 
 // application opens one, attaches a document to it and files it. Every third goes all the way to its license.
-func (c *client) application(i int) error {
+func (c *writer) application(i int) error {
 	id, err := c.open()
 	if err != nil {
 		return err
@@ -256,7 +256,7 @@ func (c *client) application(i int) error {
 }
 
 // license takes a filed application to its license.
-func (c *client) license(id string) error {
+func (c *writer) license(id string) error {
 	at := "/applications/" + id
 	if err := c.await(company, id, "pay"); err != nil {
 		return err
@@ -287,7 +287,7 @@ func (c *client) license(id string) error {
 	return c.signed(head, head, at+"/decision/signature", id, "application-approved")
 }
 
-func (c *client) signed(account, holder, path, id, event string) error {
+func (c *writer) signed(account, holder, path, id, event string) error {
 	content, ok := c.read(c.ctx, account, path, nil)
 	if !ok {
 		return errStop
@@ -301,7 +301,7 @@ func (c *client) signed(account, holder, path, id, event string) error {
 }
 
 // await asks until the application waits in a step with the action.
-func (c *client) await(account, id, action string) error {
+func (c *writer) await(account, id, action string) error {
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) { // there is nothing to wait on over HTTP
 		var a v1.Application
 		got, ok := c.read(c.ctx, account, "/applications/"+id, &a)
@@ -318,7 +318,7 @@ func (c *client) await(account, id, action string) error {
 }
 
 // account makes an account, gives it another name, and shuts it.
-func (c *client) account(i int) error {
+func (c *writer) account(i int) error {
 	login := fmt.Sprintf("%s-%d", c.name, i)
 	a, err := c.json(admin, "POST", "/accounts", "", "", v1.NewAccount{Login: login, Name: "Бірінші", Roles: []v1.Role{{Role: "auditor"}}})
 	if err != nil {
@@ -351,7 +351,7 @@ func (tr *trial) load(stop context.Context, round string) *sync.WaitGroup {
 	const applicants = 6
 	var clients sync.WaitGroup
 	for n := range applicants + 1 {
-		c := &client{trial: tr, ctx: tr.t.Context(), stop: stop, name: fmt.Sprintf("%s-%d", round, n)}
+		c := &writer{trial: tr, ctx: tr.t.Context(), stop: stop, name: fmt.Sprintf("%s-%d", round, n)}
 		work := c.application
 		if n == applicants {
 			work = c.account

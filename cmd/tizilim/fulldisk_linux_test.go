@@ -25,7 +25,7 @@ func TestFullDiskUnderLoad(t *testing.T) {
 	tr := newTrial(t, filepath.Join(dir, "registry"))
 	ballast := filepath.Join(dir, "ballast")
 	tr.start()
-	first, err := (&client{trial: tr, ctx: t.Context(), name: "first"}).open()
+	first, err := (&writer{trial: tr, ctx: t.Context(), name: "first"}).open()
 	if err != nil {
 		t.Fatal(err)
 	}
