@@ -108,10 +108,13 @@ func TestPublicSeesNoPersonsIdentifier(t *testing.T) {
 
 var cursor = regexp.MustCompile(`[A-Za-z0-9_=+/-]{12,}`)
 
+// measured is the value of a figure in /metrics. Durations have any digits, by chance those of an IIN.
+var measured = regexp.MustCompile(`(?m)^([a-z_]+(?:\{.*\})?) [0-9.e+-]+$`)
+
 // discreet fails the test where the answer has an IIN in it, also in a cursor.
 func (w *world) discreet(r *reply) {
 	w.t.Helper()
-	text := r.body + fmt.Sprint(r.header)
+	text := measured.ReplaceAllString(r.body, "$1") + fmt.Sprint(r.header)
 	for _, token := range cursor.FindAllString(text, -1) {
 		for _, e := range []*base64.Encoding{base64.RawURLEncoding, base64.URLEncoding, base64.StdEncoding, base64.RawStdEncoding} {
 			if plain, err := e.DecodeString(token); err == nil {
