@@ -146,7 +146,7 @@ func (o *longAgo) decided(stream domain.Stream) application.State {
 	give(application.RequestPayment{At: then, Order: "o", Amount: 1, Currency: "KZT"})
 	s := give(application.Pay{At: then, Order: "o", Reference: "r", Amount: 1, Currency: "KZT"})
 	purpose, signer, _ := o.rules.Signature(s, "")
-	s = judged("erlan", signing.Claim{Signed: s.Content(), Purpose: purpose, Signer: signer})
+	judged("erlan", signing.Claim{Signed: s.Content(), Purpose: purpose, Signer: signer})
 	give(application.Register{At: then, Number: "KZ00APP00000001"})
 	s = give(application.Draft{At: then, Decision: application.Decision{Decision: application.Approve, Order: "12-П"}})
 	s = judged("boss", signing.Claim{Signed: s.Draft.Content, Purpose: signing.Decision, Signer: signing.Signer{IIN: oldBoss, BIN: oldState}})
@@ -170,9 +170,9 @@ func (o *longAgo) sign(stream domain.Stream, s application.State) {
 	}
 	issued := s.NewLicense(service, nil)
 	issued.Number, issued.IssuedOn, issued.FirstIssuedOn = stream.ID, "2021-11-24", "2021-11-24"
-	l := give(license.Issue{At: o.then, Issued: issued})
+	give(license.Issue{At: o.then, Issued: issued})
 	signer := signing.Signer{IIN: oldBoss, BIN: oldState}
-	l = give(license.ReceiveSignature{Signer: signer, CMS: gostCMS(o.then), Reason: signing.OCSPUnreachable})
+	l := give(license.ReceiveSignature{Signer: signer, CMS: gostCMS(o.then), Reason: signing.OCSPUnreachable})
 	claim := l.Claim()
 	claim.Received = o.then
 	for _, want := range []signing.Outcome{signing.Invalid, signing.Valid} {
