@@ -44,7 +44,8 @@ var rules = []rule{
 // elsewhere names what only some folders may import, wherever the table above would let it in: an
 // engine stays behind the port that hides it.
 var elsewhere = map[string][]string{
-	"github.com/nats-io":         {"adapters/jetstream", "adapters/notices", "adapters/storetest"},
+	"github.com/nats-io":         {"adapters/jetstream", "adapters/notices", "adapters/storetest", "adapters/yardstick"},
+	"github.com/jackc":           {"adapters/yardstick"},
 	"github.com/EventStore":      {"adapters/eventstoredb"},
 	"google.golang.org/grpc":     {"adapters/eventstoredb"},
 	"zombiezen.com/go/sqlite":    {"projections", "adapters/sqlitedb", "cmd"},
@@ -58,7 +59,7 @@ var elsewhere = map[string][]string{
 	"github.com/rogpeppe":        nil,
 	"github.com/cloudevents":     nil,
 	"pgregory.net/rapid":         nil,
-	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest"},
+	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest", "adapters/jetstream/natstest"},
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},

@@ -3,12 +3,16 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/api"
@@ -238,6 +242,36 @@ func TestUnavailable(t *testing.T) {
 	w.store.BeforeAppend = nil
 	w.call("company", "POST", "/api/v1/applications", opening, key...).want(201)
 	w.call("", "GET", "/readyz", nil).want(200)
+}
+
+// TestLicenseWithoutTheLog: while the log does not answer, a license is what the register has of it, and no change
+// of it is taken.
+func TestLicenseWithoutTheLog(t *testing.T) {
+	away := &awayStore{}
+	w := newWorld(t, func(c *api.Config) { away.EventStore, c.Store = c.Store, away })
+	number := w.issued("company", "commodity-broker-license", company, "officer").Result
+	want := decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+number, nil).want(200))
+	away.gone.Store(true)
+	if diff := cmp.Diff(want, decode[v1.License](w.call("", "GET", "/api/v1/licenses/"+number, nil).want(200))); diff != "" {
+		t.Errorf("without the log:\n%s", diff)
+	}
+	w.call("officer", "POST", "/api/v1/licenses/"+number+"/suspension", v1.Suspend{From: "2026-11-24", Until: "2026-12-24", Reason: "тексеру"}).want(503, "unavailable")
+	w.call("", "GET", "/api/v1/licenses/26999999", nil).want(404)
+}
+
+// awayStore is a store that answers no reads once it is gone.
+type awayStore struct {
+	domain.EventStore
+	gone atomic.Bool
+}
+
+func (s *awayStore) Read(ctx context.Context, stream domain.Stream, from uint64) iter.Seq2[domain.Record, error] {
+	if !s.gone.Load() {
+		return s.EventStore.Read(ctx, stream, from)
+	}
+	return func(yield func(domain.Record, error) bool) {
+		yield(domain.Record{}, fmt.Errorf("no leader: %w", domain.ErrUnavailable))
+	}
 }
 
 // TestInternal: an error nobody foresaw is a 500 that says nothing outside, and everything to the log

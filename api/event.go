@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -23,30 +24,72 @@ const defaultEvents = 100
 // longer read: who is logged out, or whose token was revoked, reads on for no longer than this.
 var heartbeat = 15 * time.Second
 
+// maxFeeds is how many streams are open at a time. Each is a reading of the log, of which a store that is a
+// server allows about twice as many, the read models' own included.
+var maxFeeds int32 = 50
+
 // place is an event's place in the log: the position of its commit and its index there, from 0. The
 // zero place is before the first event.
 type place struct {
 	position domain.Position
 	index    int
+	// before is the position that the log is followed from so that the commit comes once more: the one of the
+	// commit before it, and its own where nothing of it is still to come. Nobody can tell it from the position,
+	// as a log is followed from the positions of commits only, which may have gaps.
+	before domain.Position
 }
 
-func (p place) String() string { return fmt.Sprintf("%d.%d", p.position, p.index) }
+// whole is the index of all events of a commit.
+const whole = 1<<31 - 1
 
-// parsePlace reads "position.index"; a position alone means all of its commit.
+// places gives the places of the commit's events, where the one before it is known. The last one is that of
+// the whole commit.
+func places(c domain.Commit, before domain.Position) []place {
+	all := make([]place, len(c.Records))
+	for i := range all {
+		all[i] = place{c.Position, i, before}
+	}
+	all[len(all)-1] = place{c.Position, whole, c.Position}
+	return all
+}
+
+func (p place) String() string {
+	if p.index == whole {
+		return strconv.FormatUint(uint64(p.position), 10)
+	}
+	return fmt.Sprintf("%d.%d.%d", p.position, p.index, p.before)
+}
+
+// parsePlace reads what String wrote, and "position.index", which was written before it told the one before:
+// by a store without gaps.
 func parsePlace(text string) (place, error) {
 	if text == "" {
 		return place{}, nil
 	}
-	position, index, dotted := strings.Cut(text, ".")
-	p, err1 := strconv.ParseUint(position, 10, 64)
-	i, err2 := uint64(1<<31-1), error(nil)
-	if dotted {
-		i, err2 = strconv.ParseUint(index, 10, 31)
+	parts := strings.Split(text, ".")
+	numbers := make([]uint64, len(parts))
+	var err error
+	for i, part := range parts {
+		bits := 64
+		if i == 1 {
+			bits = 31
+		}
+		var wrong error
+		numbers[i], wrong = strconv.ParseUint(part, 10, bits)
+		err = errors.Join(err, wrong)
 	}
-	if err1 != nil || err2 != nil {
-		return place{}, fail("sequence-invalid", fmt.Errorf("after %.40q: %w", text, domain.ErrInvalid))
+	if err == nil {
+		position := domain.Position(numbers[0])
+		switch {
+		case len(parts) == 1:
+			return place{position, whole, position}, nil
+		case len(parts) == 2 && position > 0:
+			return place{position, int(numbers[1]), position - 1}, nil
+		case len(parts) == 3 && numbers[2] < numbers[0]:
+			return place{position, int(numbers[1]), domain.Position(numbers[2])}, nil
+		}
 	}
-	return place{domain.Position(p), int(i)}, nil
+	return place{}, fail("sequence-invalid", fmt.Errorf("after %.40q: %w", text, domain.ErrInvalid))
 }
 
 type eventsInput struct {
@@ -95,24 +138,19 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	}), nil
 }
 
-// start is the position to follow the log from so that the commit of the place comes once more: some
-// of its events may still be to come.
-func (p place) start() domain.Position {
-	if p.position == 0 {
-		return 0
-	}
-	return p.position - 1
-}
-
 // batch is the events after a place that are there now, up to the head.
 func (s *Server) batch(ctx context.Context, after place, head domain.Position, limit int) ([]v1.CloudEvent, error) {
 	batch := []v1.CloudEvent{}
-	if after.start() < head {
-		for c, err := range s.cfg.Log.Follow(ctx, after.start()) {
+	if last := after.before; last < head {
+		for c, err := range s.cfg.Log.Follow(ctx, last) {
+			if errors.Is(err, domain.ErrInvalid) {
+				return nil, fail("sequence-invalid", err)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("read the log: %w", err)
 			}
-			batch = append(batch, cloudEvents(c, after)...)
+			batch = append(batch, cloudEvents(c, last, after)...)
+			last = c.Position
 			if c.Position >= head || len(batch) >= limit {
 				break
 			}
@@ -125,8 +163,13 @@ func (s *Server) batch(ctx context.Context, after place, head domain.Position, l
 }
 
 // feed sends events as they come until the client goes or the server shuts down. A feed that breaks
-// off says nothing: the client comes back with its Last-Event-ID and misses nothing.
+// off says nothing: the client comes back with its Last-Event-ID and misses nothing. ErrUnavailable where
+// there are too many.
 func (s *Server) feed(w http.ResponseWriter, r *http.Request, after place) error {
+	defer s.feeds.Add(-1)
+	if open := s.feeds.Add(1); open > maxFeeds {
+		return fmt.Errorf("%d feeds are open: %w", maxFeeds, domain.ErrUnavailable)
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.closed, cancel)()
@@ -140,11 +183,12 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, after place) error
 	commits, failed := s.follow(ctx, after)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	for {
+	for last := after.before; ; {
 		var err error
 		select {
 		case c := <-commits:
-			err = sendEvents(w, cloudEvents(c, after))
+			err = sendEvents(w, cloudEvents(c, last, after))
+			last = c.Position
 		case err := <-failed:
 			return err // nil where the log ended because everything ends
 		case <-beat.C:
@@ -163,7 +207,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, after place) error
 func (s *Server) follow(ctx context.Context, after place) (<-chan domain.Commit, <-chan error) {
 	commits, failed := make(chan domain.Commit), make(chan error, 1)
 	go func() {
-		for c, err := range s.cfg.Log.Follow(ctx, after.start()) {
+		for c, err := range s.cfg.Log.Follow(ctx, after.before) {
 			if err != nil {
 				failed <- fmt.Errorf("follow the log: %w", err)
 				return
@@ -191,21 +235,24 @@ func sendEvents(w http.ResponseWriter, events []v1.CloudEvent) error {
 	return nil
 }
 
-// cloudEvents are the commit's events after a place.
-func cloudEvents(c domain.Commit, after place) []v1.CloudEvent {
+// cloudEvents are the commit's events after a place. The commit before it is at a position.
+func cloudEvents(c domain.Commit, before domain.Position, after place) []v1.CloudEvent {
 	var events []v1.CloudEvent
-	for i, r := range c.Records {
-		if c.Position < after.position || c.Position == after.position && i <= after.index && after != (place{}) {
-			continue
+	for i, at := range places(c, before) {
+		if r := c.Records[i]; at.position > after.position || at.position == after.position && i > after.index {
+			events = append(events, cloudEvent(r, at))
 		}
-		events = append(events, v1.CloudEvent{
-			SpecVersion: "1.0", ID: r.ID.String(), Source: "/streams/" + r.Stream.Category + "/" + r.Stream.ID, Type: r.Type,
-			Subject: r.Stream.ID, Time: r.Time, DataContentType: "application/json", Data: r.Data,
-			Sequence: place{c.Position, i}.String(), StreamVersion: strconv.FormatUint(r.Version, 10), Schema: r.Schema,
-			ActorID: r.Actor.ID, ActorName: r.Actor.Name, ActorRole: string(r.Actor.Role), Organization: r.Actor.Organization,
-			Channel: r.Actor.Channel, Correlation: r.Correlation.String(), Causation: r.Causation.String(),
-			Fingerprint: r.Fingerprint, Regulation: r.Regulation,
-		})
 	}
 	return events
+}
+
+func cloudEvent(r domain.Record, at place) v1.CloudEvent {
+	return v1.CloudEvent{
+		SpecVersion: "1.0", ID: r.ID.String(), Source: "/streams/" + r.Stream.Category + "/" + r.Stream.ID, Type: r.Type,
+		Subject: r.Stream.ID, Time: r.Time, DataContentType: "application/json", Data: r.Data,
+		Sequence: at.String(), StreamVersion: strconv.FormatUint(r.Version, 10), Schema: r.Schema,
+		ActorID: r.Actor.ID, ActorName: r.Actor.Name, ActorRole: string(r.Actor.Role), Organization: r.Actor.Organization,
+		Channel: r.Actor.Channel, Correlation: r.Correlation.String(), Causation: r.Causation.String(),
+		Fingerprint: r.Fingerprint, Regulation: r.Regulation,
+	}
 }

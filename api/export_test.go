@@ -32,6 +32,16 @@ func Hurry(every time.Duration) (undo func()) {
 	return func() { heartbeat = before }
 }
 
+// FewFeeds allows so many feeds at a time.
+func FewFeeds(n int32) (undo func()) {
+	before := maxFeeds
+	maxFeeds = n
+	return func() { maxFeeds = before }
+}
+
+// Feeds is how many are open.
+func (s *Server) Feeds() int32 { return s.feeds.Load() }
+
 // SafeCell is the guard of CSV cells.
 var SafeCell = safeCell
 

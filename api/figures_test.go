@@ -1,22 +1,29 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/adapters/tooltest"
+	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/regulation"
+	"github.com/tizilim/tizilim/projections"
+	logs "github.com/tizilim/tizilim/projections/sample"
 )
 
 func TestDeadlines(t *testing.T) {
@@ -48,7 +55,7 @@ func TestEvents(t *testing.T) {
 	w := newWorld(t)
 	a := w.examined("company", "commodity-broker-license", company)
 	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
-	if len(all) < 9 || all[0].Type != "application-opened" || all[0].Subject != a.ID || all[0].SpecVersion != "1.0" || all[0].Sequence != "1.0" {
+	if len(all) < 9 || all[0].Type != "application-opened" || all[0].Subject != a.ID || all[0].SpecVersion != "1.0" || all[0].Sequence != "1" {
 		t.Fatalf("events %+v", all)
 	}
 	var paged []v1.CloudEvent
@@ -66,6 +73,76 @@ func TestEvents(t *testing.T) {
 	}
 	if rest := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?after="+all[len(all)-1].Sequence, nil).want(200)); len(rest) != 0 {
 		t.Errorf("after the last one: %+v", rest)
+	}
+}
+
+// gappy is a log that counts in steps of ten and is followed from the positions of its commits alone, as one is
+// that counts bytes.
+type gappy struct{ domain.Log }
+
+func (g gappy) Head(ctx context.Context) (domain.Position, error) {
+	head, err := g.Log.Head(ctx)
+	return head * 10, err
+}
+
+func (g gappy) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	return func(yield func(domain.Commit, error) bool) {
+		if after%10 != 0 {
+			yield(domain.Commit{}, fmt.Errorf("position %d is no commit's: %w", after, domain.ErrInvalid))
+			return
+		}
+		for c, err := range g.Log.Follow(ctx, after/10) {
+			c.Position *= 10
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestEventsOfALogWithGaps goes on from every event there is, in both forms of the feed.
+func TestEventsOfALogWithGaps(t *testing.T) {
+	w := newWorld(t, func(cfg *api.Config) { cfg.Log = gappy{cfg.Log} })
+	w.examined("company", "commodity-broker-license", company)
+	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
+	within := 0
+	for i, e := range all[:len(all)-1] {
+		if strings.Contains(e.Sequence, ".") {
+			within++
+		}
+		batch := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1&after="+e.Sequence, nil).want(200))
+		if diff := cmp.Diff(all[i+1:i+2], batch); diff != "" {
+			t.Errorf("after %s:\n%s", e.Sequence, diff)
+		}
+		next, body := w.feed(t, e.Sequence)
+		if diff := cmp.Diff(all[i+1], next()); diff != "" {
+			t.Errorf("feed after %s:\n%s", e.Sequence, diff)
+		}
+		body.Close()
+	}
+	if within == 0 {
+		t.Error("no commit has several events")
+	}
+	for _, sequence := range []string{"11", "20.0", "20.0.15", "20.0.20", "20.0.10.0", "0.0"} {
+		w.call("auditor", "GET", "/api/v1/events?after="+sequence, nil).want(400, "sequence-invalid")
+	}
+}
+
+// What was written of places before they told the one before is understood where positions have no gaps.
+func TestOlderSequences(t *testing.T) {
+	w := newWorld(t)
+	w.examined("company", "commodity-broker-license", company)
+	all := decode[[]v1.CloudEvent](w.call("auditor", "GET", "/api/v1/events?limit=1000", nil).want(200))
+	index, position := 0, ""
+	for i, e := range all[:len(all)-1] {
+		if now := strings.Split(e.Sequence, ".")[0]; now != position {
+			index, position = 0, now
+		}
+		batch := decode[[]v1.CloudEvent](w.call("auditor", "GET", fmt.Sprintf("/api/v1/events?limit=1&after=%s.%d", position, index), nil).want(200))
+		if diff := cmp.Diff(all[i+1:i+2], batch); diff != "" {
+			t.Errorf("after %s.%d:\n%s", position, index, diff)
+		}
+		index++
 	}
 }
 
@@ -110,7 +187,7 @@ func TestGapStopsTheFeed(t *testing.T) {
 		}
 		given++
 	}
-	if want := fmt.Sprintf("%d.0", lost); given == 0 || all[given].Sequence != want {
+	if want := fmt.Sprint(lost); given == 0 || strings.Split(all[given].Sequence, ".")[0] != want {
 		t.Errorf("%d events were given; the next one would be %s, not %s", given, all[given].Sequence, want)
 	}
 }
@@ -185,6 +262,109 @@ func TestFeed(t *testing.T) {
 	w.server.Close()
 	if e := again(); e.ID != "" {
 		t.Errorf("after shutdown came %+v", e)
+	}
+}
+
+// One feed too many is told so, and let in once another one has ended.
+func TestTooManyFeeds(t *testing.T) {
+	defer api.FewFeeds(2)()
+	w := newWorld(t)
+	w.open("company", "commodity-broker-license", "portal", company)
+	next, first := w.feed(t, "")
+	next()
+	_, second := w.feed(t, "")
+	defer second.Close()
+	sse := []string{"Accept", "text/event-stream"}
+	if r := w.call("auditor", "GET", "/api/v1/events", nil, sse...).want(503, "unavailable"); r.header.Get("Retry-After") == "" {
+		t.Error("it is not said when to come again")
+	}
+	w.call("auditor", "GET", "/api/v1/events", nil).want(200)
+	first.Close()
+	for end := time.Now().Add(30 * time.Second); w.server.Feeds() > 1; time.Sleep(time.Millisecond) { // until the server notices
+		if time.Now().After(end) {
+			t.Fatal("a feed that was left stays open")
+		}
+	}
+	next, third := w.feed(t, "")
+	defer third.Close()
+	if e := next(); e.Type != "application-opened" {
+		t.Errorf("the feed brings %+v", e)
+	}
+}
+
+// ahead is a log that ends farther on than anybody hears of.
+type ahead struct {
+	domain.Log
+	by atomic.Uint64
+}
+
+func (a *ahead) Head(ctx context.Context) (domain.Position, error) {
+	head, err := a.Log.Head(ctx)
+	return head + domain.Position(a.by.Load()), err
+}
+
+// A node that does not hear of what comes is not ready, once that has lasted.
+func TestDeafNodeIsNotReady(t *testing.T) {
+	log := &ahead{}
+	w := newWorld(t, func(cfg *api.Config) { log.Log, cfg.Log = cfg.Log, log })
+	ready := func(status int) string { t.Helper(); return w.call("", "GET", "/readyz", nil).want(status).body }
+	ready(200)
+	log.by.Store(1) // it may come at once
+	ready(200)
+	w.clock.pass(29 * time.Second)
+	ready(200)
+	w.clock.pass(2 * time.Second)
+	if said := ready(503); !strings.Contains(said, "hear nothing") {
+		t.Error(said)
+	}
+	log.by.Store(0)
+	w.open("company", "commodity-broker-license", "portal", company)
+	ready(200)
+}
+
+// stuck is a projection that takes what is there at the start and nothing more.
+type stuck struct{ at, holds domain.Position }
+
+func (*stuck) Name() string                { return "stuck" }
+func (s *stuck) Position() domain.Position { return s.at }
+func (s *stuck) Apply(ctx context.Context, commits []domain.Commit) error {
+	if commits[len(commits)-1].Position <= s.holds {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// How far a read model may be behind is counted in commits, whatever the log's positions count.
+func TestReadyCountsCommits(t *testing.T) {
+	for _, tt := range []struct {
+		at, behind, bytes domain.Position
+		want              string
+	}{
+		{100, 100, 1000, ""}, {100, 10_000, 1000, ""}, {100, 10_001, 1000, "projection stuck is 10001 commits behind"},
+		{0, 100, 1000, "projection stuck is being brought up to date"},
+	} {
+		commits := make([]domain.Commit, 100+tt.behind)
+		for i := range commits {
+			commits[i] = domain.NewCommit(domain.Stream{Category: "c", ID: "1"}, uint64(i), domain.Position(i+1)*tt.bytes, []domain.Event{{Type: "t"}})
+		}
+		log := logs.NewLog(commits[:100:100])
+		follower := projections.Start(t.Context(), log, nil, &stuck{tt.at * tt.bytes, tt.at * tt.bytes})
+		if tt.at > 0 {
+			if err := follower.CaughtUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		log.Append(commits[100:]...)
+		w := newWorld(t, func(cfg *api.Config) { cfg.Follower = follower })
+		for follower.Head() < commits[len(commits)-1].Position {
+			runtime.Gosched()
+		}
+		r := w.call("", "GET", "/readyz", nil)
+		if said := strings.Join(decode[v1.Health](r).Reasons, ", "); said != tt.want {
+			t.Errorf("%+v: %q", tt, said)
+		}
+		follower.Stop()
 	}
 }
 

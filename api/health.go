@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // livez answers as long as the process can: whoever restarts it must not do so for a store that is
@@ -17,11 +19,32 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // readyz says whether requests should come here: the store takes writes, nothing is known to be
-// damaged, and every read model runs and has caught up.
+// damaged, and every read model runs, has caught up, and hears of what comes.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	return health(w, s.unready(ctx))
+}
+
+// maxSilence is how long what is at the end of the log may take to come to the read models' feed.
+const maxSilence = 30 * time.Second
+
+// hearing looks whether the feed of the read models gets what the log has.
+type hearing struct {
+	mu    sync.Mutex // protects what follows
+	owed  domain.Position
+	since time.Time
+}
+
+// deaf notes where the log ends and up to where it was read. It says whether what was there before is still
+// missing after maxSilence.
+func (h *hearing) deaf(head, read domain.Position, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if read >= h.owed {
+		h.owed, h.since = head, now
+	}
+	return read < h.owed && now.Sub(h.since) > maxSilence
 }
 
 // maxLag is how many commits a read model may be behind and still be ready: more than a burst, less
@@ -36,6 +59,8 @@ func (s *Server) unready(ctx context.Context) []string {
 	head, err := s.cfg.Log.Head(ctx)
 	if err != nil {
 		reasons = append(reasons, "log: "+err.Error())
+	} else if s.hearing.deaf(head, s.cfg.Follower.Head(), s.cfg.Now()) {
+		reasons = append(reasons, fmt.Sprintf("projections hear nothing: the log ends at position %d, it was read up to %d", head, s.cfg.Follower.Head()))
 	}
 	if err := s.damage(); err != nil {
 		reasons = append(reasons, "damage: "+err.Error())
@@ -44,8 +69,10 @@ func (s *Server) unready(ctx context.Context) []string {
 		switch {
 		case p.Err != nil:
 			reasons = append(reasons, fmt.Sprintf("projection %s stopped: %v", p.Name, p.Err))
-		case p.Position+maxLag < head:
-			reasons = append(reasons, fmt.Sprintf("projection %s is %d commits behind", p.Name, head-p.Position))
+		case !p.CaughtUp:
+			reasons = append(reasons, fmt.Sprintf("projection %s is being brought up to date", p.Name))
+		case p.Lag > maxLag:
+			reasons = append(reasons, fmt.Sprintf("projection %s is %d commits behind", p.Name, p.Lag))
 		}
 	}
 	return reasons

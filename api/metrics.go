@@ -141,7 +141,7 @@ var (
 	feesDesc = prometheus.NewDesc("tizilim_fees_unknown",
 		"Kinds of request that are to be paid through the payment gateway and for which the table of fees has no fee: their applications wait.", nil, nil)
 	lagDesc = prometheus.NewDesc("tizilim_projection_lag_commits",
-		"Commits of the log that a read model has not yet seen.", []string{"projection"}, nil)
+		"Commits of the log that are known and that a read model has not applied; absent until it has what was there at the start.", []string{"projection"}, nil)
 	healthyDesc = prometheus.NewDesc("tizilim_projection_healthy",
 		"1 while a read model is being fed, 0 when it has stopped.", []string{"projection"}, nil)
 	positionDesc = prometheus.NewDesc("tizilim_log_position",
@@ -173,7 +173,9 @@ func (c readModels) Collect(out chan<- prometheus.Metric) {
 	c.licenses(ctx, out)
 	c.payments(ctx, out)
 	for _, p := range c.s.cfg.Follower.Status() {
-		out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(p.Lag), p.Name)
+		if p.CaughtUp {
+			out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(p.Lag), p.Name)
+		}
 		out <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, truth(!p.Stopped), p.Name)
 	}
 	out <- prometheus.MustNewConstMetric(positionDesc, prometheus.GaugeValue, float64(c.s.cfg.Follower.Head()))

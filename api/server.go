@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,6 +33,8 @@ type Server struct {
 	patterns []string
 	pages    map[string]bool // patterns that answer with pages
 	spec     []byte          // openapi.json
+	feeds    atomic.Int32    // that are open
+	hearing  hearing
 	closed   context.Context
 	close    context.CancelFunc
 }

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,15 +53,13 @@ func checkCommit(c Commit) error {
 	if first := c.Records[0].Version; first == 0 || first+uint64(len(c.Records)) < first {
 		return fmt.Errorf("first version %d", first)
 	}
-	seen := make(map[uuid.UUID]bool, len(c.Records))
 	for i, r := range c.Records {
 		if err := checkEvent(r.Event); err != nil {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
-		if seen[r.ID] {
+		if slices.ContainsFunc(c.Records[:i], func(before Record) bool { return before.ID == r.ID }) {
 			return fmt.Errorf("event %d: id %s is repeated", i, r.ID)
 		}
-		seen[r.ID] = true
 	}
 	return nil
 }

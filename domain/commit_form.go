@@ -257,19 +257,26 @@ func (r *reading) unescape(quoted []byte) (s string) {
 	return s
 }
 
-func (r *reading) uuid(key string) uuid.UUID {
-	s := r.text(key)
-	id, err := uuid.Parse(s)
-	if err != nil || id.String() != s {
+func (r *reading) uuid(key string) (id uuid.UUID) {
+	r.raw(key)
+	if r.raw(`"`); r.err != nil {
+		return id
+	}
+	text := r.b[r.at:min(r.at+36, len(r.b))]
+	id, err := uuid.ParseBytes(text) // of this length it has one form, in either case
+	if err != nil || len(text) != 36 || bytes.ContainsAny(text, "ABCDEF") {
 		r.fail("a UUID")
 	}
+	r.at += len(text)
+	r.raw(`"`)
 	return id
 }
 
 func (r *reading) time(key string) time.Time {
 	s := r.text(key)
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.Format(time.RFC3339Nano) != s {
+	var again [40]byte
+	if err != nil || string(t.AppendFormat(again[:0], time.RFC3339Nano)) != s {
 		r.fail("a time")
 	}
 	return t
@@ -277,32 +284,15 @@ func (r *reading) time(key string) time.Time {
 
 // data reads one JSON value without white space between its tokens.
 func (r *reading) data() json.RawMessage {
-	start, depth := r.at, 0
-	for quoted := false; r.at < len(r.b); r.at++ {
-		switch c := r.b[r.at]; {
-		case quoted && c == '\\':
-			r.at++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			r.fail("no white space")
-		case c == '{' || c == '[':
-			depth++
-		case (c == '}' || c == ']' || c == ',') && depth == 0:
-			return r.valid(start)
-		case c == '}' || c == ']':
-			depth--
-		}
+	end := -1
+	if r.err == nil {
+		end = skipJSON(r.b, r.at, 1)
 	}
-	r.at = len(r.b)
-	r.fail("data")
-	return nil
-}
-
-func (r *reading) valid(start int) json.RawMessage {
-	if !json.Valid(r.b[start:r.at]) {
-		r.fail("data that is JSON")
+	if end < 0 {
+		r.fail("data that is JSON, without white space")
+		return nil
 	}
-	return bytes.Clone(r.b[start:r.at])
+	value := r.b[r.at:end]
+	r.at = end
+	return bytes.Clone(value)
 }

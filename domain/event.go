@@ -70,6 +70,9 @@ type Record struct {
 	Version uint64 `json:"version"`
 	// Position is the position of the commit that holds the event; the events of one commit share it.
 	Position Position `json:"position"`
+	// Payload is Data decoded, where many read one record: whoever gave it out did it once for all of them,
+	// and nobody may change what is in it. No store fills it.
+	Payload Payload `json:"-"`
 }
 
 // Position orders the commits of the whole log. It grows, starts above 0, and is opaque otherwise:

@@ -37,6 +37,9 @@ type Log interface {
 	// ctx ends, which ends the sequence without an error. Commits come in order of position, none
 	// twice and none left out; a gap or a cut is the last pair, with ErrDamaged, and a store that
 	// stops answering is ErrUnavailable. Breaking off the loop releases everything.
+	//
+	// The position is 0 or that of a commit, as the log gave it: positions may have gaps, and one that is
+	// counted to, such as a commit's less one, is ErrInvalid in some stores.
 	Follow(ctx context.Context, after Position) iter.Seq2[Commit, error]
 
 	// Head is the position of the last durable commit, 0 for an empty log.

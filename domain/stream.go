@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"fmt"
-	"regexp"
-)
+import "fmt"
 
 // Stream names one event stream: everything that befell one application, license or series.
 type Stream struct {
@@ -19,18 +16,29 @@ const (
 	RegistryCategory    = "registry"    // the registry itself; the id names the part of it
 )
 
-var (
-	categoryForm = regexp.MustCompile(`^[a-z]{1,32}$`)
-	streamIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
-)
-
 // NewStream checks a stream name, here once for every store: a category of lower-case letters, an
 // id of up to 100 ASCII letters, digits, hyphens and underscores. Anything else is ErrInvalid.
 func NewStream(category, id string) (Stream, error) {
-	if !categoryForm.MatchString(category) || !streamIDForm.MatchString(id) {
+	if !made(category, 32, lowerCase) || !made(id, 100, idByte) {
 		return Stream{}, fmt.Errorf("stream %q %q: not a stream name: %w", category, id, ErrInvalid)
 	}
 	return Stream{category, id}, nil
 }
 
 func (s Stream) String() string { return s.Category + "-" + s.ID }
+
+// made reports whether the text is one to limit of such bytes.
+func made(text string, limit int, of func(byte) bool) bool {
+	for i := range len(text) {
+		if !of(text[i]) {
+			return false
+		}
+	}
+	return text != "" && len(text) <= limit
+}
+
+func lowerCase(c byte) bool { return 'a' <= c && c <= 'z' }
+
+func idByte(c byte) bool {
+	return lowerCase(c) || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
+}

@@ -85,7 +85,7 @@ func TestAudit(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if emptied == 0 {
+			if emptied == 0 && !keepsWaiting(k) {
 				t.Error("no table had rows")
 			}
 			if _, err := os.Stat(filepath.Join(dir, "audit")); !errors.Is(err, os.ErrNotExist) {

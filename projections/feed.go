@@ -18,6 +18,7 @@ const (
 	feedCommits = 16384
 	feedBytes   = 64 << 20
 	patience    = 2 * time.Second
+	forever     = 0 // the patience of a rebuild, for which reading the log again would cost more than waiting
 )
 
 // errBehind says that the feed no longer has what comes next for a taker.
@@ -100,7 +101,7 @@ func (d *feed) follow(ctx context.Context) error {
 		if c.Position <= d.last || len(c.Records) == 0 {
 			return fmt.Errorf("commit %d after %d: %w", c.Position, d.last, domain.ErrDamaged)
 		}
-		if !d.put(ctx, c) {
+		if !d.put(ctx, decoded(c)) {
 			return nil
 		}
 	}
@@ -182,6 +183,13 @@ func (d *feed) hold(ctx context.Context) bool {
 // index is how many of the commits are at or before the position.
 func (d *feed) index(p domain.Position) int {
 	return sort.Search(len(d.commits), func(i int) bool { return d.commits[i].Position > p })
+}
+
+// unread is how many commits after the position the feed has, and the position up to which it was read.
+func (d *feed) unread(p domain.Position) (int, domain.Position) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.commits) - d.index(p), d.last
 }
 
 // take returns the commits after the position, at most n and at least one, and waits only when there

@@ -38,13 +38,23 @@ func (s Schema) file() string { return fmt.Sprintf("%s-%d.sqlite", s.Name, s.Num
 // Option changes how a file is opened.
 type Option func(*File)
 
-// Bulk is for a rebuild: nothing is durable, indexes come with Finish, and nobody reads. What a
-// crash leaves is good for nothing.
+// Bulk is for a rebuild: nothing is durable, indexes come with Finish, and nobody reads. Rows are written
+// once for a whole window of the log, and all of it is one transaction. What a crash leaves, or an error,
+// is good for nothing.
 func Bulk() Option { return func(f *File) { f.bulk = true } }
 
 // ReadOnly opens a file beside the process that keeps it, and changes nothing. The position is that of
 // the opening, and nothing can be applied. domain.ErrNotFound where there is no such file.
 func ReadOnly() Option { return func(f *File) { f.readOnly = true } }
+
+// pageSize is that of a new file. Rows are large: with pages of 4096 bytes, which is SQLite's own choice, splitting
+// them is most of what writing costs.
+const pageSize = "page_size = 8192"
+
+// limits bound what is kept in memory: records that a rebuild folds before it writes the rows that they changed,
+// rows that are remembered beside those that changed lately, and bytes of records on their way into a file.
+// Only tests change them.
+var limits = struct{ window, rows, bytes int }{window: 50_000, rows: 50_000, bytes: 32 << 20}
 
 // readers is how many queries run at a time; more wait for their turn.
 const readers = 8
@@ -63,6 +73,10 @@ type File struct {
 	writer   *sqlite.Conn  // nil where the file is read only
 	pool     *sqlitex.Pool // nil in bulk
 	closed   bool          // guarded by writing
+	window   struct {      // of a rebuild; guarded by writing
+		records int                      // since the last flush
+		flush   func(*sqlite.Conn) error // what is left to do with them
+	}
 }
 
 // Open opens the model's file in the directory, and creates it where there is none. What an
@@ -95,10 +109,10 @@ func (f *File) open(dir string) error {
 		}
 	}
 	var err error
-	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate, sqlite.OpenWAL); err != nil {
+	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate); err != nil {
 		return err
 	}
-	if err := pragmas(f.writer, "synchronous = NORMAL", "cache_size = -16000"); err != nil {
+	if err := pragmas(f.writer, pageSize, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16000"); err != nil {
 		return err
 	}
 	if err := f.create(f.schema.Tables + f.schema.Indexes); err != nil {
@@ -129,10 +143,13 @@ func (f *File) openBulk() error {
 	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate); err != nil {
 		return err
 	}
-	if err := pragmas(f.writer, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -128000"); err != nil {
+	if err := pragmas(f.writer, pageSize, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32000"); err != nil {
 		return err
 	}
-	return f.create(f.schema.Tables)
+	if err := f.create(f.schema.Tables); err != nil {
+		return err
+	}
+	return Exec(f.writer, "BEGIN") // until Finish
 }
 
 // pragmas are set one by one: a script would run them in a transaction, where SQLite refuses them.
@@ -173,7 +190,10 @@ func (f *File) Position() domain.Position { return domain.Position(f.position.Lo
 
 // Update puts the commits after the present position into the file, in one transaction with the
 // cursor: each calls record for every record, and flush, which may be nil, before the end. When it
-// returns an error, nothing has changed.
+// returns an error, nothing has changed, and what the model remembers of its rows may be wrong.
+//
+// In a rebuild, flush is called only once for many calls, and by Finish: whatever record leaves for it
+// has to stay with the model.
 func (f *File) Update(ctx context.Context, commits []domain.Commit,
 	record func(*sqlite.Conn, domain.Record) error, flush func(*sqlite.Conn) error,
 ) error {
@@ -191,7 +211,11 @@ func (f *File) Update(ctx context.Context, commits []domain.Commit,
 	if f.closed {
 		return fmt.Errorf("projection %s is closed: %w", f.Name(), domain.ErrUnavailable)
 	}
-	if err := f.transact(ctx, commits, record, flush); err != nil {
+	write := f.transact
+	if f.bulk {
+		write = f.gather
+	}
+	if err := write(ctx, commits, record, flush); err != nil {
 		return fmt.Errorf("apply to %s: %w", f.Name(), kind(ctx, err))
 	}
 	f.position.Store(uint64(commits[len(commits)-1].Position))
@@ -206,15 +230,8 @@ func (f *File) transact(ctx context.Context, commits []domain.Commit,
 		return err
 	}
 	defer end(&err)
-	for _, c := range commits {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		for _, rec := range c.Records {
-			if err := record(f.writer, rec); err != nil {
-				return failure(f.Name(), rec, err)
-			}
-		}
+	if _, err := f.record(ctx, commits, record); err != nil {
+		return err
 	}
 	if flush != nil {
 		if err := flush(f.writer); err != nil {
@@ -223,6 +240,45 @@ func (f *File) transact(ctx context.Context, commits []domain.Commit,
 		}
 	}
 	return Exec(f.writer, "UPDATE cursor SET position = ?", commits[len(commits)-1].Position)
+}
+
+// record calls record for every record, and counts them.
+func (f *File) record(ctx context.Context, commits []domain.Commit, record func(*sqlite.Conn, domain.Record) error) (n int, err error) {
+	for _, c := range commits {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		for _, rec := range c.Records {
+			if err := record(f.writer, rec); err != nil {
+				return n, failure(f.Name(), rec, err)
+			}
+		}
+		n += len(c.Records)
+	}
+	return n, nil
+}
+
+// gather is transact in a rebuild. It cannot be undone, so nothing that it fails of is worth another try.
+func (f *File) gather(ctx context.Context, commits []domain.Commit,
+	record func(*sqlite.Conn, domain.Record) error, flush func(*sqlite.Conn) error,
+) error {
+	n, err := f.record(ctx, commits, record)
+	f.window.records, f.window.flush = f.window.records+n, flush
+	if err == nil && f.window.records >= limits.window {
+		err = f.flushWindow()
+	}
+	if errors.Is(kind(ctx, err), domain.ErrUnavailable) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+func (f *File) flushWindow() error {
+	f.window.records = 0
+	if f.window.flush == nil {
+		return nil
+	}
+	return f.window.flush(f.writer)
 }
 
 // View runs queries on a connection of their own. All of them see the same moment.

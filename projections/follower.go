@@ -33,6 +33,9 @@ type Follower struct {
 	mu      sync.Mutex // protects what follows
 	changed bell
 	head    domain.Position // the last position known of the log
+	aimed   bool            // goal is set
+	goal    domain.Position // where the log ended at the beginning
+	common  *feed           // nil until the head is known
 	err     error           // why nobody gets on: Stop, or a log that never answered
 	runners []*runner
 }
@@ -43,6 +46,7 @@ type runner struct {
 	position domain.Position // guarded by Follower.mu
 	err      error           // why it stopped; guarded by Follower.mu
 	trouble  error           // why it is being retried; guarded by Follower.mu
+	own      *feed           // what it reads for itself, nil for nothing; guarded by Follower.mu
 	retired  bool            // used by its own goroutine only
 }
 
@@ -50,8 +54,11 @@ type runner struct {
 type Status struct {
 	Name     string
 	Position domain.Position
-	// Lag is how many positions it is behind the head of the log.
-	Lag uint64
+	// Lag is how many commits were read of the log and not yet applied: of all logs the same, whatever their
+	// positions count. It says nothing of what was not read, see CaughtUp.
+	Lag int
+	// CaughtUp tells that everything was applied that was in the log when the follower began.
+	CaughtUp bool
 	// Err is why it stopped (a *Failure where an event was the cause), or why it does not get on at
 	// the moment, and Stopped tells which.
 	Err     error
@@ -85,6 +92,7 @@ func (f *Follower) run(ctx context.Context) {
 		return
 	}
 	f.seen(head)
+	f.aim(head)
 	var first domain.Position
 	for _, r := range f.runners {
 		if r.position > head {
@@ -97,6 +105,9 @@ func (f *Follower) run(ctx context.Context) {
 	}
 	common := newFeed(f.log, f.logger, first)
 	common.seen, common.patience = f.seen, f.patience
+	f.mu.Lock()
+	f.common = common
+	f.mu.Unlock()
 	for _, r := range f.runners {
 		if f.Err(r.Name()) == nil {
 			common.join(r, r.position)
@@ -147,6 +158,8 @@ func (f *Follower) catchUp(ctx context.Context, r *runner, common *feed) error {
 	ctx, cancel := context.WithCancel(ctx)
 	own := newFeed(f.log, f.logger, r.position)
 	own.join(r, r.position)
+	f.reads(r, own)
+	defer f.reads(r, nil)
 	var reading sync.WaitGroup
 	reading.Go(func() { own.read(ctx) })
 	defer reading.Wait()
@@ -221,6 +234,22 @@ func (f *Follower) seen(p domain.Position) {
 	f.mu.Unlock()
 }
 
+// aim sets where a projection has caught up with the beginning, once.
+func (f *Follower) aim(head domain.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.aimed {
+		f.aimed, f.goal = true, head
+	}
+}
+
+// reads notes what the projection reads for itself.
+func (f *Follower) reads(r *runner, own *feed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r.own = own
+}
+
 // Wait returns once the named projections, or all of them where none is named, have applied
 // everything up to the position. It returns at once with domain.ErrUnavailable and the cause when one
 // of them has stopped before that.
@@ -264,25 +293,36 @@ func (f *Follower) CaughtUp(ctx context.Context, names ...string) error {
 	if err != nil {
 		return fmt.Errorf("ask the log for its head: %w", err)
 	}
+	f.aim(head)
 	return f.Wait(ctx, head, names...)
 }
 
 // Status is how every projection is doing.
 func (f *Follower) Status() []Status {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := make([]Status, len(f.runners))
+	all, own, common := make([]Status, len(f.runners)), make([]*feed, len(f.runners)), f.common
 	for i, r := range f.runners {
-		s := Status{Name: r.Name(), Position: r.position, Err: r.trouble}
-		if f.head > r.position {
-			s.Lag = uint64(f.head - r.position)
-		}
+		all[i], own[i] = Status{Name: r.Name(), Position: r.position, CaughtUp: r.position >= f.goal, Err: r.trouble}, r.own
 		if err := errors.Join(r.err, f.err); err != nil {
-			s.Err, s.Stopped = err, true
+			all[i].Err, all[i].Stopped = err, true
 		}
-		all[i] = s
+	}
+	f.mu.Unlock() // a feed that has its lock takes this one
+	for i := range all {
+		all[i].Lag = lag(all[i].Position, own[i], common)
 	}
 	return all
+}
+
+// lag is how many commits after the position the feeds have, of which each goes on from the one before.
+func lag(p domain.Position, feeds ...*feed) (n int) {
+	for _, d := range feeds {
+		if d != nil {
+			more, last := d.unread(p)
+			n, p = n+more, max(p, last)
+		}
+	}
+	return n
 }
 
 // Err is why the named projections, or any, have stopped: nil while all are running.

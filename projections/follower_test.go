@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -105,9 +106,57 @@ func TestFollowerGivesEachWhatItLacks(t *testing.T) {
 	if f.Head() != head {
 		t.Errorf("head %d, want %d", f.Head(), head)
 	}
-	want := []projections.Status{{Name: "a", Position: head}, {Name: "b", Position: head}, {Name: "c", Position: head}}
+	want := []projections.Status{{Name: "a", Position: head, CaughtUp: true}, {Name: "b", Position: head, CaughtUp: true}, {Name: "c", Position: head, CaughtUp: true}}
 	if diff := cmp.Diff(want, f.Status()); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// TestLagCountsCommits: of a log whose positions count bytes too, and of one that reads the log for itself.
+func TestLagCountsCommits(t *testing.T) {
+	commits := slices.Clone(sample.Commits(30, 1)[:60])
+	for i := range commits {
+		commits[i].Position *= 1000
+	}
+	log := sample.NewLog(commits[:50:50])
+	taken, release := make(chan struct{}, 100), make(chan struct{})
+	held := func(ctx context.Context, _ []domain.Commit) error {
+		taken <- struct{}{}
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	near, far, quick := &list{name: "near", start: 50_000, fault: held}, &list{name: "far", start: 20_000, fault: held}, &list{name: "quick", start: 50_000}
+	f := follow(t, log, near, far, quick)
+	<-taken // far, of what is there
+	log.Append(commits[50:]...)
+	<-taken // near, of what came
+	if err := f.Wait(soon(t), 60_000, "quick"); err != nil {
+		t.Fatal(err)
+	}
+	want := []projections.Status{
+		{Name: "near", Position: 50_000, Lag: 10, CaughtUp: true}, {Name: "far", Position: 20_000, Lag: 40}, {Name: "quick", Position: 60_000, CaughtUp: true},
+	}
+	var got []projections.Status
+	for got == nil || got[1].Lag < 40 { // until it has been read for far too
+		if got = f.Status(); soon(t).Err() != nil {
+			break
+		}
+		runtime.Gosched()
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("held up (-want +got):\n%s", diff)
+	}
+	close(release)
+	if err := f.CaughtUp(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.Status() {
+		if s.Lag != 0 || !s.CaughtUp {
+			t.Errorf("caught up: %+v", s)
+		}
 	}
 }
 
@@ -176,20 +225,22 @@ func TestFailingEventStopsThatProjectionOnly(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("failure (-want +got):\n%s", diff)
 	}
-	if err := f.Wait(soon(t), at, "streams", "applications", "numbers", "deadlines", "notices"); err != nil {
+	if err := f.Wait(soon(t), at, "streams", "applications", "numbers", "deadlines", "notices", "payments"); err != nil {
 		t.Errorf("the others: %v", err)
 	}
 	if err := f.Wait(soon(t), at); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("wait for all: %v", err)
 	}
-	if err := f.Wait(soon(t), at, "history"); !errors.Is(err, domain.ErrUnavailable) { // the second that fails
-		t.Errorf("wait for history: %v", err)
+	for _, name := range []string{"history", "reactor"} { // which fail too
+		if err := f.Wait(soon(t), at, name); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("wait for %s: %v", name, err)
+		}
 	}
 	if err := f.Wait(soon(t), at-1, "applications"); err != nil {
 		t.Errorf("wait for what was reached: %v", err)
 	}
 	for _, s := range f.Status() {
-		failed := s.Name == "licenses" || s.Name == "history"
+		failed := s.Name == "licenses" || s.Name == "history" || s.Name == "reactor"
 		if s.Stopped != failed || (s.Err != nil) != failed || failed == (s.Lag == 0) {
 			t.Errorf("status of %s: %+v", s.Name, s)
 		}

@@ -6,7 +6,7 @@
 // losing one loses nothing: rebuild is starting the cursor again. A projection that cannot apply an
 // event stops, says which event and why, and never skips.
 //
-// Reading order: this file (the contract), file.go (what the models share), follower.go and feed.go
+// Reading order: this file (the contract), file.go and rows.go (what the models share), follower.go and feed.go
 // (how the log reaches them), rebuild.go. The models are the folders: streams (what commands load),
 // numbers, licenses (the register), applications (cabinets and queues), deadlines, history.
 package projections

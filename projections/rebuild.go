@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
@@ -97,12 +98,16 @@ func buildAll(ctx context.Context, log domain.Log, dir string, logger *slog.Logg
 	return finishAll(ctx, models)
 }
 
-// finishAll finishes all at the same time: each is a file of its own.
+// finishAll finishes as many at the same time as there are processors: each is a file of its own, but sorting
+// its indexes takes memory.
 func finishAll(ctx context.Context, models []Model) error {
 	errs := make([]error, len(models))
 	var tasks sync.WaitGroup
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, m := range models {
 		tasks.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
 			if err := m.Finish(ctx); err != nil {
 				errs[i] = fmt.Errorf("finish %s: %w", m.Name(), err)
 			}
@@ -114,7 +119,7 @@ func finishAll(ctx context.Context, models []Model) error {
 
 // feedAll brings all to the log's head, and once more to what its head was then.
 func feedAll(ctx context.Context, log domain.Log, logger *slog.Logger, ps []Projection) error {
-	f := start(ctx, log, logger, rebuildBatch, patience, ps)
+	f := start(ctx, log, logger, rebuildBatch, forever, ps)
 	defer f.Stop()
 	for range 2 {
 		if err := f.CaughtUp(ctx); err != nil {
@@ -188,6 +193,15 @@ func (f *File) finish(ctx context.Context) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	f.writer.SetInterrupt(ctx.Done())
+	if err := f.flushWindow(); err != nil {
+		return err
+	}
+	if err := Exec(f.writer, "UPDATE cursor SET position = ?", f.Position()); err != nil {
+		return err
+	}
+	if err := Exec(f.writer, "COMMIT"); err != nil {
+		return err
+	}
 	for _, script := range []string{f.schema.Fill, f.schema.Indexes, f.schema.Check} {
 		if err := sqlitex.ExecuteScript(f.writer, script, nil); err != nil {
 			return err

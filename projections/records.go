@@ -1,9 +1,11 @@
 package projections
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -26,10 +28,19 @@ const recordBits = 24
 // Records keep whole events by stream: all of them, also those that nobody understands. It is used
 // inside Update only.
 type Records struct {
-	streams map[domain.Stream]*stream // written lately
-	changed []*stream
-	last    int64 // the highest number of a stream, 0 where it is not known
-	buf     []byte
+	streams Rows[domain.Stream, stream]
+	ids     Sequence
+	// Written lately, and not in the file yet: so that those of a stream, which lie together, come together.
+	waiting []waiting
+	bytes   []byte // their heads and data
+}
+
+// waiting is a record on its way into the file.
+type waiting struct {
+	key      int64
+	position domain.Position
+	// Where in the bytes its head begins, its data begins and ends.
+	head, data, end int
 }
 
 // stream is a stream's number and head version.
@@ -38,15 +49,19 @@ type stream struct {
 	id      int64
 	version uint64
 	fresh   bool // not in the file yet
-	changed bool
 }
 
-// keptStreams is how many streams are remembered.
-const keptStreams = 100_000
+// NewRecords makes the Records of a file.
+func NewRecords() *Records {
+	return &Records{
+		streams: Rows[domain.Stream, stream]{Find: findStream, Store: storeStream},
+		ids:     Sequence{Last: "SELECT max(id) FROM streams"},
+	}
+}
 
 // Put adds a record. One whose version does not follow the stream's is domain.ErrDamaged.
 func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
-	s, err := b.stream(conn, r.Stream)
+	s, err := b.streams.Edit(conn, r.Stream)
 	if err != nil {
 		return err
 	}
@@ -54,96 +69,79 @@ func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
 		return fmt.Errorf("version %d follows version %d: %w", r.Version, s.version, domain.ErrDamaged)
 	}
 	if s.id == 0 {
-		if s.id, err = b.number(conn); err != nil {
+		if s.id, err = b.ids.Next(conn); err != nil {
 			return err
 		}
-		s.fresh = true
+		s.name, s.fresh = r.Stream, true
 	}
 	s.version = r.Version
-	if !s.changed {
-		s.changed = true
-		b.changed = append(b.changed, s)
-	}
-	b.buf = appendHead(b.buf[:0], r.Event)
-	return Exec(conn, "INSERT INTO records VALUES (?, ?, ?, ?)", s.id<<recordBits|int64(r.Version), r.Position, b.buf, []byte(r.Data))
-}
-
-// number is the next stream's.
-func (b *Records) number(conn *sqlite.Conn) (int64, error) {
-	if b.last == 0 {
-		if err := Query(conn, "SELECT ifnull(max(id), 0) FROM streams", func(stmt *sqlite.Stmt) error {
-			b.last = stmt.ColumnInt64(0)
-			return nil
-		}); err != nil {
-			return 0, err
-		}
-	}
-	b.last++
-	return b.last, nil
-}
-
-func (b *Records) stream(conn *sqlite.Conn, name domain.Stream) (*stream, error) {
-	if s, ok := b.streams[name]; ok {
-		return s, nil
-	}
-	s, err := findStream(conn, name)
-	if err != nil {
-		return nil, err
-	}
-	if b.streams == nil {
-		b.streams = map[domain.Stream]*stream{}
-	}
-	b.streams[name] = &s
-	return &s, nil
-}
-
-func findStream(conn *sqlite.Conn, name domain.Stream) (s stream, err error) {
-	s.name = name
-	err = Query(conn, "SELECT id, version FROM streams WHERE name = ? AND category = ?", func(stmt *sqlite.Stmt) error {
-		s.id, s.version = stmt.ColumnInt64(0), uint64(stmt.ColumnInt64(1))
-		return nil
-	}, name.ID, name.Category)
-	return s, err
-}
-
-// Flush ends a transaction's records.
-func (b *Records) Flush(conn *sqlite.Conn) error {
-	for _, s := range b.changed {
-		if err := s.store(conn); err != nil {
-			return err
-		}
-		s.fresh, s.changed = false, false
+	w := waiting{key: s.id<<recordBits | int64(r.Version), position: r.Position, head: len(b.bytes)}
+	b.bytes = appendHead(b.bytes, r.Event)
+	w.data = len(b.bytes)
+	b.bytes = append(b.bytes, r.Data...)
+	w.end = len(b.bytes)
+	if b.waiting = append(b.waiting, w); w.end >= limits.bytes {
+		return b.write(conn)
 	}
 	return nil
 }
 
-func (s *stream) store(conn *sqlite.Conn) error {
+func findStream(conn *sqlite.Conn, name domain.Stream, s *stream) error {
+	return Query(conn, "SELECT id, version FROM streams WHERE name = ? AND category = ?", func(stmt *sqlite.Stmt) error {
+		s.name, s.id, s.version = name, stmt.ColumnInt64(0), uint64(stmt.ColumnInt64(1))
+		return nil
+	}, name.ID, name.Category)
+}
+
+func storeStream(conn *sqlite.Conn, s *stream) error {
 	if s.fresh {
+		s.fresh = false
 		return Exec(conn, "INSERT INTO streams VALUES (?, ?, ?, ?)", s.id, s.name.Category, s.name.ID, s.version)
 	}
 	return Exec(conn, "UPDATE streams SET version = ? WHERE id = ?", s.version, s.id)
 }
 
-// Done is told how the transaction ended.
-func (b *Records) Done(err error) {
-	b.changed = b.changed[:0]
-	if err != nil || len(b.streams) > keptStreams {
-		clear(b.streams)
-		b.last = 0
+// write puts the waiting records into the file.
+func (b *Records) write(conn *sqlite.Conn) error {
+	slices.SortFunc(b.waiting, func(a, b waiting) int { return cmp.Compare(a.key, b.key) })
+	err := Insert(conn, "INSERT INTO records VALUES (?, ?, ?, ?)", len(b.waiting), func(stmt *sqlite.Stmt, i int) {
+		w := b.waiting[i]
+		stmt.BindInt64(1, w.key)
+		stmt.BindInt64(2, int64(w.position))
+		stmt.BindBytes(3, b.bytes[w.head:w.data])
+		stmt.BindBytes(4, b.bytes[w.data:w.end])
+	})
+	b.waiting, b.bytes = b.waiting[:0], b.bytes[:0]
+	return err
+}
+
+// Flush ends a transaction's records.
+func (b *Records) Flush(conn *sqlite.Conn) error {
+	if err := b.write(conn); err != nil {
+		return err
 	}
+	return b.streams.Flush(conn)
+}
+
+// Forget is for after an Update that came to nothing.
+func (b *Records) Forget() {
+	b.streams.Forget()
+	b.ids.Forget()
+	b.waiting, b.bytes = b.waiting[:0], b.bytes[:0]
 }
 
 // StreamVersion is the version of the stream, 0 where it has no records.
 func StreamVersion(conn *sqlite.Conn, name domain.Stream) (uint64, error) {
-	s, err := findStream(conn, name)
+	var s stream
+	err := findStream(conn, name, &s)
 	return s.version, err
 }
 
 // ReadRecords reads up to limit records of the stream from version from on, and the stream's version.
 // A record that is missing is domain.ErrDamaged; those before it are returned too.
 func ReadRecords(conn *sqlite.Conn, name domain.Stream, from uint64, limit int) (records []domain.Record, version uint64, err error) {
-	s, err := findStream(conn, name)
-	if err != nil || s.version < from {
+	var s stream
+	if err := findStream(conn, name, &s); err != nil || s.version < from {
 		return nil, s.version, err
 	}
 	want := min(s.version-from+1, uint64(limit))

@@ -45,6 +45,26 @@ func Query(conn *sqlite.Conn, query string, row func(*sqlite.Stmt) error, args .
 	}
 }
 
+// Insert runs a statement n times, each time with the values that set binds: all of them, always. It is for
+// many rows, where to find the statement and to look at the kinds of its values for each of them takes as long as
+// the writing.
+func Insert(conn *sqlite.Conn, query string, n int, set func(stmt *sqlite.Stmt, i int)) error {
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		set(stmt, i)
+		if _, err := stmt.Step(); err != nil {
+			return errors.Join(err, stmt.Reset())
+		}
+		if err := stmt.Reset(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func bind(stmt *sqlite.Stmt, i int, arg any) {
 	switch v := arg.(type) {
 	case nil:
@@ -64,14 +84,19 @@ func bind(stmt *sqlite.Stmt, i int, arg any) {
 	case bool:
 		stmt.BindBool(i, v)
 	case time.Time:
-		if v.IsZero() {
-			stmt.BindNull(i)
-		} else {
-			stmt.BindInt64(i, v.UnixMicro())
-		}
+		BindTime(stmt, i, v)
 	default:
 		panic(fmt.Sprintf("projections: no SQLite value of %T", arg))
 	}
+}
+
+// BindTime binds an instant as microseconds, NULL where it is zero.
+func BindTime(stmt *sqlite.Stmt, i int, t time.Time) {
+	if t.IsZero() {
+		stmt.BindNull(i)
+		return
+	}
+	stmt.BindInt64(i, t.UnixMicro())
 }
 
 // Bytes is a copy of a column.

@@ -67,24 +67,49 @@ func Import(ctx context.Context, store Store, file io.ReadSeeker) (Summary, int,
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return Summary{}, 0, fmt.Errorf("import: %w", err)
 	}
-	added := 0
-	for item, err := range lines(file) {
+	added, err := appendAll(ctx, store, rest(file, have))
+	return sum, added, err
+}
+
+// rest yields the file's commits but for the first ones, after those that the store has.
+func rest(file io.Reader, skip int) iter.Seq2[domain.Commit, error] {
+	return func(yield func(domain.Commit, error) bool) {
+		for item, err := range lines(file) {
+			switch {
+			case err != nil:
+				yield(domain.Commit{}, fmt.Errorf("import: the file changed while it was read: %w", err))
+				return
+			case item.last != nil:
+				return
+			case skip > 0:
+				skip--
+			case !yield(item.commit, nil):
+				return
+			}
+		}
+	}
+}
+
+// bulk is a store that takes many commits in less time than one by one.
+type bulk interface {
+	AppendAll(ctx context.Context, commits iter.Seq2[domain.Commit, error]) (durable int, err error)
+}
+
+// appendAll appends the commits and returns how many are known to be durable.
+func appendAll(ctx context.Context, store domain.EventStore, commits iter.Seq2[domain.Commit, error]) (added int, err error) {
+	if s, ok := store.(bulk); ok {
+		return s.AppendAll(ctx, commits)
+	}
+	for c, err := range commits {
+		if err == nil {
+			err = put(ctx, store, c)
+		}
 		if err != nil {
-			return sum, added, fmt.Errorf("import: the file changed while it was read: %w", err)
-		}
-		if item.last != nil {
-			break
-		}
-		if have > 0 {
-			have--
-			continue
-		}
-		if err := put(ctx, store, item.commit); err != nil {
-			return sum, added, fmt.Errorf("import line %d: %w", item.number, err)
+			return added, fmt.Errorf("import commit %d: %w", c.Position, err)
 		}
 		added++
 	}
-	return sum, added, nil
+	return added, nil
 }
 
 func put(ctx context.Context, store domain.EventStore, c domain.Commit) error {

@@ -2,9 +2,9 @@
 // on signatures rest on, each under the SHA-256 of its content.
 //
 // A file is written under tmp/, flushed, renamed to its digest and the folder flushed: a crash leaves
-// either the whole file or a leftover in tmp/, which the next Open removes. The same content is the
-// same file, so putting it again changes nothing, and an event that names a digest names exactly
-// those bytes for ever. One process at a time uses a folder.
+// either the whole file or a leftover in tmp/, which an Open removes once it has lain there untouched. The
+// same content is the same file, so putting it again changes nothing, and an event that names a digest names
+// exactly those bytes for ever. Several processes may use a folder at once.
 package blobstore
 
 import (
@@ -19,6 +19,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
@@ -27,17 +28,40 @@ import (
 // Store is a folder of files by digest. Its methods may be called by many goroutines at once.
 type Store struct{ dir string }
 
+// untouched is how long nobody has written to what a crash left. A Put that is slower than that between two
+// reads fails, and nothing is lost by it.
+const untouched = time.Hour
+
 // Open opens the folder, making it where it does not exist, and removes what a crash left of
-// unfinished files.
+// unfinished files. What another process may be writing stays.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir}
-	if err := os.RemoveAll(s.tmp()); err != nil {
-		return nil, fmt.Errorf("open blobs: remove leftovers: %w", err)
-	}
 	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
+	if err := s.removeLeftovers(time.Now().Add(-untouched)); err != nil {
+		return nil, fmt.Errorf("open blobs: remove leftovers: %w", err)
+	}
 	return s, nil
+}
+
+// removeLeftovers removes the unfinished files that were last written before the time. Another process may
+// finish or remove one meanwhile.
+func (s *Store) removeLeftovers(before time.Time) error {
+	entries, err := os.ReadDir(s.tmp())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && info.ModTime().Before(before) {
+			err = os.Remove(filepath.Join(s.tmp(), e.Name()))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // View is the folder for those who only get, while another process may put: nothing in it is touched.

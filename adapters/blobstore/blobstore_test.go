@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
 	"github.com/tizilim/tizilim/domain"
@@ -193,13 +194,48 @@ func TestOpenRemovesLeftovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "tmp", "put-1"), []byte("half"), 0o600); err != nil {
+	leftover := filepath.Join(dir, "tmp", "put-1")
+	if err := os.WriteFile(leftover, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(leftover, time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	check(t, open(t, dir), digest, "kept")
 	if kept := files(t, dir); len(kept) != 1 {
 		t.Errorf("kept %v", kept)
 	}
+}
+
+// Another process may start while one is putting.
+func TestOpenBesideAPut(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	opening := readerFunc(func([]byte) (int, error) {
+		check(t, open(t, dir), put(t, open(t, dir), "from the other"), "from the other")
+		return 0, io.EOF
+	})
+	digest, _, err := s.Put(t.Context(), io.MultiReader(strings.NewReader("begun "), opening, strings.NewReader("and ended")), limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, open(t, dir), digest, "begun and ended")
+	if kept := files(t, dir); len(kept) != 2 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func put(t *testing.T, s *blobstore.Store, content string) string {
+	t.Helper()
+	digest, _, err := s.Put(t.Context(), strings.NewReader(content), limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
 }
 
 // A folder that cannot be written is ErrUnavailable: nothing was acknowledged.

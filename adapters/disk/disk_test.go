@@ -33,3 +33,22 @@ func TestWriteFile(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSyncData is what the disk gives: one write of a kibibyte and one flush after the other.
+func BenchmarkSyncData(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	record := make([]byte, 1024)
+	for b.Loop() {
+		if _, err := f.Write(record); err != nil {
+			b.Fatal(err)
+		}
+		if err := disk.SyncData(f); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
+}

@@ -57,10 +57,11 @@ func (s *Store) append(ctx context.Context, stream domain.Stream, expected uint6
 }
 
 // predecessor gives the position of the commit that the append follows: ErrConflict where no commit
-// ends at that version, ErrDamaged where one should.
+// ends at that version, ErrDamaged where one should. A stream that was deleted softly looks as one that never
+// was, and an append to it would make for good what can be undone until then.
 func (s *Store) predecessor(ctx context.Context, stream domain.Stream, version uint64) (domain.Position, error) {
 	if version == 0 {
-		return 0, nil
+		return 0, s.neverExisted(ctx, s.streamName(stream))
 	}
 	if position, known := s.tips.at(stream, version); known {
 		return position, nil
@@ -89,7 +90,7 @@ func (s *Store) place(ctx context.Context, stream domain.Stream, version uint64)
 // noPosition where all of it was there already and the server does not say where.
 func (s *Store) write(ctx context.Context, name string, expected uint64, proposed []*streams.AppendReq_ProposedMessage) (domain.Position, error) {
 	var position domain.Position
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.deadline)
 		defer cancel()
 		call, err := c.Append(ctx)

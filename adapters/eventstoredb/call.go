@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -49,6 +50,9 @@ func readFault(err error, trailer metadata.MD) fault {
 	case "access-denied":
 		return mark(domain.ErrUnavailable) // it is the registry that is denied, not who asked it
 	}
+	if invalidPosition(err) {
+		return fault{err: fmt.Errorf("no event is at that position: %w: %w: %w", domain.ErrDamaged, domain.ErrInvalid, err)}
+	}
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return mark(domain.ErrUnavailable)
@@ -60,12 +64,19 @@ func readFault(err error, trailer metadata.MD) fault {
 	return fault{err: err}
 }
 
+// invalidPosition says whether the log was to be read from a position within an event. Servers tell it with
+// different codes, which also mean other things, and without details: only the words are left.
+func invalidPosition(err error) bool {
+	said := status.Convert(err).Message()
+	return strings.Contains(said, "invalid position") || strings.Contains(said, "InvalidPosition")
+}
+
 // maxRedirects bounds how often one node after the other names another leader.
 const maxRedirects = 4
 
 // try carries out a request on the leader, and again for as long as patience lasts while nobody answers.
 // request sets its own deadline, and gives the trailer with its error.
-func (s *Store) try(ctx context.Context, request func(context.Context, streams.StreamsClient) (metadata.MD, error)) error {
+func (s *Store) try(ctx context.Context, request func(context.Context, client) (metadata.MD, error)) error {
 	until, redirects := time.Now().Add(s.patience), 0
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		f := s.once(ctx, request)
@@ -85,12 +96,12 @@ func (s *Store) try(ctx context.Context, request func(context.Context, streams.S
 }
 
 // once is one try. Where it fails for want of a leader the leader is another one from now on.
-func (s *Store) once(ctx context.Context, request func(context.Context, streams.StreamsClient) (metadata.MD, error)) *fault {
+func (s *Store) once(ctx context.Context, request func(context.Context, client) (metadata.MD, error)) *fault {
 	leader, err := s.lead(ctx)
 	if err != nil {
 		return &fault{err: err, again: errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errClosed)}
 	}
-	trailer, err := request(s.nodes.asLeader(ctx), streams.NewStreamsClient(leader.conn))
+	trailer, err := request(s.nodes.asLeader(ctx), leader.client())
 	if err == nil {
 		return nil
 	}
@@ -122,15 +133,20 @@ type inbox struct {
 	deadline time.Duration // for each message; 0 for none
 }
 
-// open sends a request for reading.
-func (s *Store) open(ctx context.Context, client streams.StreamsClient, options *streams.ReadReq_Options, deadline time.Duration) (*inbox, error) {
+// open sends a request for reading. A connection that carries as many as the server allows makes it wait,
+// for no longer than the store's deadline.
+func (s *Store) open(ctx context.Context, c streams.StreamsClient, options *streams.ReadReq_Options) (*inbox, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := client.Read(ctx, &streams.ReadReq{Options: options})
+	timer := time.AfterFunc(s.deadline, cancel)
+	stream, err := c.Read(ctx, &streams.ReadReq{Options: options})
+	if !timer.Stop() {
+		err = status.Error(codes.DeadlineExceeded, "not sent in "+s.deadline.String())
+	}
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	return &inbox{stream, cancel, deadline}, nil
+	return &inbox{stream, cancel, s.deadline}, nil
 }
 
 func (i *inbox) next() (*streams.ReadResp, error) {

@@ -103,14 +103,64 @@ func TestFollowDeletedStreams(t *testing.T) {
 		"what a scavenge removed": func(w *world, stream string) { w.Truncate(stream, 1); w.Scavenge() },
 		"a new beginning": func(w *world, stream string) {
 			w.Delete(stream)
-			_, err := w.store.Append(t.Context(), one, 0, storetest.Events(1))
-			is(t, "append to a stream that was deleted", err, domain.ErrDamaged)
+			w.Write(stream, "license-issued", `{}`, ``)
 		},
 	} {
 		w := newWorld(t)
 		remove(w, "tizilim_"+one.String())
 		_, err := followed(t, w.store, 0, 7)
 		is(t, "follow "+what, err, domain.ErrDamaged)
+	}
+}
+
+// What an append refuses it has not written: a soft delete can be undone, and everything is there again.
+func TestUndoneDelete(t *testing.T) {
+	w := newWorld(t)
+	w.Delete("tizilim_" + one.String())
+	for _, s := range []*eventstoredb.Store{w.store, open(t, once(w.Server))} {
+		_, err := s.Append(t.Context(), one, 0, storetest.Events(1))
+		is(t, "append to a stream that was deleted", err, domain.ErrDamaged)
+	}
+	w.Truncate("tizilim_"+one.String(), 0)
+	wantLog(t, w.store, w.commits...)
+	if got, err := read(t, w.store, one, 1); err != nil || len(got) != 9 {
+		t.Errorf("%d events are read, %v", len(got), err)
+	}
+}
+
+// A read that is cut, and goes on with a server that has less, is no shorter history.
+func TestReadGoesOnWithLess(t *testing.T) {
+	for _, has := range []int{0, 1, 3} {
+		server := serve(t, esdbtest.Options{Nodes: 2})
+		s := open(t, patient(server))
+		add(t, s, other, 0, storetest.Events(1))
+		var commits []domain.Commit
+		for i := range uint64(3) {
+			commits = append(commits, add(t, s, one, i, storetest.Events(1)))
+		}
+		server.Stop(1)
+		if has < 3 {
+			server.Behind(1, uint64(commits[has].Position))
+		}
+		if err := server.Restart(1); err != nil {
+			t.Fatal(err)
+		}
+		server.CutReads(1, 2, esdbtest.Broken)
+		var last error
+		read := 0
+		for _, err := range s.Read(t.Context(), one, 1) {
+			server.Lead(1)
+			if last = err; err == nil {
+				read++
+			}
+		}
+		if has == 3 {
+			if last != nil || read != 3 {
+				t.Errorf("%d events are read, %v", read, last)
+			}
+			continue
+		}
+		is(t, "a read that goes on with less", last, domain.ErrDamaged)
 	}
 }
 

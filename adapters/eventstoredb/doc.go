@@ -43,7 +43,11 @@
 //   - A deleted stream answers as deleted, or as if it had never been; then its metadata tells.
 //
 // What is lost at the end of a stream is noticed by who reads the stream, not by a follower, as nothing
-// behind it in the log can tell.
+// behind it in the log can tell. Nor can a follower tell of what is behind its own beginning: whoever kept
+// something that follows from it can.
+//
+// A read that goes on with another server must not end before where it was. A stream that was deleted softly
+// is told from a new one by its metadata before the first append to it, which could not be undone.
 //
 // # When the server does not answer
 //
@@ -51,6 +55,8 @@
 // What fails for want of a server or a leader is tried again for Config.Patience, an append too: with the
 // same ids at the same version it is stored once. All requests demand the leader, since a follower may
 // not have yet what was acknowledged; a node that is none names the leader, and the hosts are asked by
-// gossip. A subscription that is dropped is made anew after the last whole commit. One that is silent is
-// compared with the end of the log (follow.go).
+// gossip. A subscription that is dropped is made anew after the last whole commit, or after what the server
+// said that it passed since. One that is silent is compared with the end of the log (follow.go).
+// Subscriptions have a connection of their own, which carries a hundred of them; one more fails after the
+// deadline, and nothing else waits for them.
 package eventstoredb

@@ -330,11 +330,20 @@ func TestUserCertificate(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	server := serve(t, esdbtest.Options{})
 	identity := func(registry string) uuid.UUID {
-		id, err := open(t, eventstoredb.Config{URL: server.URL(), Registry: registry}).Identity(t.Context())
+		s := open(t, eventstoredb.Config{URL: server.URL(), Registry: registry})
+		id, err := s.Begin(t.Context())
 		if err != nil || id == uuid.Nil {
-			t.Fatalf("identity %s, %v", id, err)
+			t.Errorf("identity %s, %v", id, err)
+		}
+		if found, err := s.Identity(t.Context()); err != nil || found != id {
+			t.Errorf("identity %s, %v; it was begun as %s", found, err, id)
 		}
 		return id
+	}
+	for range 2 {
+		if id, err := open(t, once(server)).Identity(t.Context()); err != nil || id != uuid.Nil {
+			t.Fatalf("what nobody has begun has the identity %s, %v", id, err)
+		}
 	}
 	ids := make(chan uuid.UUID)
 	for range 8 {
@@ -350,6 +359,9 @@ func TestIdentity(t *testing.T) {
 		t.Error("two registries have one identity")
 	}
 	wantLog(t, open(t, once(server)), add(t, open(t, once(server)), storetest.Stream("1"), 0, storetest.Events(1)))
+	server.Delete("other")
+	_, err := open(t, eventstoredb.Config{URL: server.URL(), Registry: "other", Patience: -1}).Begin(t.Context())
+	is(t, "begin what was deleted", err, domain.ErrDamaged)
 }
 
 func TestRegistriesOnOneServer(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 const maxDrops = 4
 
 // Follow implements domain.Log. It is one subscription to the whole log, filtered by the server, and
-// another one after the last whole commit where that is dropped.
+// another one where that is dropped, after the last whole commit or what the server passed behind it.
 func (s *Store) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
 	return func(yield func(domain.Commit, error) bool) {
 		inner, cancel := context.WithCancel(ctx)
@@ -48,14 +48,14 @@ func (s *Store) follow(ctx context.Context, after domain.Position, yield func(do
 	if after > head {
 		return fmt.Errorf("the log ends at position %d: %w", head, domain.ErrDamaged)
 	}
-	f := &follower{store: s, yield: yield, last: after, chain: chain{start: after, tails: map[domain.Position]uint64{}}}
+	f := &follower{store: s, yield: yield, last: after, passed: after, chain: chain{start: after, tails: map[domain.Position]uint64{}}}
 	for drops := 0; ; {
-		before, began := f.position(), time.Now()
+		before, began := f.behind(), time.Now()
 		err := s.try(ctx, f.subscription)
 		if !errors.Is(err, errDropped) || ctx.Err() != nil {
 			return err
 		}
-		if f.position() > before || time.Since(began) > 4*s.silence {
+		if f.behind() > before || time.Since(began) > 4*s.silence {
 			drops = 0
 		}
 		s.logger.Warn("event store: subscribing anew", "position", f.position(), "error", err)
@@ -75,15 +75,16 @@ type follower struct {
 	mu      sync.Mutex      // protects what follows: the watch looks at it
 	last    domain.Position // of the last whole commit that came
 	seen    domain.Position // of the last event that came
+	passed  domain.Position // what is behind this is still to come: last, or what the server passed since
 	waiting bool            // for the server, not for who follows
-	heard   bool            // something, since the watch looked last
+	heard   bool            // an event of the registry's, since the watch looked last
 }
 
 // subscription is one subscription. It ends with errDropped where the next one may begin at once.
-func (f *follower) subscription(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+func (f *follower) subscription(ctx context.Context, c client) (metadata.MD, error) {
 	f.assembly.parts = f.assembly.parts[:0] // what came of a commit comes again
 	ctx, cancel := context.WithCancelCause(ctx)
-	box, err := f.store.open(ctx, c, f.request(), f.store.deadline)
+	box, err := f.store.open(ctx, c.subscriptions, f.request())
 	if err != nil {
 		cancel(nil)
 		return nil, err
@@ -107,6 +108,9 @@ func (f *follower) subscription(ctx context.Context, c streams.StreamsClient) (m
 			confirmed, box.deadline = true, 0 // from now on there may be nothing to say
 			watching.Go(func() { f.watch(ctx, cancel) })
 		}
+		if p := m.GetCheckpoint(); p != nil && len(f.assembly.parts) == 0 {
+			f.note(func() { f.passed = max(f.passed, domain.Position(p.GetCommitPosition())) })
+		}
 		if e := m.GetEvent().GetEvent(); e != nil {
 			if err := f.take(e); err != nil {
 				return nil, err
@@ -117,9 +121,9 @@ func (f *follower) subscription(ctx context.Context, c streams.StreamsClient) (m
 
 func (f *follower) request() *streams.ReadReq_Options {
 	all := &streams.ReadReq_Options_AllOptions{AllOption: &streams.ReadReq_Options_AllOptions_Start{Start: &shared.Empty{}}}
-	if last := uint64(f.position()); last > 0 {
+	if passed := uint64(f.behind()); passed > 0 {
 		all.AllOption = &streams.ReadReq_Options_AllOptions_Position{
-			Position: &streams.ReadReq_Options_Position{CommitPosition: last, PreparePosition: last},
+			Position: &streams.ReadReq_Options_Position{CommitPosition: passed, PreparePosition: passed},
 		}
 	}
 	return &streams.ReadReq_Options{
@@ -133,7 +137,7 @@ func (f *follower) request() *streams.ReadReq_Options {
 func (f *follower) receive(box *inbox) (*streams.ReadResp, error) {
 	f.note(func() { f.waiting = true })
 	m, err := box.next()
-	f.note(func() { f.waiting, f.heard = false, true })
+	f.note(func() { f.waiting = false })
 	return m, err
 }
 
@@ -146,7 +150,7 @@ func (f *follower) take(e *streams.ReadResp_ReadEvent_RecordedEvent) error {
 	if err != nil {
 		return err
 	}
-	f.note(func() { f.seen = p.position })
+	f.note(func() { f.seen, f.heard = p.position, true })
 	commit, after, done, err := f.assembly.add(p)
 	if err != nil || !done {
 		return err
@@ -157,28 +161,33 @@ func (f *follower) take(e *streams.ReadResp_ReadEvent_RecordedEvent) error {
 	if err := f.chain.check(commit, after); err != nil {
 		return err
 	}
-	f.note(func() { f.last = commit.Position })
+	f.note(func() { f.last, f.passed = commit.Position, commit.Position })
 	if !f.yield(commit) {
 		return errEnough
 	}
 	return nil
 }
 
-// watch looks after a subscription that says nothing. What was at the end of the log one silence ago
+// watch looks after a subscription that brings nothing. What was at the end of the log one silence ago
 // has to be here: where it is not, or the leader does not answer, the subscription is dropped. Where it
-// is, and no commit ends with it, the rest of the commit is missing.
+// is, and no commit ends with it, the rest of the commit is missing. A subscription that is still on its way
+// through what others wrote gets on, and is let alone.
 func (f *follower) watch(ctx context.Context, drop context.CancelCauseFunc) {
 	tick := time.NewTicker(f.store.silence)
 	defer tick.Stop()
-	for owed := domain.Position(0); ; {
+	for owed, before := domain.Position(0), domain.Position(0); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		var silent bool
-		var last, seen domain.Position
-		f.note(func() { silent, f.heard, last, seen = f.waiting && !f.heard, false, f.last, f.seen })
+		var last, seen, passed domain.Position
+		f.note(func() {
+			silent, f.heard, last, seen, passed = f.waiting && !f.heard, false, f.last, f.seen, f.passed
+		})
+		getsOn := passed > before && passed < owed
+		before = passed
 		switch {
 		case !silent:
 			owed = 0
@@ -186,7 +195,12 @@ func (f *follower) watch(ctx context.Context, drop context.CancelCauseFunc) {
 		case seen > last && seen == owed:
 			drop(fmt.Errorf("the log ends at position %d, within a commit: %w", seen, domain.ErrDamaged))
 			return
+		case getsOn:
+			continue
 		case last < owed:
+			if passed >= owed { // what it passed it may have left out
+				f.note(func() { f.passed = f.last })
+			}
 			drop(fmt.Errorf("%w: silent at position %d while the log ends at %d", errDropped, last, owed))
 			return
 		}
@@ -201,6 +215,12 @@ func (f *follower) watch(ctx context.Context, drop context.CancelCauseFunc) {
 func (f *follower) position() (last domain.Position) {
 	f.note(func() { last = f.last })
 	return last
+}
+
+// behind is the position behind which everything is still to come.
+func (f *follower) behind() (passed domain.Position) {
+	f.note(func() { passed = f.passed })
+	return passed
 }
 
 func (f *follower) note(what func()) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -24,23 +25,34 @@ import (
 	"github.com/tizilim/tizilim/domain"
 )
 
-// nodes are the connections to the servers, one for each that was ever spoken to, and which of them is
+// nodes are the connections to the servers, two for each that was ever spoken to, and which of them is
 // the leader. A connection stays when the leader changes: what still goes on over it may end.
 type nodes struct {
 	settings *settings
 	options  []grpc.DialOption
 
 	mu     sync.Mutex // protects what follows
-	conns  map[string]*grpc.ClientConn
+	conns  map[string]node
 	known  []string // addresses to ask who the leader is: the hosts, and all that gossip named
 	leader string   // empty until it is found
 	closed bool
 }
 
-// node is one server.
+// node is one server. A server allows a hundred requests at a time on a connection, and a subscription is one
+// that does not end: those have a connection of their own, so that they never stand in the way of others.
 type node struct {
-	address string
-	conn    *grpc.ClientConn
+	address             string
+	conn, subscriptions *grpc.ClientConn
+}
+
+// client is what requests are sent with, subscriptions with the inner one.
+type client struct {
+	streams.StreamsClient
+	subscriptions streams.StreamsClient
+}
+
+func (n node) client() client {
+	return client{streams.NewStreamsClient(n.conn), streams.NewStreamsClient(n.subscriptions)}
 }
 
 var errClosed = fmt.Errorf("the event store is closed: %w", domain.ErrUnavailable)
@@ -66,7 +78,7 @@ func newNodes(s *settings, more []grpc.DialOption) *nodes {
 	if s.user != "" && s.tls != nil {
 		options = append(options, grpc.WithPerRPCCredentials(basic(s.user+":"+s.password)))
 	}
-	return &nodes{settings: s, options: append(options, more...), conns: map[string]*grpc.ClientConn{}, known: slices.Clone(s.hosts)}
+	return &nodes{settings: s, options: append(options, more...), conns: map[string]node{}, known: slices.Clone(s.hosts)}
 }
 
 // basic is a user and a password, with a colon between, as every request shows them.
@@ -78,22 +90,25 @@ func (b basic) GetRequestMetadata(context.Context, ...string) (map[string]string
 
 func (basic) RequireTransportSecurity() bool { return true }
 
-// connect gives the connection to an address. It waits for nothing: gRPC connects with the first request.
+// connect gives the connections to an address. It waits for nothing: gRPC connects with the first request.
 func (n *nodes) connect(address string) (node, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
 		return node{}, errClosed
 	}
-	conn := n.conns[address]
-	if conn == nil {
-		var err error
-		if conn, err = grpc.NewClient("dns:///"+address, n.options...); err != nil {
-			return node{}, fmt.Errorf("connect to %s: %w: %w", address, domain.ErrInvalid, err)
+	at, known := n.conns[address]
+	if !known {
+		at.address = address
+		for _, conn := range []**grpc.ClientConn{&at.conn, &at.subscriptions} {
+			var err error
+			if *conn, err = grpc.NewClient("dns:///"+address, n.options...); err != nil { // for both or neither
+				return node{}, fmt.Errorf("connect to %s: %w: %w", address, domain.ErrInvalid, err)
+			}
 		}
-		n.conns[address] = conn
+		n.conns[address] = at
 	}
-	return node{address, conn}, nil
+	return at, nil
 }
 
 // lead gives the leader, and finds out who it is where that is not known.
@@ -201,8 +216,8 @@ func (n *nodes) close() error {
 	defer n.mu.Unlock()
 	n.closed = true
 	var errs []error
-	for _, conn := range n.conns {
-		errs = append(errs, conn.Close())
+	for _, at := range n.conns {
+		errs = append(errs, at.conn.Close(), at.subscriptions.Close())
 	}
 	clear(n.conns)
 	return errors.Join(errs...)

@@ -65,6 +65,9 @@ func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yie
 	if next <= head {
 		return fmt.Errorf("version %d of %d is missing: %w", next, head, domain.ErrDamaged)
 	}
+	if next > from && next != head+1 { // the read went on with a server that has less
+		return fmt.Errorf("the stream ends at version %d, and version %d was read: %w", head, next-1, domain.ErrDamaged)
+	}
 	if len(commits.parts) > 0 {
 		return fmt.Errorf("the last commit ends at version %d within: %w", head, domain.ErrDamaged)
 	}
@@ -79,7 +82,7 @@ func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yie
 // a server was lost goes on with the next.
 func (s *Store) readStream(ctx context.Context, stream domain.Stream, revision uint64, backwards bool, take func(part) error) (head uint64, err error) {
 	name, found := s.streamName(stream), true
-	err = s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	err = s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		request := s.streamRequest(name, revision, math.MaxUint64)
 		if backwards {
 			request.ReadDirection, request.CountOption = streams.ReadReq_Options_Backwards, &streams.ReadReq_Options_Count{Count: 1}
@@ -134,7 +137,7 @@ func (s *Store) streamRequest(name string, revision, count uint64) *streams.Read
 // both are not there, but the second has been given an end.
 func (s *Store) neverExisted(ctx context.Context, name string) error {
 	truncated := false
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		request := s.streamRequest("$$"+name, 0, 1)
 		request.ReadDirection = streams.ReadReq_Options_Backwards
 		request.GetStream().RevisionOption = &streams.ReadReq_Options_StreamOptions_End{End: &shared.Empty{}}
@@ -143,7 +146,7 @@ func (s *Store) neverExisted(ctx context.Context, name string) error {
 				TruncateBefore *json.Number `json:"$tb"`
 			}
 			if e := m.GetEvent().GetEvent(); e != nil {
-				truncated = json.Unmarshal(e.GetData(), &meta) != nil || meta.TruncateBefore != nil
+				truncated = json.Unmarshal(e.GetData(), &meta) != nil || meta.TruncateBefore != nil && *meta.TruncateBefore != "0"
 			}
 			return nil
 		})
@@ -155,9 +158,9 @@ func (s *Store) neverExisted(ctx context.Context, name string) error {
 }
 
 // each passes on every message of the answer to a request for reading that has an end.
-func (s *Store) each(ctx context.Context, c streams.StreamsClient, options *streams.ReadReq_Options, take func(*streams.ReadResp) error) (metadata.MD, error) {
+func (s *Store) each(ctx context.Context, c client, options *streams.ReadReq_Options, take func(*streams.ReadResp) error) (metadata.MD, error) {
 	options.UuidOption = stringIDs()
-	box, err := s.open(ctx, c, options, s.deadline)
+	box, err := s.open(ctx, c, options)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (s *Store) Close() error {
 // Head implements domain.Log.
 func (s *Store) Head(ctx context.Context) (domain.Position, error) {
 	head := domain.Position(0)
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (trailer metadata.MD, err error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (trailer metadata.MD, err error) {
 		head, trailer, err = s.head(ctx, c)
 		return trailer, err
 	})
@@ -77,7 +77,7 @@ func (s *Store) Head(ctx context.Context) (domain.Position, error) {
 	return head, nil
 }
 
-func (s *Store) head(ctx context.Context, c streams.StreamsClient) (domain.Position, metadata.MD, error) {
+func (s *Store) head(ctx context.Context, c client) (domain.Position, metadata.MD, error) {
 	var head domain.Position
 	trailer, err := s.each(ctx, c, &streams.ReadReq_Options{
 		ReadDirection: streams.ReadReq_Options_Backwards,
@@ -98,16 +98,16 @@ func (s *Store) head(ctx context.Context, c streams.StreamsClient) (domain.Posit
 // healthTime is how long the leader may take to say that it is there.
 const healthTime = 2 * time.Second
 
-// Healthy says whether the leader answers now.
+// Healthy says whether the leader answers now. It asks for the registry's beginning: the end of the log is far
+// behind where others write to the server too.
 func (s *Store) Healthy(ctx context.Context) error {
 	if s.closed.Load() {
 		return errClosed
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(s.deadline, healthTime))
 	defer cancel()
-	f := s.once(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
-		_, trailer, err := s.head(ctx, c)
-		return trailer, err
+	f := s.once(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
+		return s.each(ctx, c, s.streamRequest(s.registry, 0, 1), func(*streams.ReadResp) error { return nil })
 	})
 	if f != nil {
 		return f.err
@@ -129,30 +129,11 @@ func (s *Store) filter() *streams.ReadReq_Options_Filter {
 // searchWindow is how many events of others a subscription passes between two checkpoints.
 const searchWindow = 1000
 
-// Identity is an id that the server keeps for the registry from its first use on, so that whoever keeps
-// something that follows from the log knows the log again.
+// Identity is an id that the server keeps for the registry from its beginning on, so that whoever keeps
+// something that follows from the log knows the log again: Nil where nobody has begun it.
 func (s *Store) Identity(ctx context.Context) (uuid.UUID, error) {
-	for range 2 {
-		id, err := s.identity(ctx)
-		if err != nil || id != uuid.Nil {
-			return id, err
-		}
-		proposed := &streams.AppendReq_ProposedMessage{
-			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}},
-			Metadata: map[string]string{"type": "registry-begun", "content-type": "application/json"},
-			Data:     []byte(`{"registry":"` + s.registry + `"}`),
-		}
-		if _, err := s.write(ctx, s.registry, 0, []*streams.AppendReq_ProposedMessage{proposed}); err != nil && !errors.Is(err, domain.ErrConflict) {
-			return uuid.Nil, fmt.Errorf("begin registry %s: %w", s.registry, err)
-		}
-	}
-	return uuid.Nil, fmt.Errorf("registry %s has no beginning: %w", s.registry, domain.ErrDamaged)
-}
-
-// identity reads the id of the event that began the registry, Nil where nobody has begun it.
-func (s *Store) identity(ctx context.Context) (uuid.UUID, error) {
 	id := uuid.Nil
-	err := s.try(ctx, func(ctx context.Context, c streams.StreamsClient) (metadata.MD, error) {
+	err := s.try(ctx, func(ctx context.Context, c client) (metadata.MD, error) {
 		return s.each(ctx, c, s.streamRequest(s.registry, 0, 1), func(m *streams.ReadResp) (err error) {
 			if e := m.GetEvent().GetEvent(); e != nil {
 				id, err = eventID(e.GetId())
@@ -164,4 +145,26 @@ func (s *Store) identity(ctx context.Context) (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("find registry %s: %w", s.registry, err)
 	}
 	return id, nil
+}
+
+// Begin begins the registry, unless somebody has, and gives its identity.
+func (s *Store) Begin(ctx context.Context) (uuid.UUID, error) {
+	for range 2 {
+		id, err := s.Identity(ctx)
+		if err != nil || id != uuid.Nil {
+			return id, err
+		}
+		if err := s.neverExisted(ctx, s.registry); err != nil {
+			return uuid.Nil, fmt.Errorf("begin registry %s: %w", s.registry, err)
+		}
+		proposed := &streams.AppendReq_ProposedMessage{
+			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}},
+			Metadata: map[string]string{"type": "registry-begun", "content-type": "application/json"},
+			Data:     []byte(`{"registry":"` + s.registry + `"}`),
+		}
+		if _, err := s.write(ctx, s.registry, 0, []*streams.AppendReq_ProposedMessage{proposed}); err != nil && !errors.Is(err, domain.ErrConflict) {
+			return uuid.Nil, fmt.Errorf("begin registry %s: %w", s.registry, err)
+		}
+	}
+	return uuid.Nil, fmt.Errorf("registry %s has no beginning: %w", s.registry, domain.ErrDamaged)
 }

@@ -145,6 +145,7 @@ func (l listener) Handle(_ context.Context, r slog.Record) error {
 
 // A connection to the annex that is lost comes again, for whoever writes there and for whoever reads.
 func TestConnectionToTheAnnexComesAgain(t *testing.T) {
+	t.Parallel()
 	s := open(t, jetstream.Config{Dir: t.TempDir()})
 	conn, js := annex(t, s)
 	publish(t, js, 1)

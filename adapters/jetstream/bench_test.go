@@ -3,8 +3,6 @@ package jetstream_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,25 +47,6 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 		})
 	}
-}
-
-// BenchmarkDisk is what the disk gives: one write of a kibibyte and one fdatasync after the other.
-func BenchmarkDisk(b *testing.B) {
-	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	record := make([]byte, 1024)
-	for b.Loop() {
-		if _, err := f.Write(record); err != nil {
-			b.Fatal(err)
-		}
-		if err := jetstream.Datasync(f); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
 }
 
 // BenchmarkRead reads a stream of twelve events, from the index's side of the store: from memory,

@@ -105,7 +105,7 @@ func (b *blocks) leave(next *os.File) error {
 func (b *blocks) syncCurrent() error {
 	size, err := size(b.current)
 	if err == nil {
-		err = datasync(b.current)
+		err = disk.SyncData(b.current)
 	}
 	if err != nil {
 		return fmt.Errorf("sync block %d of the log: %w", b.number, err)

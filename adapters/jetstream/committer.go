@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tizilim/tizilim/domain"
@@ -117,34 +115,24 @@ func (s *Store) publish(g *group) error {
 	if len(g.accepted) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, requestTime)
-	defer cancel()
+	messages := make([]message, 0, len(g.accepted))
 	for _, r := range g.accepted {
 		if err := s.config.step("send"); err != nil {
-			return err
+			return errors.Join(err, s.publisher.send(messages))
 		}
-		if r.position < g.end {
-			if err := s.engine.write.PublishMsg(r.message()); err != nil {
-				return err
-			}
-			continue
-		}
-		ack, err := s.engine.writer.PublishMsg(ctx, r.message(), jetstream.WithRetryAttempts(0))
-		if err != nil {
-			return err
-		}
-		if ack.Sequence != uint64(g.end) {
-			return fmt.Errorf("the server stored position %d as %d", g.end, ack.Sequence)
-		}
+		messages = append(messages, message{subject(r.stream), uint64(r.position) - 1, r.data})
+	}
+	ack, err := s.publisher.ask(messages)
+	if err == nil && ack.Error != nil {
+		err = ack.Error
+	}
+	if err != nil {
+		return err
+	}
+	if ack.Sequence != uint64(g.end) {
+		return fmt.Errorf("the server stored position %d as %d", g.end, ack.Sequence)
 	}
 	return s.config.step("sent")
-}
-
-func (r *request) message() *nats.Msg {
-	m := nats.NewMsg(subject(r.stream))
-	m.Data = r.data
-	m.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(uint64(r.position)-1, 10)}
-	return m
 }
 
 // settle deals with a group that may be stored in part. Its callers are told at once that the
@@ -200,7 +188,7 @@ func (s *Store) ours(g *group, before, end domain.Position) error {
 func (s *Store) resolve(cause error) (domain.Position, error) {
 	for {
 		end, err := s.logEnd()
-		if err == nil || s.fatal() != nil {
+		if err == nil || errors.Is(err, errLost) || s.fatal() != nil {
 			return end, err
 		}
 		retry := time.After(100 * time.Millisecond)
@@ -220,14 +208,15 @@ func (s *Store) resolve(cause error) (domain.Position, error) {
 // logEnd gives the end of the log after everything that was published: a publish that can never
 // succeed is refused only after those before it were dealt with.
 func (s *Store) logEnd() (domain.Position, error) {
+	ack, err := s.publisher.ask([]message{{subject: subjectPrefix + ".barrier.x", after: 1 << 62}})
+	if err == nil && (ack.Error == nil || ack.Error.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence) {
+		err = fmt.Errorf("it takes what nothing is before: %v", ack.Error)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the server does not answer a publish as it must: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, requestTime)
 	defer cancel()
-	_, err := s.engine.writer.Publish(ctx, subjectPrefix+".barrier.x", nil,
-		jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
-	var api *jetstream.APIError
-	if !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
-		return 0, fmt.Errorf("the server does not answer a publish as it must: %v", err)
-	}
 	info, err := s.engine.log.Info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("end of the log: %w", err)

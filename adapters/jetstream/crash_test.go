@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/adapters/jetstream"
+	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/storetest"
 	"github.com/tizilim/tizilim/domain"
 )
@@ -31,6 +32,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := writeForEver(dir, os.Getenv(childRound), os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)

@@ -104,6 +104,7 @@ func loud(t *testing.T, what, dir string, want []domain.Commit) (damaged bool) {
 
 // One bit anywhere in the log, found at a clean start and at one after a crash.
 func TestFlippedBit(t *testing.T) {
+	t.Parallel()
 	for _, crashed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("crashed=%t", crashed), func(t *testing.T) {
 			whole := t.TempDir()

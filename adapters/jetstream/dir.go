@@ -25,9 +25,21 @@ const (
 type marker struct {
 	Mode   string `json:"mode"`
 	Format int    `json:"format"`
+	Node   string `json:"node,omitempty"` // of a cluster, whose server's files are here
 }
 
-var embedded = marker{Mode: "embedded", Format: 1}
+func (m marker) String() string {
+	text := fmt.Sprintf("mode %q, format %d", m.Mode, m.Format)
+	if m.Node != "" {
+		text += ", node " + m.Node
+	}
+	return text
+}
+
+var (
+	embedded  = marker{Mode: "embedded", Format: 1}
+	clustered = marker{Mode: "cluster", Format: 1} // the log is elsewhere, and only what is known of it here
+)
 
 // mark is a position that was durable when it was written: a log that ends before it has lost
 // acknowledged events.
@@ -72,15 +84,14 @@ func makeDirs(dir string) error {
 }
 
 // checkMarker reads the marker, or writes it where the directory is new.
-func checkMarker(dir string) error {
+func checkMarker(dir string, want marker) error {
 	var m marker
 	found, err := readJSON(filepath.Join(dir, markerName), &m)
 	if err != nil {
 		return err
 	}
-	if found && m != embedded {
-		return fmt.Errorf("%s holds an event store of mode %q, format %d; this is mode %q, format %d: %w",
-			dir, m.Mode, m.Format, embedded.Mode, embedded.Format, domain.ErrInvalid)
+	if found && m != want {
+		return fmt.Errorf("%s holds an event store of %s; this is %s: %w", dir, m, want, domain.ErrInvalid)
 	}
 	if found {
 		return nil
@@ -88,7 +99,7 @@ func checkMarker(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, natsName)); err == nil {
 		return fmt.Errorf("%s holds NATS files and no %s: %w", dir, markerName, domain.ErrDamaged)
 	}
-	return writeJSON(filepath.Join(dir, markerName), embedded)
+	return writeJSON(filepath.Join(dir, markerName), want)
 }
 
 func readMark(dir string) (domain.Position, error) {

@@ -8,6 +8,7 @@
 //
 //	callers → queue → committer: take all, check versions, publish → flusher: fdatasync, answer
 //
+// The committer has its own connection to the server and speaks NATS there itself (publisher.go).
 // The flush of one group overlaps with the publishing of the next. Only what is flushed is known to
 // anybody: readers, followers and callers alike. What a crash leaves is a log whose end may hold
 // commits that nobody was told of; their writers repeat the append and learn that it was done.
@@ -22,6 +23,11 @@
 //
 // A store's directory holds, beside the server's files: lock, held while a process has it open;
 // store.json, the mode and format of what is there; mark.json, a position that was durable, at most
-// a second behind (dir.go). A log that ends before the mark is damaged, and Open refuses it before
-// the server can give its positions out a second time.
+// a second behind (dir.go); closed, where the last process closed it (opening.go). A log that ends before
+// the mark is damaged, and Open refuses it before the server can give its positions out a second time.
+//
+// Connect opens the same log in a NATS cluster, which many processes share (cluster.go): outside of them, or
+// made of a server inside each of three (cluster_node.go). The leader checks the versions, and an append is
+// sent again until its outcome is known (cluster_append.go). Whether a leader still leads is asked before it is
+// believed (cluster_head.go).
 package jetstream

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -51,8 +52,21 @@ func (s *Store) Gate() bool {
 // Disconnect has the server close a connection.
 func (s *Store) Disconnect(client uint64) error { return s.engine.server.DisconnectClientByID(client) }
 
-// Datasync is the flush of one file that the store uses.
-var Datasync = datasync
+// DisconnectCommitter has the server close the committer's connection.
+func (s *Store) DisconnectCommitter(t *testing.T) {
+	all, err := s.engine.server.Connz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all.Conns {
+		if c.Name == "committer" {
+			err = s.Disconnect(c.Cid)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Published is the end of the log as the server has it.
 func (s *Store) Published() domain.Position {
@@ -68,7 +82,7 @@ func (s *Store) Waiting() int { return len(s.queue) }
 
 // PublishForeign puts a message into the log that is no commit of the store's.
 func (s *Store) PublishForeign() {
-	if _, err := s.engine.writer.Publish(s.ctx, subjectPrefix+".license.foreign", []byte("{}")); err != nil {
+	if _, err := s.engine.client.Publish(s.ctx, subjectPrefix+".license.foreign", []byte("{}")); err != nil {
 		panic(err)
 	}
 }
@@ -80,4 +94,42 @@ func (s *Store) Fence(t *testing.T, p domain.Position) string {
 		t.Fatal(err)
 	}
 	return m.Header.Get("Nats-Expected-Last-Sequence")
+}
+
+// WithStep gives a configuration with a hook at each step of an append.
+func (c ClusterConfig) WithStep(step func(name string) error) ClusterConfig {
+	c.step = step
+	return c
+}
+
+// ClusterBlockDir is where a server of a cluster keeps the block files of the log.
+func ClusterBlockDir(dir string) string {
+	return filepath.Join(streamDir(dir, "TIZILIM", streamName), "msgs")
+}
+
+// Recheck looks at the servers now.
+func (c *Cluster) Recheck() { c.recheck() }
+
+// Asked is how many messages the reading connection has sent.
+func (c *Cluster) Asked() uint64 { return c.read.conn.Stats().OutMsgs }
+
+// Copied is how far this node's own copy of the log goes.
+func (c *Cluster) Copied() (domain.Position, error) {
+	return c.member.copied()
+}
+
+// LeavesAfter says whether the writing connection goes to another server when a commit is refused and
+// requests have failed for so long, 0 for not at all.
+func (c *Cluster) LeavesAfter(failing time.Duration) bool {
+	l := c.write
+	l.mu.Lock()
+	l.moved, l.since = time.Time{}, time.Time{}
+	if failing > 0 {
+		l.since = time.Now().Add(-failing)
+	}
+	l.mu.Unlock()
+	l.refused()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.moved.IsZero()
 }

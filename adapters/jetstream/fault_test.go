@@ -286,6 +286,31 @@ func TestServerGone(t *testing.T) {
 	}
 }
 
+// A committer without its connection cannot know what is stored.
+func TestCommitterDisconnected(t *testing.T) {
+	fatal := make(chan error, 1)
+	config := jetstream.Config{Dir: t.TempDir(), OnFatal: func(err error) { fatal <- err }}
+	s := open(t, config)
+	ctx, stream, events := t.Context(), storetest.Stream("cut"), storetest.Events(1)
+	if _, err := s.Append(ctx, stream, 0, storetest.Events(1)); err != nil {
+		t.Fatal(err)
+	}
+	s.DisconnectCommitter(t)
+	for range 2 {
+		if _, err := s.Append(ctx, stream, 1, events); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("append: %v", err)
+		}
+	}
+	<-fatal
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, config)
+	if p, err := s.Append(ctx, stream, 1, events); p != 2 || err != nil {
+		t.Errorf("repeated after a restart: %d, %v", p, err)
+	}
+}
+
 func TestClose(t *testing.T) {
 	s := open(t, jetstream.Config{Dir: t.TempDir()})
 	ctx, stream := t.Context(), storetest.Stream("close")

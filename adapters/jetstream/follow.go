@@ -29,7 +29,7 @@ func (s *Store) Follow(ctx context.Context, after domain.Position) iter.Seq2[dom
 		defer cancel()
 		defer context.AfterFunc(s.ctx, cancel)()
 		left := false
-		err := s.follow(inner, after, func(c domain.Commit) bool {
+		err := s.source().follow(inner, after, func(c domain.Commit) bool {
 			left = !yield(c, nil)
 			return !left
 		})
@@ -44,22 +44,27 @@ func (s *Store) Follow(ctx context.Context, after domain.Position) iter.Seq2[dom
 }
 
 // follow passes on commits until yield has had enough, or until what it returns.
-func (s *Store) follow(ctx context.Context, after domain.Position, yield func(domain.Commit) bool) error {
-	if end := s.durable.position(); after > end {
+func (s source) follow(ctx context.Context, after domain.Position, yield func(domain.Commit) bool) error {
+	if end := s.durable(); after > end {
 		return fmt.Errorf("the log ends at position %d: %w", end, domain.ErrDamaged)
 	}
-	r := &reader{store: s, next: after + 1}
+	return s.followWhole(ctx, after, func(c domain.Commit, _ []byte) bool { return yield(c) })
+}
+
+// followWhole passes on commits together with their stored form.
+func (s source) followWhole(ctx context.Context, after domain.Position, yield func(domain.Commit, []byte) bool) error {
+	r := &reader{source: s, next: after + 1}
 	defer r.close()
 	for {
 		m, err := r.message(ctx)
 		if err != nil {
 			return err
 		}
-		if !s.durable.wait(ctx, r.next-1) {
+		if !s.hold(ctx, r.next-1) {
 			return ctx.Err()
 		}
 		commit, err := decode(uint64(r.next-1), m.Subject(), m.Data())
-		if err != nil || !yield(commit) {
+		if err != nil || !yield(commit, m.Data()) {
 			return err
 		}
 	}
@@ -69,7 +74,7 @@ func (s *Store) follow(ctx context.Context, after domain.Position, yield func(do
 // cannot read, and sends nothing where that is the last, so each position is compared, and silence
 // is looked into.
 type reader struct {
-	store    *Store
+	source   source
 	next     domain.Position // to come
 	consumer jetstream.Consumer
 	batch    jetstream.MessageBatch // the present request; nil between two
@@ -117,7 +122,7 @@ func (r *reader) receive(ctx context.Context) (jetstream.Msg, error) {
 			case m = <-messages:
 				patience.Stop()
 			case <-patience.C:
-				if r.store.durable.position() >= r.next {
+				if r.source.end(ctx) >= r.next {
 					return nil, errSilent
 				}
 				continue
@@ -136,9 +141,9 @@ func (r *reader) receive(ctx context.Context) (jetstream.Msg, error) {
 // fetch sees to it that a request is on its way. It ends with ctx.
 func (r *reader) fetch(ctx context.Context) (err error) {
 	if r.consumer == nil {
-		r.consumer, err = r.store.engine.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		r.consumer, err = r.source.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
 			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next),
-			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Hour,
+			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: r.source.idle,
 		})
 		if err != nil {
 			return err
@@ -154,29 +159,34 @@ func (r *reader) fetch(ctx context.Context) (err error) {
 // again finds out why the next commit did not come: it is damage where the server cannot read it,
 // and otherwise a message that was lost on the way, for which the reader starts anew.
 func (r *reader) again(ctx context.Context, cause error) error {
-	if r.store.durable.position() >= r.next {
-		_, err := r.store.engine.log.GetMsg(ctx, uint64(r.next))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
+	if r.source.end(ctx) >= r.next {
+		_, err := r.source.log.GetMsg(ctx, uint64(r.next))
+		switch missing := errors.Is(err, jetstream.ErrMsgNotFound); {
+		case missing && r.tries >= r.source.doubts:
 			return fmt.Errorf("position %d is missing: %w", r.next, domain.ErrDamaged)
-		}
-		if err != nil {
-			return r.store.unavailable(err)
+		case err != nil && !missing:
+			return r.source.unavailable(err)
 		}
 	}
 	if r.tries++; r.tries > retries {
-		return r.store.unavailable(fmt.Errorf("position %d does not come: %w", r.next, cause))
+		return r.source.unavailable(fmt.Errorf("position %d does not come: %w", r.next, cause))
 	}
 	r.close()
 	return nil
 }
 
-// close removes the consumer. Where that fails the server forgets it by itself, after an hour or
-// with the process.
+// close removes the consumer.
 func (r *reader) close() {
 	if r.consumer != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), requestTime)
-		defer cancel()
-		_ = r.store.engine.log.DeleteConsumer(ctx, r.consumer.CachedInfo().Name)
+		r.source.remove(r.consumer.CachedInfo().Name)
 	}
 	r.consumer, r.batch = nil, nil
+}
+
+// removeConsumer has the server forget a consumer. Where that fails it does so by itself, after an hour or
+// with the process.
+func (e *engine) removeConsumer(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	_ = e.log.DeleteConsumer(ctx, name)
 }

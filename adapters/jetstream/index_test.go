@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -26,14 +27,32 @@ func (x *index) keepUp(t testing.TB, log domain.Log) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for c, err := range log.Follow(ctx, 0) {
-			if err != nil {
-				return // the store was closed, or is damaged, as its test wanted it
+		for again := true; again && ctx.Err() == nil; {
+			for c, err := range log.Follow(ctx, x.Position()) {
+				if err != nil {
+					// Or the store was closed, or is damaged, as its test wanted it.
+					_, cluster := log.(*jetstream.Cluster)
+					again = cluster && errors.Is(err, domain.ErrUnavailable)
+					break
+				}
+				x.apply(c)
 			}
-			x.apply(c)
 		}
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+// catchUp takes what there is up to a position.
+func (x *index) catchUp(t *testing.T, log domain.Log, p domain.Position) {
+	t.Helper()
+	for c, err := range log.Follow(t.Context(), x.Position()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.apply(c); c.Position >= p {
+			return
+		}
+	}
 }
 
 func (x *index) apply(c domain.Commit) {

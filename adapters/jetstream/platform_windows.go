@@ -9,8 +9,6 @@ import (
 // groupFlush: names in directories cannot be flushed here, so the server syncs every message.
 const groupFlush = false
 
-func datasync(f *os.File) error { return f.Sync() }
-
 // lockFile takes the lock that a process holds until it ends, and fails where another has it.
 func lockFile(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()),

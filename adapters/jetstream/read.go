@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -15,15 +16,42 @@ import (
 // itself where there is no index yet.
 func (s *Store) Read(ctx context.Context, stream domain.Stream, from uint64) iter.Seq2[domain.Record, error] {
 	return func(yield func(domain.Record, error) bool) {
-		err := s.read(ctx, stream, max(from, 1), func(r domain.Record) bool { return yield(r, nil) })
+		err := s.source().read(ctx, stream, max(from, 1), func(r domain.Record) bool { return yield(r, nil) })
 		if err != nil {
 			yield(domain.Record{}, fmt.Errorf("read %s: %w", stream, err))
 		}
 	}
 }
 
+// source is the log as it is read, the same for a server in this process and for a cluster.
+type source struct {
+	log  jetstream.Stream
+	tail *tail
+	// durable is the position that nobody reads beyond.
+	durable func() domain.Position
+	// hold waits until a position that the server has sent may be seen, false where ctx ends first.
+	hold func(context.Context, domain.Position) bool
+	// end is asked when nothing comes: a position that has to.
+	end func(context.Context) domain.Position
+	// remove has a consumer forgotten; idle is when that happens by itself.
+	remove func(consumer string)
+	idle   time.Duration
+	// doubts is how often a server is asked again that says it has no commit at a position: it may lead no
+	// more, and not know.
+	doubts  int
+	closing <-chan struct{}
+}
+
+func (s *Store) source() source {
+	return source{
+		log: s.engine.log, tail: &s.tail, durable: s.durable.position, hold: s.durable.wait,
+		end:    func(context.Context) domain.Position { return s.durable.position() },
+		remove: s.engine.removeConsumer, idle: time.Hour, closing: s.closing,
+	}
+}
+
 // read passes records on until there are no more or yield has had enough.
-func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
+func (s source) read(ctx context.Context, stream domain.Stream, from uint64, yield func(domain.Record) bool) error {
 	if _, err := domain.NewStream(stream.Category, stream.ID); err != nil {
 		return err
 	}
@@ -33,7 +61,7 @@ func (s *Store) read(ctx context.Context, stream domain.Stream, from uint64, yie
 		return err
 	}
 	if index == nil {
-		return s.readLog(ctx, stream, &seq)
+		return s.readLog(ctx, stream, &seq, lead{})
 	}
 	for r, err := range index.Read(ctx, stream, from) {
 		if err != nil {
@@ -77,17 +105,36 @@ func (s *sequence) add(r domain.Record) (more bool, err error) {
 	return s.yield(r), nil
 }
 
-// readLog reads the messages of one subject, all that were durable when it began. The server skips
-// a message that it cannot read, so they are counted.
-func (s *Store) readLog(ctx context.Context, stream domain.Stream, seq *sequence) error {
-	durable := s.durable.position()
+// lead is how much of a stream is known already: its first commits, the version after them, and the
+// position of the last.
+type lead struct {
+	commits uint64
+	version uint64
+	end     domain.Position
+}
+
+// add takes the next record of the stream.
+func (l *lead) add(r domain.Record) {
+	if r.Position != l.end {
+		l.commits++
+	}
+	l.version, l.end = r.Version, r.Position
+}
+
+// readLog reads the messages of one subject behind what is known, all that were durable when it began. The
+// server skips a message that it cannot read, so they are counted.
+func (s source) readLog(ctx context.Context, stream domain.Stream, seq *sequence, known lead) error {
+	durable := s.durable()
 	left, err := s.count(ctx, stream)
 	if err != nil {
 		return err
 	}
-	version := uint64(0)
-	for at := uint64(1); left > 0; left-- {
-		m, err := s.engine.log.GetMsg(ctx, at, jetstream.WithGetMsgSubject(subject(stream)))
+	if left < known.commits {
+		return s.unavailable(fmt.Errorf("the server has %d commits of %s, there are %d", left, stream, known.commits))
+	}
+	version, at := known.version, uint64(known.end)+1
+	for left -= known.commits; left > 0; left-- {
+		m, err := s.log.GetMsg(ctx, at, jetstream.WithGetMsgSubject(subject(stream)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return fmt.Errorf("%d commits are missing after version %d: %w", left, version, domain.ErrDamaged)
 		}
@@ -116,7 +163,7 @@ func (s *Store) readLog(ctx context.Context, stream domain.Stream, seq *sequence
 }
 
 // version is the version of a stream: from the index and the tail, or from its last message.
-func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, error) {
+func (s source) version(ctx context.Context, stream domain.Stream) (uint64, error) {
 	index, rest, err := s.tail.of(stream)
 	if err != nil {
 		return 0, err
@@ -127,29 +174,39 @@ func (s *Store) version(ctx context.Context, stream domain.Stream) (uint64, erro
 	if index != nil {
 		return index.Version(ctx, stream)
 	}
+	version, _, err := s.last(ctx, stream)
+	return version, err
+}
+
+// last is the version of a stream and the position of its last commit, from the log itself.
+func (s source) last(ctx context.Context, stream domain.Stream) (uint64, domain.Position, error) {
 	n, err := s.count(ctx, stream)
 	if n == 0 || err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	m, err := s.engine.log.GetLastMsgForSubject(ctx, subject(stream))
+	m, err := s.log.GetLastMsgForSubject(ctx, subject(stream))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, fmt.Errorf("%s has %d commits, the last cannot be read: %w", stream, n, domain.ErrDamaged)
+		return 0, 0, fmt.Errorf("%s has %d commits, the last cannot be read: %w", stream, n, domain.ErrDamaged)
 	}
 	if err != nil {
-		return 0, s.unavailable(err)
+		return 0, 0, s.unavailable(err)
 	}
 	commit, err := decode(m.Sequence, m.Subject, m.Data)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return commit.Version(), nil
+	return commit.Version(), commit.Position, nil
 }
 
 // count is how many commits the stream has, readable or not.
-func (s *Store) count(ctx context.Context, stream domain.Stream) (uint64, error) {
-	info, err := s.engine.log.Info(ctx, jetstream.WithSubjectFilter(subject(stream)))
+func (s source) count(ctx context.Context, stream domain.Stream) (uint64, error) {
+	durable := s.durable()
+	info, err := s.log.Info(ctx, jetstream.WithSubjectFilter(subject(stream)))
 	if err != nil {
 		return 0, s.unavailable(err)
+	}
+	if end := domain.Position(info.State.LastSeq); end < durable {
+		return 0, s.unavailable(fmt.Errorf("the server is at position %d, the log at %d", end, durable))
 	}
 	return info.State.Subjects[subject(stream)], nil
 }
@@ -164,7 +221,7 @@ func decode(sequence uint64, subj string, data []byte) (domain.Commit, error) {
 }
 
 // unavailable marks an error of the server's as one to wait out.
-func (s *Store) unavailable(err error) error {
+func (s source) unavailable(err error) error {
 	select {
 	case <-s.closing:
 		return errClosed

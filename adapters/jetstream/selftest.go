@@ -26,7 +26,7 @@ func (e *engine) selfTest(ctx context.Context, dir string) (err error) {
 	config := streamConfig()
 	config.Name, config.Subjects = probeName, []string{"selftest"}
 	config.DenyDelete, config.DenyPurge = false, false
-	if _, err := e.writer.CreateStream(ctx, config); err != nil {
+	if _, err := e.client.CreateStream(ctx, config); err != nil {
 		return fmt.Errorf("self-test: %w", err)
 	}
 	defer func() { err = errors.Join(err, e.dropProbe(ctx)) }()
@@ -34,7 +34,7 @@ func (e *engine) selfTest(ctx context.Context, dir string) (err error) {
 	file := filepath.Join(blockDir(dir, probeName), "1.blk")
 	var before []byte
 	for _, probe := range [][]byte{[]byte("first probe of the self-test"), []byte("second probe of the self-test")} {
-		if _, err := e.writer.Publish(ctx, "selftest", probe); err != nil {
+		if _, err := e.client.Publish(ctx, "selftest", probe); err != nil {
 			return fmt.Errorf("self-test: %w", err)
 		}
 		after, err := os.ReadFile(file)
@@ -50,7 +50,7 @@ func (e *engine) selfTest(ctx context.Context, dir string) (err error) {
 }
 
 func (e *engine) dropProbe(ctx context.Context) error {
-	err := e.writer.DeleteStream(ctx, probeName)
+	err := e.client.DeleteStream(ctx, probeName)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("self-test: %w", err)
 	}

@@ -24,20 +24,20 @@ const (
 	serverStart = 10 * time.Minute // after a kill the server reads the whole log before it is ready
 	requestTime = 5 * time.Second  // what one request to the server may take before it counts as stalled
 
+	never = 10 * 365 * 24 * time.Hour
+
 	maxConnections = 256 // to the server, those from within and of guests
 )
 
-// engine is the NATS server inside this process, with the connections to it. Writing has its own:
-// what readers have asked for must not stand before a publish or its acknowledgement.
+// engine is the NATS server inside this process, with the connection to it. The committer has one of its
+// own (publisher.go): what readers have asked for must not stand before a publish or its acknowledgement.
 type engine struct {
 	logger *slog.Logger
 	gate   *gate
 	server *server.Server
-	write  *nats.Conn
-	read   *nats.Conn
-	log    jetstream.Stream // over read
-	writer jetstream.JetStream
-	reader jetstream.JetStream
+	conn   *nats.Conn
+	client jetstream.JetStream
+	log    jetstream.Stream
 
 	opening sync.Mutex // held by who opens the annex
 }
@@ -54,6 +54,7 @@ func startEngine(dir, address string, syncAlways bool, logger *slog.Logger) (*en
 		JetStreamMaxStore:  1 << 60,                       // free space is watched by the store itself
 		// A machine that is very busy may take its time with a connection from this process, too.
 		CustomClientAuthentication: gate, AuthTimeout: requestTime.Seconds(), MaxConn: maxConnections,
+		PingInterval: never, DisableShortFirstPing: true, // whoever is lost TCP finds out about
 	}, address)
 	if err != nil {
 		return nil, err
@@ -77,18 +78,20 @@ func startEngine(dir, address string, syncAlways bool, logger *slog.Logger) (*en
 }
 
 func (e *engine) connect() (err error) {
-	for _, to := range []struct {
-		conn **nats.Conn
-		js   *jetstream.JetStream
-	}{{&e.write, &e.writer}, {&e.read, &e.reader}} {
-		if *to.conn, err = e.dial(logAccount, nats.NoReconnect()); err != nil {
-			return err
-		}
-		if *to.js, err = jetstream.New(*to.conn); err != nil {
-			return err
-		}
+	if e.conn, err = e.dial(logAccount, nats.NoReconnect()); err != nil {
+		return err
 	}
-	return nil
+	e.client, err = jetstream.New(e.conn)
+	return err
+}
+
+// publisher opens the committer's connection.
+func (e *engine) publisher() (*publisher, error) {
+	conn, err := e.server.InProcessConn()
+	if err != nil {
+		return nil, fmt.Errorf("connect to the NATS server in this process: %w", err)
+	}
+	return newPublisher(conn, logAccount, e.gate.secret)
 }
 
 // dial connects to the server from within. The connection does not leave the process: where one of the log's
@@ -107,10 +110,8 @@ func (e *engine) warn(_ *nats.Conn, _ *nats.Subscription, err error) {
 }
 
 func (e *engine) stop() {
-	for _, nc := range []*nats.Conn{e.write, e.read} {
-		if nc != nil {
-			nc.Close()
-		}
+	if e.conn != nil {
+		e.conn.Close()
 	}
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
@@ -134,12 +135,12 @@ func streamConfig() jetstream.StreamConfig {
 // openLog opens the stream, or creates it where the registry is new.
 func (e *engine) openLog(ctx context.Context, create bool) (*jetstream.StreamInfo, error) {
 	var err error
-	e.log, err = e.reader.Stream(ctx, streamName)
+	e.log, err = e.client.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if !create {
 			return nil, fmt.Errorf("the log that was in this directory is gone: %w", domain.ErrDamaged)
 		}
-		e.log, err = e.reader.CreateStream(ctx, streamConfig())
+		e.log, err = e.client.CreateStream(ctx, streamConfig())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)

@@ -64,6 +64,7 @@ type Store struct {
 	closing chan struct{}
 	stopped chan struct{}
 	once    sync.Once
+	inOrder bool // everything went well until it was closed
 	marker  sync.WaitGroup
 
 	queue  chan *request // from callers to the committer
@@ -71,6 +72,7 @@ type Store struct {
 	heads  *heads
 	tail   tail
 
+	publisher *publisher      // the committer's
 	end       domain.Position // of the log as published; the committer's
 	published int64           // bytes since the start; the flusher's
 	blocks    *blocks         // the flusher's; nil where the server syncs each message itself
@@ -103,7 +105,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		queue: make(chan *request, 2*maxGroup), groups: make(chan *group),
 		free: space{dir: config.Dir, min: config.MinFree},
 	}
-	s.heads = &heads{lookup: s.version, max: cmp.Or(config.maxHeads, defaultMaxHeads), known: map[domain.Stream]head{}}
+	s.heads = &heads{lookup: func(ctx context.Context, stream domain.Stream) (uint64, error) {
+		return s.source().version(ctx, stream)
+	}, max: cmp.Or(config.maxHeads, defaultMaxHeads), known: map[domain.Stream]head{}}
 	s.tail.max = cmp.Or(config.maxTail, defaultMaxTail)
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -114,13 +118,18 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if s.lock, err = lockDir(config.Dir); err != nil {
 		return nil, err
 	}
-	if err := checkMarker(config.Dir); err != nil {
+	if err := checkMarker(config.Dir, embedded); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx); err != nil {
+	over := s.sayOpening()
+	err = s.start(ctx)
+	if over(err); err != nil {
 		return nil, err
 	}
-	s.engine.write.SetClosedHandler(func(*nats.Conn) { s.fail(errors.New("connection to the NATS server lost")) })
+	if s.publisher, err = s.engine.publisher(); err != nil {
+		return nil, err
+	}
+	s.engine.conn.SetClosedHandler(func(*nats.Conn) { s.fail(errLost) })
 	s.tail.use(config.Index)
 	s.marker.Go(s.keepMark)
 	go s.commit()
@@ -189,16 +198,9 @@ func (s *Store) UseIndex(index Index) { s.tail.use(index) }
 // Append implements domain.EventStore.
 func (s *Store) Append(ctx context.Context, stream domain.Stream, expected uint64, events []domain.Event) (domain.Position, error) {
 	start := time.Now()
-	data, err := domain.EncodeCommit(domain.NewCommit(stream, expected, 0, events))
+	r, err := s.request(ctx, domain.NewCommit(stream, expected, 0, events))
 	if err != nil {
 		return 0, err
-	}
-	if err := s.heads.load(ctx, stream); err != nil {
-		return 0, fmt.Errorf("append to %s: %w", stream, err)
-	}
-	r := &request{
-		stored:   stored{stream: stream, version: expected + uint64(len(events)), data: data},
-		expected: expected, done: make(chan answer, 1),
 	}
 	position, err := s.submit(ctx, r)
 	if errors.Is(err, domain.ErrConflict) {
@@ -213,19 +215,46 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected uint6
 	return position, nil
 }
 
+// request makes the request of a commit, and sees to it that the committer does not have to look up the stream.
+func (s *Store) request(ctx context.Context, c domain.Commit) (*request, error) {
+	data, err := domain.EncodeCommit(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.heads.load(ctx, c.Stream); err != nil {
+		return nil, fmt.Errorf("append to %s: %w", c.Stream, err)
+	}
+	return &request{
+		stored:   stored{stream: c.Stream, version: c.Version(), data: data},
+		expected: c.Records[0].Version - 1, done: make(chan answer, 1),
+	}, nil
+}
+
 // submit hands a request to the committer and waits for its answer. Where the caller stops waiting
 // the request goes on without it.
 func (s *Store) submit(ctx context.Context, r *request) (domain.Position, error) {
+	if err := s.send(ctx, r); err != nil {
+		return 0, err
+	}
+	return s.answered(ctx, r)
+}
+
+func (s *Store) send(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", domain.ErrUnavailable, err)
 	}
 	select {
 	case s.queue <- r:
+		return nil
 	case <-s.stopped:
-		return 0, errClosed
+		return errClosed
 	case <-ctx.Done():
-		return 0, fmt.Errorf("%w: %w", domain.ErrUnavailable, ctx.Err())
+		return fmt.Errorf("%w: %w", domain.ErrUnavailable, ctx.Err())
 	}
+}
+
+// answered waits for the answer to a request that was sent.
+func (s *Store) answered(ctx context.Context, r *request) (domain.Position, error) {
 	select {
 	case a := <-r.done:
 		return a.position, a.err
@@ -256,11 +285,16 @@ func (s *Store) repeated(ctx context.Context, r *request, events []domain.Event,
 		}
 		stored = append(stored, rec)
 	}
-	same := slices.EqualFunc(stored, events, func(r domain.Record, e domain.Event) bool { return r.ID == e.ID })
-	if !same || stored[0].Version != r.expected+1 {
+	if !sameCommit(stored, r.expected, events) {
 		return 0, conflict
 	}
 	return stored[0].Position, nil
+}
+
+// sameCommit says whether the records of one commit are the events, appended at the version expected.
+func sameCommit(stored []domain.Record, expected uint64, events []domain.Event) bool {
+	return slices.EqualFunc(stored, events, func(r domain.Record, e domain.Event) bool { return r.ID == e.ID }) &&
+		stored[0].Version == expected+1
 }
 
 // Head implements domain.Log.
@@ -334,6 +368,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.stopped
 		s.marker.Wait()
+		s.inOrder = s.fatal() == nil
 		err = s.release()
 	})
 	return err
@@ -341,11 +376,19 @@ func (s *Store) Close() error {
 
 func (s *Store) release() error {
 	s.cancel()
+	if s.publisher != nil {
+		s.publisher.close()
+	}
 	if s.engine != nil {
 		s.engine.stop()
 	}
 	if s.blocks != nil {
 		s.blocks.close()
+	}
+	if s.inOrder {
+		if err := s.markClosed(); err != nil {
+			s.logger.Warn("event store: closed, but that cannot be noted", "error", err)
+		}
 	}
 	if s.lock != nil {
 		return s.lock.Close()

@@ -26,6 +26,9 @@ type Index interface {
 // tail holds the durable commits that the index has not reached yet.
 type tail struct {
 	max int // bytes
+	// shared: others write too, so that the index, which follows the log by itself, may be ahead, and a
+	// tail that is too long is let go.
+	shared bool
 
 	mu    sync.Mutex // protects all below
 	index Index
@@ -64,6 +67,9 @@ func (t *tail) add(s *stored) {
 	t.byStream[s.stream] = append(t.byStream[s.stream], s)
 	t.bytes += len(s.data)
 	t.trim(t.index.Position())
+	if t.shared && t.bytes >= t.max {
+		t.since, t.commits, t.byStream, t.bytes = t.last, nil, map[domain.Stream][]*stored{}, 0
+	}
 }
 
 // trim forgets what the index holds.
@@ -104,7 +110,7 @@ func (t *tail) of(stream domain.Stream) (Index, []*stored, error) {
 		return nil, nil, nil
 	}
 	at := t.index.Position()
-	if at > t.last {
+	if at > t.last && !t.shared {
 		return nil, nil, fmt.Errorf("the index of streams is at position %d, the log ends at %d: %w", at, t.last, domain.ErrDamaged)
 	}
 	if at < t.since {

@@ -25,13 +25,15 @@ type Ledger struct {
 	now  func() time.Time
 }
 
-// Host is what a server within this process needs of the process. The zero Host is for one that sees to
-// itself.
+// Host is what the registry's own server, within this process or beside it, needs of the process. The zero
+// Host is for one that sees to itself.
 type Host struct {
 	// Ready says why nothing can be written now, such as a disk that is almost full.
 	Ready func() error
 	// Flush makes durable what the server has acknowledged of the ledger.
 	Flush func() error
+	// Replicas is how many servers of a cluster keep a ledger that is made; 0 leaves it to who set them up.
+	Replicas int
 }
 
 // NewLedger makes a ledger in the server of the connection, which it takes over.
@@ -149,12 +151,12 @@ func unavailable(err error) error {
 }
 
 // config is that of the ledger. It has no limits: what it forgot it would tell again.
-func config() jetstream.StreamConfig {
+func (h Host) config() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: Stream, Subjects: []string{Subjects}, Description: "Notices of deadlines that were told, as CloudEvents",
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-		DenyDelete: true, DenyPurge: true, AllowDirect: true, Duplicates: time.Second,
+		DenyDelete: true, DenyPurge: true, AllowDirect: true, Duplicates: time.Second, Replicas: h.Replicas,
 	}
 }
 
@@ -164,7 +166,7 @@ func (l *Ledger) stream(ctx context.Context) (jetstream.Stream, error) {
 	defer cancel()
 	s, err := l.js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = l.js.CreateStream(ctx, config())
+		s, err = l.js.CreateStream(ctx, l.host.config())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", Stream, unavailable(err))

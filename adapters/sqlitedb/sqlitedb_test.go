@@ -153,6 +153,29 @@ func TestBothSeeAtOnce(t *testing.T) {
 	}
 }
 
+// Nodes that share a file may begin with it at the same moment.
+func TestOpenAtOnce(t *testing.T) {
+	for range 10 {
+		path := file(t)
+		var opening sync.WaitGroup
+		for i := range 4 {
+			opening.Go(func() {
+				db, err := sqlitedb.Open(t.Context(), path)
+				if err == nil {
+					err = errors.Join(db.Write(t.Context(), record(fmt.Sprint(i), "x", 0)), db.Close())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		opening.Wait()
+		if all, err := open(t, path).List(t.Context(), accounts.KindSession, "", "", 10); err != nil || len(all) != 4 {
+			t.Errorf("%d records, %v", len(all), err)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	db := open(t, file(t))
 	for i := range 7 {

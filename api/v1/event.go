@@ -6,7 +6,7 @@ import (
 )
 
 // CloudEvent is an event of the log as a CloudEvents 1.0 message in JSON. The attributes after Data
-// are extensions; Sequence is the event's place in the log, "position.index", and orders events.
+// are extensions; Sequence is the event's place in the log. It begins with the position of the event's commit.
 type CloudEvent struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`
@@ -16,7 +16,7 @@ type CloudEvent struct {
 	Time            time.Time       `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
 	Data            json.RawMessage `json:"data"`
-	Sequence        string          `json:"sequence" doc:"position.index: send it back as after"`
+	Sequence        string          `json:"sequence" doc:"Place in the log: send it back as after, as it is"`
 	StreamVersion   string          `json:"streamversion"`
 	Schema          int             `json:"schemanumber"`
 	ActorID         string          `json:"actorid"`

@@ -19,13 +19,25 @@ import (
 // benchCmd measures on this machine.
 type benchCmd struct {
 	Append benchAppend `cmd:"" help:"Durable appends by many callers: events a second and how long a caller waits."`
+	Store  benchStore  `cmd:"" help:"Durable appends beside what else keeps events durable: a bare file, JetStream as it comes, Postgres."`
+}
+
+// scratchFlag is where a bench puts what it measures.
+type scratchFlag struct {
+	Dir string `placeholder:"DIR" env:"-" type:"existingdir" help:"Folder on the disk to measure; a new one is made in it and removed. The system's folder for temporary files where left out."`
+}
+
+// scratch makes a folder, which remove removes with all that is in it.
+func (f scratchFlag) scratch() (dir string, remove func() error, err error) {
+	dir, err = os.MkdirTemp(f.Dir, "tizilim-bench-")
+	return dir, func() error { return os.RemoveAll(dir) }, err
 }
 
 // benchAppend appends to a store of its own and removes it.
 type benchAppend struct {
 	Callers int           `default:"64" env:"-" help:"How many callers append at once, each to streams of its own."`
 	For     time.Duration `default:"5s" env:"-" help:"How long."`
-	Dir     string        `placeholder:"DIR" env:"-" type:"existingdir" help:"Folder on the disk to measure; a new one is made in it and removed. The system's folder for temporary files where left out."`
+	scratchFlag
 }
 
 // Run measures and prints.
@@ -33,63 +45,79 @@ func (c benchAppend) Run(ctx context.Context, out io.Writer) (err error) {
 	if c.Callers < 1 || c.For <= 0 {
 		return fmt.Errorf("at least one caller and some time are needed: %w", domain.ErrInvalid)
 	}
-	dir, err := os.MkdirTemp(c.Dir, "tizilim-bench-")
+	dir, remove, err := c.scratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	store, err := openStore(ctx, &folder{path: dir}, nil)
+	defer func() { err = errors.Join(err, remove()) }()
+	store, err := openAlone(ctx, dir, c.Callers)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-
-	ctx, cancel := context.WithTimeout(ctx, c.For)
-	defer cancel()
-	start := time.Now()
-	waits, err := c.append(ctx, store)
+	m, err := measure(ctx, store, c.Callers, c.For)
 	if err != nil {
 		return err
 	}
-	took := time.Since(start)
-	slices.Sort(waits)
-	at := func(q float64) time.Duration { return waits[int(q*float64(len(waits)-1))].Round(time.Microsecond) }
 	_, err = fmt.Fprintf(out, "%d callers, %s: %d durable events, %.0f a second; a caller waits %s (median), %s (p99), %s (longest)\n",
-		c.Callers, took.Round(time.Millisecond), len(waits), float64(len(waits))/took.Seconds(), at(0.5), at(0.99), at(1))
+		c.Callers, m.took.Round(time.Millisecond), m.events, m.rate(), m.median, m.p99, m.longest)
 	return err
 }
 
-// append lets the callers append until ctx ends, and returns how long each append took.
-func (c benchAppend) append(ctx context.Context, store domain.EventStore) ([]time.Duration, error) {
-	var callers sync.WaitGroup
-	waits, errs := make([][]time.Duration, c.Callers), make([]error, c.Callers)
-	for i := range c.Callers {
-		callers.Go(func() { waits[i], errs[i] = appendUntil(ctx, store) })
+// appender is what is measured: the one method of a store that writes.
+type appender interface {
+	Append(ctx context.Context, stream domain.Stream, expected uint64, events []domain.Event) (domain.Position, error)
+}
+
+// measured is what callers met who appended one event after the other.
+type measured struct {
+	events               int
+	took                 time.Duration
+	median, p99, longest time.Duration // of what one append took
+}
+
+func (m measured) rate() float64 { return float64(m.events) / m.took.Seconds() }
+
+// measure lets the callers append for some time.
+func measure(ctx context.Context, store appender, callers int, long time.Duration) (measured, error) {
+	ctx, cancel := context.WithTimeout(ctx, long)
+	defer cancel()
+	var running sync.WaitGroup
+	waits, errs := make([][]time.Duration, callers), make([]error, callers)
+	start := time.Now()
+	for i := range callers {
+		running.Go(func() { waits[i], errs[i] = appendUntil(ctx, store) })
 	}
-	callers.Wait()
+	running.Wait()
+	m := measured{took: time.Since(start)}
 	all := slices.Concat(waits...)
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return m, err
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("nothing was appended: %w", domain.ErrUnavailable)
+		return m, fmt.Errorf("nothing was appended: %w", domain.ErrUnavailable)
 	}
-	return all, nil
+	slices.Sort(all)
+	m.events, m.median, m.p99, m.longest = len(all), at(all, 0.5), at(all, 0.99), at(all, 1)
+	return m, nil
+}
+
+// at is the q-th part of what is sorted.
+func at(sorted []time.Duration, q float64) time.Duration {
+	return sorted[int(q*float64(len(sorted)-1))].Round(time.Microsecond)
 }
 
 // perStream is how many events a caller appends to a stream before it begins another: about as many
 // as an application has.
 const perStream = 12
 
-func appendUntil(ctx context.Context, store domain.EventStore) (waits []time.Duration, err error) {
-	payload := application.Filed{Form: application.Form{Name: "Bench", Address: "Алматы", Note: "as large as an event of an application usually is, which is some five or six hundred bytes"}}
+func appendUntil(ctx context.Context, store appender) (waits []time.Duration, err error) {
 	var stream domain.Stream
 	for n := uint64(0); ctx.Err() == nil; n++ {
 		if n%perStream == 0 {
 			stream = domain.Stream{Category: domain.ApplicationCategory, ID: uuid.NewString()}
 		}
-		meta := domain.Meta{Command: uuid.New(), Time: time.Now(), Actor: domain.System}
-		events, err := meta.Events([]domain.Payload{payload})
+		events, err := benchEvents()
 		if err != nil {
 			return waits, err
 		}
@@ -101,4 +129,12 @@ func appendUntil(ctx context.Context, store domain.EventStore) (waits []time.Dur
 		waits = append(waits, time.Since(begin))
 	}
 	return waits, nil
+}
+
+// benchEvents is one event as large as an application's usually are, some 800 bytes as it is stored.
+func benchEvents() ([]domain.Event, error) {
+	meta := domain.Meta{Command: uuid.New(), Time: time.Now(), Actor: domain.System}
+	return meta.Events([]domain.Payload{application.Filed{Form: application.Form{
+		Name: "Bench", Address: "Алматы", Note: "as large as an event of an application usually is, which is some five or six hundred bytes",
+	}}})
 }

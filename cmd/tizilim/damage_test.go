@@ -63,7 +63,13 @@ func copyFolder(t *testing.T, from string) string {
 // started starts the registry of the folder and calls with with it, unless the start fails.
 func started(t *testing.T, dir string, with func(*registry)) (err error) {
 	t.Helper()
-	f, err := (storeFlag{dataFlag: dataFlag{dir}}).lockExisting()
+	return startedOn(t, dir, "", with)
+}
+
+// startedOn is started for a log on a server.
+func startedOn(t *testing.T, dir, store string, with func(*registry)) (err error) {
+	t.Helper()
+	f, err := (storeFlag{dataFlag: dataFlag{Data: dir}, logAt: logAt{Store: store}}).lockExisting()
 	if err != nil {
 		t.Fatal(err)
 	}

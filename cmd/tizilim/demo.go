@@ -43,6 +43,17 @@ applications of every service and channel into the registry. Everything stays in
 stop it with Ctrl-C, start it again, and it is still there.`
 }
 
+// Validate is kong's hook.
+func (c demoCmd) Validate() error {
+	if c.Cluster != nil {
+		return errors.New("a demo is no node of a cluster; nodes are started with tizilim serve")
+	}
+	if c.Shared != "" {
+		return errors.New("a demo shares nothing with other nodes; nodes are started with tizilim serve")
+	}
+	return nil
+}
+
 // Run starts the demo and waits.
 func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
@@ -55,7 +66,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer) error {
 	if err := rules.read(logger); err != nil {
 		return err
 	}
-	if err := (launch{listenFlag: c.listenFlag, data: c.Data, store: c.Store, kind: demoKind, rules: rules, noticesFlags: c.notices(), logger: logger, around: d.around}).run(ctx); err != nil {
+	if err := (launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: demoKind, rules: rules, noticesFlags: c.notices(), logger: logger, around: d.around}).run(ctx); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "\nStopped. Everything is in %s.\n", c.Data)

@@ -69,9 +69,10 @@ func (f *folder) kind(ctx context.Context) (kind, error) {
 	return is, err
 }
 
-// head is the last position of the folder's log, 0 where there is none.
+// head is the last position of the folder's log, 0 where there is none. That of a cluster of nodes, which no
+// demo is part of, is not looked at: this node would have to join it for that and leave it again.
 func (f *folder) head(ctx context.Context) (head domain.Position, err error) {
-	if f.store == "" && hasData(f.path) != nil {
+	if !f.at.shared() && hasData(f.path) != nil || f.at.Cluster != nil {
 		return 0, nil
 	}
 	store, err := openStore(ctx, f, nil)

@@ -17,9 +17,8 @@ import (
 type launch struct {
 	listenFlag
 	noticesFlags
+	storeFlag
 	scrubFlag
-	data   string
-	store  string // where the log is, empty for in the folder
 	kind   kind
 	rules  *rulebook
 	logger *slog.Logger
@@ -46,11 +45,14 @@ func (l launch) run(ctx context.Context) (err error) {
 	}
 	e := enter(door, l.logger)
 	defer e.cut()
-	f, err := storeFlag{dataFlag{l.data}, l.store}.lock()
+	f, err := l.lock()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
+	if err := f.join(); err != nil {
+		return err
+	}
 	if err := f.claim(ctx, l.kind); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func TestStartingIsAnswered(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- launch{listenFlag: listenFlag{"127.0.0.1:0"}, data: data, kind: demoKind, rules: rules, logger: logger, around: around}.run(ctx)
+		ended <- launch{listenFlag: listenFlag{"127.0.0.1:0"}, storeFlag: storeFlag{dataFlag: dataFlag{Data: data}}, kind: demoKind, rules: rules, logger: logger, around: around}.run(ctx)
 	}()
 	select {
 	case err := <-ended:

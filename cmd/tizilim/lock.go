@@ -17,9 +17,12 @@ var errLocked = errors.New("in use")
 // folder is a data folder that this process alone may write to, until it is closed or the process
 // ends, however it ends: the kernel holds the lock, so a killed process leaves none behind.
 type folder struct {
-	path  string
-	store string // where the log is, empty for in the folder
-	lock  *os.File
+	path      string
+	sharedDir string // folder that other nodes have too, empty for none
+	at        logAt  // where the log is
+	// begins allows to begin a registry on the server of the store, which had none.
+	begins bool
+	lock   *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
 }
@@ -67,9 +70,9 @@ func writeOwner(f *os.File) error {
 // The parts of a data folder.
 func (f *folder) log() string       { return filepath.Join(f.path, "log") }
 func (f *folder) read() string      { return filepath.Join(f.path, "read") }
-func (f *folder) acts() string      { return filepath.Join(f.path, "acts") } // wordings that came into use
-func (f *folder) documents() string { return filepath.Join(f.path, "documents") }
-func (f *folder) accounts() string  { return filepath.Join(f.path, "accounts.sqlite") }
+func (f *folder) acts() string      { return filepath.Join(f.common(), "acts") } // wordings that came into use
+func (f *folder) documents() string { return filepath.Join(f.common(), "documents") }
+func (f *folder) accounts() string  { return filepath.Join(f.common(), "accounts.sqlite") }
 func (f *folder) demo() string      { return filepath.Join(f.path, "demo") }
 
 // noticesPassword is the file with the password of the subscribers to notices.

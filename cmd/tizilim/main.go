@@ -6,12 +6,15 @@
 //	tizilim regulations   the acts as data
 //	tizilim replay        a history, event by event
 //	tizilim export/import the whole event log as a text file
+//	tizilim join          a node of a cluster that serves nobody
 //	tizilim rebuild       read models, anew from the log
 //	tizilim restore       a log that lost something
 //	tizilim sign          a file's signature
 //	tizilim ncalayer      a stand-in for NCALayer, to sign in the browser with demo keys
 //	tizilim verify        signatures, the evidence of those that were judged before, and the event log
 //	tizilim bench         what this machine gives
+//	tizilim keys          certificates for the servers of a cluster
+//	tizilim health        whether a server is ready
 //
 // Read main.go (the command line), then wire.go (how the parts are put together), then a command's
 // own file. The settings of a server are also environment variables: --data is TIZILIM_DATA. What is
@@ -41,12 +44,15 @@ type commands struct {
 	Calendar    calendarCmd    `cmd:"" help:"Show the working days, and count terms on them, day by day, with the reason of each day."`
 	Export      exportCmd      `cmd:"" help:"Write the whole event log as a text file, one commit a line."`
 	Import      importCmd      `cmd:"" help:"Check such a file and put it into an empty log."`
+	Join        joinCmd        `cmd:"" help:"Take a node's part in keeping the log of a cluster, and serve nobody."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Build read models anew from the log, beside the old ones, and put them in their place."`
 	Restore     restoreCmd     `cmd:"" help:"Say what the event log has lost, and go on without it where that is declared."`
 	Sign        signCmd        `cmd:"" help:"Sign a file with a key of one's own."`
 	NCALayer    ncalayerCmd    `cmd:"" name:"ncalayer" help:"Stand in for NCALayer: sign in the browser with demo keys."`
 	Verify      verifyCmd      `cmd:"" help:"Check signatures, the evidence of signatures that were checked before, and the event log."`
 	Bench       benchCmd       `cmd:"" help:"Measure what this machine gives."`
+	Keys        keysCmd        `cmd:"" help:"Make the certificates by which the servers of a cluster know each other."`
+	Health      healthCmd      `cmd:"" help:"Ask a server whether it is ready."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
@@ -99,5 +105,6 @@ func withDefault(v *kong.Value) string {
 
 // dataFlag is where a command finds the registry's data.
 type dataFlag struct {
-	Data string `default:"tizilim-data" placeholder:"DIR" help:"Folder of the registry's data."`
+	Data   string `default:"tizilim-data" placeholder:"DIR" help:"Folder of the registry's data."`
+	Shared string `placeholder:"DIR" help:"Folder with the accounts, documents and acts, which the nodes of one machine share; they are in the data folder where left out."`
 }

@@ -5,12 +5,15 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 )
 
 // asTizilim makes the test binary be the program: for tests that need a process of their own.
 const asTizilim = "TIZILIM_TEST_PROCESS"
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	if os.Getenv(asTizilim) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}

@@ -47,7 +47,7 @@ var demoNotices = noticesFlags{NoticesListen: "127.0.0.1:0", NoticeBefore: 24 * 
 
 // notices are those of the demo: the NATS server that they need is in the data folder's log.
 func (c demoCmd) notices() noticesFlags {
-	if c.Store != "" {
+	if c.shared() {
 		return noticesFlags{}
 	}
 	return demoNotices
@@ -127,6 +127,9 @@ func readSecret(file string) ([]byte, error) {
 func (r *registry) openLedger(world outside) (*outbound.Ledger, error) {
 	if n := world.noticesFlags; n.NoticesNATS != "" {
 		return outbound.Dial(outbound.Server{URL: n.NoticesNATS, Credentials: n.NoticesCreds, Logger: r.logger}, time.Now)
+	}
+	if cluster, ok := r.store.(*jetstream.Cluster); ok && world.NoticesListen == "" {
+		return openClusterLedger(cluster)
 	}
 	if r.embedded == nil {
 		return nil, fmt.Errorf("notices of deadlines go to a NATS server of yours (--notices-nats) where the log is not in the data folder: %w", domain.ErrInvalid)

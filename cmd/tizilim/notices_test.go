@@ -110,7 +110,7 @@ func demonstrate(t *testing.T, data string, flags noticesFlags, do func(context.
 		}
 		return s, nil
 	}
-	l := launch{listenFlag: listenFlag{"127.0.0.1:0"}, noticesFlags: flags, data: data, kind: demoKind, rules: rules, logger: logger, around: around}
+	l := launch{listenFlag: listenFlag{"127.0.0.1:0"}, noticesFlags: flags, storeFlag: storeFlag{dataFlag: dataFlag{Data: data}}, kind: demoKind, rules: rules, logger: logger, around: around}
 	if err := l.run(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -242,6 +242,16 @@ func (p *posted) ids() map[string]int {
 		ids[id] = n
 	}
 	return ids
+}
+
+// some waits until some notices were posted.
+func (p *posted) some(t *testing.T, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); len(p.ids()) < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("only %d notices were posted", len(p.ids()))
+		}
+	}
 }
 
 // wait waits until all of the notices were posted.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,7 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	boundMemory()
 	begin := time.Now()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if err := projections.Rebuild(ctx, store, f.read(), logger, chosen...); err != nil {
@@ -67,6 +69,17 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	_, err = fmt.Fprintf(out, "rebuilt %s up to position %d in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))
 	return err
+}
+
+// boundMemory lets a rebuild make more garbage before it is collected, because it makes much and keeps little,
+// within what it may take: SQLite's caches come on top. An environment that says otherwise is heeded.
+func boundMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(900 << 20)
+	}
 }
 
 func (c rebuildCmd) chosen() ([]projections.Kind, error) {

@@ -188,7 +188,7 @@ func TestRestoreOnSeveralNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.close()
-		f.store = "elsewhere"
+		f.at.Store = "elsewhere"
 		tr, err := openTree(t.Context(), f, whole)
 		if err == nil {
 			err = errors.Join(grow(t.Context(), tr, shortened(t, whole, node.knows)), tr.Close())
@@ -196,7 +196,7 @@ func TestRestoreOnSeveralNodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := restoration{restoreCmd: restoreCmd{AcceptLoss: true, Reason: "r", storeFlag: storeFlag{dataFlag: dataFlag{f.path}}}, folder: f, store: log, out: io.Discard, now: time.Now}
+		r := restoration{restoreCmd: restoreCmd{AcceptLoss: true, Reason: "r", storeFlag: storeFlag{dataFlag: dataFlag{Data: f.path}}}, folder: f, store: log, out: io.Discard, now: time.Now}
 		if node.knows > 100 {
 			if _, err := openTree(t.Context(), f, log); !errors.Is(err, domain.ErrDamaged) {
 				t.Errorf("a tree of %d commits: %v", node.knows, err)

@@ -87,7 +87,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 			},
 		}, nil
 	}
-	return launch{listenFlag: c.listenFlag, data: c.Data, store: c.Store, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, scrubFlag: c.scrubFlag, logger: logger, around: around}.run(ctx)
+	return launch{listenFlag: c.listenFlag, storeFlag: c.storeFlag, kind: registryKind, rules: rules, noticesFlags: c.noticesFlags, scrubFlag: c.scrubFlag, logger: logger, around: around}.run(ctx)
 }
 
 // hint says how somebody comes in where nobody can.

@@ -19,14 +19,24 @@ import (
 // storeFlag is where a command finds the registry: its data folder, and its log where that is elsewhere.
 type storeFlag struct {
 	dataFlag
-	Store string `placeholder:"URL" help:"EventStoreDB that keeps the event log, such as esdb+discover://user:password@host:2113, for several nodes to share; the data folder keeps it where left out."`
+	logAt
 }
 
-// lock locks the data folder and makes it where it does not exist.
+// logAt say where the log is; it is in the data folder where they say nothing.
+type logAt struct {
+	natsFlags
+	clusterFlags
+	Store string `placeholder:"URL" xor:"store" help:"EventStoreDB that keeps the event log, such as esdb+discover://user:password@host:2113, for several nodes to share; the data folder keeps it where left out."`
+}
+
+// shared reports whether other nodes have the log too.
+func (l logAt) shared() bool { return l.Store != "" || l.NATS != "" || l.Cluster != nil }
+
+// lock locks the data folder, and makes it, and the registry on its server, where they do not exist.
 func (c storeFlag) lock() (*folder, error) {
 	f, err := lockFolder(c.Data)
 	if err == nil {
-		f.store = c.Store
+		f.at, f.sharedDir, f.begins = c.logAt, c.Shared, true
 	}
 	return f, err
 }
@@ -34,12 +44,16 @@ func (c storeFlag) lock() (*folder, error) {
 // lockExisting is lock for a registry that has to be there already: ErrNotFound otherwise.
 func (c storeFlag) lockExisting() (*folder, error) {
 	_, err := os.Stat((&folder{path: c.Data}).elsewhere())
-	if c.Store == "" && err != nil {
+	if !c.shared() && err != nil {
 		if err := hasData(c.Data); err != nil {
 			return nil, err
 		}
 	}
-	return c.lock()
+	f, err := c.lock()
+	if err == nil {
+		f.begins = false
+	}
+	return f, err
 }
 
 // eventStore is the event store as the registry needs it, whichever it is.
@@ -54,8 +68,11 @@ type eventStore interface {
 // openStore opens the event store of the folder, in it or elsewhere. Where it belongs to a registry, that
 // one is told of every append. ErrConflict for a folder whose log is not where the command says.
 func openStore(ctx context.Context, f *folder, r *registry) (eventStore, error) {
-	if f.store != "" {
+	switch {
+	case f.at.Store != "":
 		return openElsewhere(ctx, f, r)
+	case f.at.NATS != "" || f.at.Cluster != nil:
+		return openCluster(ctx, f, r)
 	}
 	switch log, err := f.foreign(); {
 	case err != nil:
@@ -72,7 +89,7 @@ func openStore(ctx context.Context, f *folder, r *registry) (eventStore, error) 
 
 // openElsewhere opens the event store of a server.
 func openElsewhere(ctx context.Context, f *folder, r *registry) (_ eventStore, err error) {
-	config := eventstoredb.Config{URL: f.store}
+	config := eventstoredb.Config{URL: f.at.Store}
 	if r != nil {
 		config.Logger, config.OnAppend = r.logger, r.metrics.ObserveAppend
 	}
@@ -85,15 +102,45 @@ func openElsewhere(ctx context.Context, f *folder, r *registry) (_ eventStore, e
 			err = errors.Join(err, store.Close())
 		}
 	}()
-	log, err := store.Identity(ctx)
+	log, err := f.identify(ctx, store)
 	if err != nil {
 		return nil, fmt.Errorf("open the event log: %w", err)
 	}
 	return store, f.belong(log)
 }
 
+// identify finds out which log the server has. Where it has none a new folder may begin one; one that follows a
+// log has lost it, or is at the wrong server.
+func (f *folder) identify(ctx context.Context, store *eventstoredb.Store) (uuid.UUID, error) {
+	if err := f.ownLog(); err != nil {
+		return uuid.Nil, err
+	}
+	is, err := f.foreign()
+	if err != nil {
+		return uuid.Nil, err
+	}
+	log, err := store.Identity(ctx)
+	switch {
+	case err != nil || log != uuid.Nil:
+		return log, err
+	case is != uuid.Nil || f.hadTree():
+		return uuid.Nil, fmt.Errorf("the server has no registry, and folder %s follows one: it is another server, or one that lost everything; nothing was written: %w", f.path, domain.ErrDamaged)
+	case !f.begins:
+		return uuid.Nil, fmt.Errorf("the server has no registry (start one with: tizilim serve): %w", domain.ErrNotFound)
+	}
+	return store.Begin(ctx)
+}
+
+// ownLog is ErrConflict for a folder that has a log in it.
+func (f *folder) ownLog() error {
+	if hasData(f.path) == nil {
+		return fmt.Errorf("folder %s has a log of its own; name another one with --data, and move the events with export and import: %w", f.path, domain.ErrConflict)
+	}
+	return nil
+}
+
 // shared reports whether the log is not in the folder, and other nodes write to it too.
-func (f *folder) shared() bool { return f.store != "" }
+func (f *folder) shared() bool { return f.at.shared() }
 
 // elsewhere is the file that names the log which is not in the folder.
 func (f *folder) elsewhere() string { return filepath.Join(f.path, "eventstoredb.json") }
@@ -120,9 +167,6 @@ func (f *folder) foreign() (uuid.UUID, error) {
 // belong makes sure that what is in the folder follows from the log and from no other, and writes that
 // down where nothing was written.
 func (f *folder) belong(log uuid.UUID) error {
-	if hasData(f.path) == nil {
-		return fmt.Errorf("folder %s has a log of its own; name another one with --data, and move the events with export and import: %w", f.path, domain.ErrConflict)
-	}
 	is, err := f.foreign()
 	switch {
 	case err != nil || is == log:
@@ -135,8 +179,13 @@ func (f *folder) belong(log uuid.UUID) error {
 
 // where is the log, for people.
 func (f *folder) where() string {
-	if f.store != "" {
+	switch {
+	case f.at.Store != "":
 		return "EventStoreDB"
+	case f.at.NATS != "":
+		return "the NATS cluster"
+	case f.at.Cluster != nil:
+		return "the cluster of the nodes"
 	}
 	return f.path
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -16,11 +18,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/tizilim/tizilim/adapters/archive"
+	"github.com/tizilim/tizilim/adapters/eventstoredb"
 	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	authority "github.com/tizilim/tizilim/adapters/signature/demo"
 	"github.com/tizilim/tizilim/api/v1"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // esdb starts an EventStoreDB for a test.
@@ -176,6 +181,102 @@ func TestFolderOfAnotherStore(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(shared, "log")); !os.IsNotExist(err) {
 		t.Errorf("a refused start made a log: %v", err)
+	}
+}
+
+// TestServerWithoutTheLog names a server that has nothing of the folder's log, as one does that was wiped: it is
+// told as damage, and nothing is written to the server, nor by who only wants to read.
+func TestServerWithoutTheLog(t *testing.T) {
+	dir, server, blank := t.TempDir(), esdb(t, esdbtest.Options{}), esdb(t, esdbtest.Options{})
+	data := filepath.Join(dir, "data")
+	if out, code := command("import", "testdata/events.jsonl", "--data", data, "--store", server.URL()); code != 0 {
+		t.Fatal(out)
+	}
+	for _, tt := range []struct {
+		folder string
+		want   string
+		args   []string
+	}{
+		{"data", "lost everything", []string{"verify", "log"}},
+		{"data", "lost everything", []string{"verify", "read-models"}},
+		{"data", "lost everything", []string{"restore"}},
+		{"data", "lost everything", []string{"restore", "--accept-loss", "--reason", "the disk burned"}},
+		{"data", "lost everything", []string{"rebuild"}},
+		{"data", "lost everything", []string{"export"}},
+		{"data", "lost everything", []string{"import", "testdata/events.jsonl"}},
+		{"data", "lost everything", []string{"demo", "--listen", "127.0.0.1:0"}},
+		{"new", "has no registry", []string{"export"}},
+		{"new", "has no registry", []string{"rebuild"}},
+	} {
+		out, code := command(append(tt.args, "--data", filepath.Join(dir, tt.folder), "--store", blank.URL())...)
+		if code != 1 || !strings.Contains(out, tt.want) {
+			t.Errorf("%s %v: %d %s", tt.folder, tt.args, code, out)
+		}
+	}
+	store, err := eventstoredb.Open(t.Context(), eventstoredb.Config{URL: blank.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if log, err := store.Identity(t.Context()); err != nil || log != uuid.Nil {
+		t.Errorf("the server has got the registry %s, %v", log, err)
+	}
+}
+
+// TestOldBackupOfEventStoreDB puts an older copy of the log onto the server, as a backup that was restored: what
+// is missing is told to who starts on it, and goes on only once it is declared, which is an event too.
+func TestOldBackupOfEventStoreDB(t *testing.T) {
+	data, server := filepath.Join(t.TempDir(), "data"), esdb(t, esdbtest.Options{})
+	flags := []string{"--data", data, "--store", server.URL()}
+	at := func(args ...string) []string { return append(args, flags...) }
+	want(t, 0, nil, at("import", "testdata/events.jsonl")...)
+	store, err := eventstoredb.Open(t.Context(), eventstoredb.Config{URL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	log := map[int]domain.Position{} // by events
+	count := 0
+	for c, err := range store.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count += len(c.Records); count >= 120 {
+			first := server.Positions(uint64(c.Position), len(c.Records))[0]
+			count -= len(c.Records)
+			server.Rewind(first)
+			break
+		}
+		log[count] = c.Position
+	}
+	head := func() domain.Position {
+		head, err := store.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return head
+	}
+	if head() != log[count] {
+		t.Fatalf("the log ends at %d, not %d", head(), log[count])
+	}
+	missing := fmt.Sprintf("event %d of the log, after position %d: it is missing", count+1, log[count])
+	if err := startedOn(t, data, server.URL(), func(*registry) { t.Error("a registry started on it") }); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), missing) {
+		t.Errorf("start: %v", err)
+	}
+	for _, args := range [][]string{{"verify", "log"}, {"export"}, {"import", "testdata/events.jsonl"}, {"restore"}} {
+		want(t, 1, []string{missing}, at(args...)...)
+	}
+	if head() != log[count] {
+		t.Fatalf("what was refused wrote up to %d", head())
+	}
+	lost := fmt.Sprintf("%d events are lost, the first of them is event %d", 196-count, count+1)
+	want(t, 0, []string{lost}, at("restore", "--accept-loss", "--reason", "the disk burned")...)
+	want(t, 0, []string{"the log is what was written"}, at("verify", "log")...)
+	if err := startedOn(t, data, server.URL(), func(*registry) {}); err != nil {
+		t.Errorf("start after the loss was accepted: %v", err)
+	}
+	if out := want(t, 0, nil, at("export")...); strings.Count(out, "loss-accepted") != 1 {
+		t.Error("the export does not tell of the loss, once")
 	}
 }
 

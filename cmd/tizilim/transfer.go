@@ -49,8 +49,8 @@ func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\n%s\nThe files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and the accounts are not in it: copy %s, %s and %s* too.\n",
-		c.Out, sum.Commits, sum.Events, sum.SHA256, root(t), f.documents(), f.acts(), f.accounts())
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\n%s\nThe files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and the accounts are not in it: copy %s too.\n",
+		c.Out, sum.Commits, sum.Events, sum.SHA256, root(t), f.besideTheLog())
 	return err
 }
 

@@ -119,7 +119,7 @@ func TestTreeOfANewNode(t *testing.T) {
 		}
 		t.Cleanup(func() { f.close() })
 		if shared {
-			f.store = "elsewhere"
+			f.at.Store = "elsewhere"
 		}
 		return f
 	}

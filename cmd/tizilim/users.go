@@ -43,13 +43,16 @@ type usersCmd struct {
 // open opens the accounts of the data folder; domain.ErrNotFound where there are none, unless they may be
 // made.
 func (f dataFlag) open(ctx context.Context, create bool) (*book, error) {
-	folder := folder{path: f.Data}
+	folder, err := f.folder()
+	if err != nil {
+		return nil, err
+	}
 	if create {
-		if err := os.MkdirAll(folder.path, 0o700); err != nil {
+		if err := os.MkdirAll(folder.common(), 0o700); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 	} else if _, err := os.Stat(folder.accounts()); err != nil {
-		return nil, fmt.Errorf("%s holds no accounts (make one with: tizilim users add, or name the folder with --data): %w", f.Data, domain.ErrNotFound)
+		return nil, fmt.Errorf("%s holds no accounts (make one with: tizilim users add, or name the folder with --data, or --shared): %w", folder.common(), domain.ErrNotFound)
 	}
 	return openBook(ctx, folder.accounts(), accounts.Config{})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/blobstore"
@@ -48,6 +47,10 @@ func (c verifyApplication) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	f, err := c.folder()
+	if err != nil {
+		return err
+	}
 	src, err := replayCmd{storeFlag: c.storeFlag}.source(ctx)
 	if err != nil {
 		return err
@@ -68,7 +71,7 @@ func (c verifyApplication) Run(ctx context.Context, out io.Writer) error {
 	if len(found) == 0 {
 		return fmt.Errorf("%s: no evidence of a signature: %w", stream, domain.ErrNotFound)
 	}
-	checked, failed := recheckAll(ctx, config.Trust, blobstore.View(filepath.Join(c.Data, "documents")), found)
+	checked, failed := recheckAll(ctx, config.Trust, blobstore.View(f.documents()), found)
 	return errors.Join(printHeld(out, c.formatFlag, checked), failed)
 }
 

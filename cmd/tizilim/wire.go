@@ -82,6 +82,9 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		}
 	}()
 	world.starting("reading the event log")
+	if f.at.Cluster != nil {
+		world.starting("waiting for the other nodes of the cluster")
+	}
 	if r.store, err = openStore(ctx, f, r); err != nil {
 		return r, err
 	}
@@ -126,8 +129,8 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err := r.catchUp(ctx, world.starting, r.streams.Name(), r.numbers.Name(), r.waiting.Name()); err != nil {
 		return r, fmt.Errorf("bring the read models up to date: %w", err)
 	}
-	if r.embedded != nil {
-		r.embedded.UseIndex(r.streams)
+	if store, ok := r.store.(interface{ UseIndex(jetstream.Index) }); ok {
+		store.UseIndex(r.streams)
 	}
 	r.start(ctx, r.reactor.Run)
 	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments}
@@ -156,9 +159,9 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 			case <-tick:
 			}
 			for _, s := range r.follower.Status() {
-				if slices.Contains(names, s.Name) && s.Lag > 0 {
-					r.logger.Warn("bringing a read model up to date", "model", s.Name, "position", s.Position, "behind", s.Lag)
-					starting(fmt.Sprintf("bringing the read models up to date: %s is %d commits behind", s.Name, s.Lag))
+				if head := r.follower.Head(); slices.Contains(names, s.Name) && s.Position < head {
+					r.logger.Warn("bringing a read model up to date", "model", s.Name, "position", s.Position, "head", head)
+					starting(fmt.Sprintf("bringing the read models up to date: %s is at position %d of %d", s.Name, s.Position, head))
 				}
 			}
 		}

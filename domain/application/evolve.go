@@ -13,6 +13,12 @@ func Fold(s *State, rec domain.Record) error {
 	if err != nil {
 		return fmt.Errorf("%s at version %d: %w", rec.Stream, rec.Version, err)
 	}
+	s.Evolve(p, rec)
+	return nil
+}
+
+// Evolve is Fold for a record whose payload is decoded already.
+func (s *State) Evolve(p domain.Payload, rec domain.Record) {
 	if e, ok := p.(Opened); ok {
 		s.ID, s.OpenedBy, s.OpenedFor, s.OpenedAt = rec.Stream.ID, rec.Actor.ID, rec.Actor.Organization, rec.Time
 		s.open(e)
@@ -31,7 +37,6 @@ func Fold(s *State, rec domain.Record) error {
 		s.Unmatched = append(s.Unmatched, Unmatched{PaymentUnmatched: e, At: rec.Time})
 	}
 	s.Version = rec.Version
-	return nil
 }
 
 func (s *State) open(e Opened) {

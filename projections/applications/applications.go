@@ -42,7 +42,7 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
-	lately map[string]*entry // applications changed lately, by id; used by Apply only
+	rows projections.Rows[string, entry] // by id; used by Apply only
 }
 
 // Application is an application as its events left it.
@@ -58,69 +58,48 @@ type entry struct {
 	row int64 // 0 for one that is not in the file yet
 }
 
-// keep is how many applications are remembered.
-const keep = 50_000
-
 // Open opens the model in the directory.
 func Open(dir string, options ...projections.Option) (*Model, error) {
 	f, err := projections.Open(dir, schema, options...)
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, lately: map[string]*entry{}}, nil
+	return &Model{File: f, rows: projections.Rows[string, entry]{Find: find, Store: store}}, nil
 }
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	var changed []*entry // in the order of their first change
-	seen := map[*entry]bool{}
-	record := func(conn *sqlite.Conn, r domain.Record) error {
-		if r.Stream.Category != domain.ApplicationCategory {
-			return nil
-		}
-		e, err := m.entry(conn, r.Stream.ID)
-		if err != nil {
-			return err
-		}
-		if err := application.Fold(&e.State, r); err != nil {
-			return err
-		}
-		if !e.Exists {
-			return fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
-		}
-		e.UpdatedAt, e.Position = r.Time, r.Position
-		if !seen[e] {
-			seen[e] = true
-			changed = append(changed, e)
-		}
-		return nil
-	}
-	flush := func(conn *sqlite.Conn) error {
-		for _, e := range changed {
-			if err := e.store(conn); err != nil {
-				return fmt.Errorf("store application %s: %w", e.ID, err)
-			}
-		}
-		return nil
-	}
-	err := m.Update(ctx, commits, record, flush)
-	if err != nil || len(m.lately) > keep {
-		clear(m.lately)
+	err := m.Update(ctx, commits, m.record, m.rows.Flush)
+	if err != nil {
+		m.rows.Forget()
 	}
 	return err
 }
 
-func (m *Model) entry(conn *sqlite.Conn, id string) (*entry, error) {
-	if e, ok := m.lately[id]; ok {
-		return e, nil
+func (m *Model) record(conn *sqlite.Conn, r domain.Record) error {
+	if r.Stream.Category != domain.ApplicationCategory {
+		return nil
 	}
-	e := &entry{}
-	err := projections.Query(conn, "SELECT row, "+columns+" FROM applications WHERE id = ?", func(stmt *sqlite.Stmt) error {
+	p, err := projections.Payload(r)
+	if err != nil {
+		return err
+	}
+	e, err := m.rows.Edit(conn, r.Stream.ID)
+	if err != nil {
+		return err
+	}
+	if e.State.Evolve(p, r); !e.Exists {
+		return fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
+	}
+	e.UpdatedAt, e.Position = r.Time, r.Position
+	return nil
+}
+
+func find(conn *sqlite.Conn, id string, e *entry) error {
+	return projections.Query(conn, "SELECT row, "+columns+" FROM applications WHERE id = ?", func(stmt *sqlite.Stmt) error {
 		e.row = stmt.ColumnInt64(0)
 		return scan(stmt, 1, &e.Application)
 	}, id)
-	m.lately[id] = e
-	return e, err
 }
 
 const insert = `INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -128,10 +107,10 @@ const insert = `INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?
 const update = `UPDATE applications SET status = ?, step = ?, action = ?, role = ?, number = ?, due = ?,
 	updated = ?, version = ?, position = ?, state = ? WHERE row = ?`
 
-func (e *entry) store(conn *sqlite.Conn) error {
-	state, err := json.Marshal(e.State)
+func store(conn *sqlite.Conn, e *entry) error {
+	state, err := json.Marshal(&e.State)
 	if err != nil {
-		return err
+		return fmt.Errorf("store application %s: %w", e.ID, err)
 	}
 	var due time.Time
 	if e.Due != nil {

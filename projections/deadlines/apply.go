@@ -1,8 +1,8 @@
 package deadlines
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -25,21 +25,16 @@ type kind struct {
 // exit is how a visit ended: the branch taken, and the role and organization of who took it.
 type exit struct{ branch, role, org string }
 
-// form is a type and schema of event.
-type form struct {
-	token  string
-	schema int
-}
-
 // entry is an application on its way through its steps.
 type entry struct {
-	row    int64
+	id     string
+	row    int64 // 0 for one that was not opened
 	kind   kind  // but for step and action
 	visits int64 // of steps: how many there are
 	// The request's number, and when it was given.
 	number     string
 	registered time.Time
-	changed    bool // in this batch
+	fresh      bool // not in the file yet
 	open       *visit
 	whole      *visit // of the service as a whole, while that is open
 }
@@ -52,37 +47,40 @@ type visit struct {
 	entered       time.Time
 	due           time.Time
 	left          time.Time
-	exit          any // its number, nil while open
+	exit          int64 // its number, 0 while open
 	abandoned     bool
-	fresh, queued bool // not in the file yet; among the batch's changes
+	fresh, queued bool // not in the file yet; among the changes
 }
 
-const (
-	versionBits = 16     // of a visit's key are its place; place 0 is the service as a whole
-	keep        = 50_000 // applications remembered
-)
+// versionBits of a visit's key are its place; place 0 is the service as a whole.
+const versionBits = 16
 
-// batch is one call of Apply.
+// batch is what is not in the file yet, and what is known of what is.
 type batch struct {
-	*Model
 	conn    *sqlite.Conn
+	kinds   map[kind]int64
+	exits   map[exit]int64
+	tails   map[int64]*pack                 // by kind
+	entries projections.Rows[string, entry] // by application
+	rows    projections.Sequence            // of entries
 	changed []*visit
-	entries []*entry
 	packs   []*pack // that changed
 	tallies map[int64]*tally
 }
 
+func newBatch() *batch {
+	return &batch{
+		kinds: map[kind]int64{}, exits: map[exit]int64{}, tails: map[int64]*pack{}, tallies: map[int64]*tally{},
+		entries: projections.Rows[string, entry]{Find: findEntry, Store: storeEntry},
+		rows:    projections.Sequence{Last: "SELECT max(row) FROM applications"},
+	}
+}
+
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	b := &batch{Model: m, tallies: map[int64]*tally{}}
-	err := m.Update(ctx, commits, b.record, b.flush)
+	err := m.Update(ctx, commits, m.batch.record, m.batch.flush)
 	if err != nil {
-		clear(m.kinds)
-		clear(m.exits)
-		clear(m.tails)
-	}
-	if err != nil || len(m.lately) > keep {
-		clear(m.lately)
+		m.batch = newBatch()
 	}
 	return err
 }
@@ -92,30 +90,35 @@ func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
 		return nil
 	}
 	b.conn = conn
-	if r.Type == "application-opened" {
-		return b.opened(r)
-	}
-	var p application.Progress
-	if err := b.progress(r, &p); err != nil {
-		return err
-	}
-	e, err := b.entry(r.Stream.ID)
+	p, err := projections.Payload(r)
 	if err != nil {
 		return err
 	}
-	if err := b.move(e, r, p); err != nil {
+	e, err := b.entries.Edit(conn, r.Stream.ID)
+	if err != nil {
 		return err
 	}
-	return b.serve(e, r, p)
+	if o, opens := p.(application.Opened); opens {
+		return b.opened(e, r, o)
+	}
+	if e.row == 0 {
+		return fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
+	}
+	way := application.Way(p)
+	if err := b.move(e, r, way); err != nil {
+		return err
+	}
+	return b.serve(e, r, p, way)
 }
 
 // serve follows the service as a whole: it begins when the request is registered, is due when the step
 // is that then forms the result, and is over when the procedure ends.
-func (b *batch) serve(e *entry, r domain.Record, p application.Progress) error {
-	if r.Type == "application-registered" {
-		if err := b.number(e, r); err != nil {
-			return err
+func (b *batch) serve(e *entry, r domain.Record, event domain.Payload, p application.Progress) error {
+	if registered, ok := event.(application.Registered); ok {
+		if !e.registered.IsZero() {
+			return fmt.Errorf("an application is registered once: %w", domain.ErrDamaged)
 		}
+		e.number, e.registered = registered.Number, r.Time
 		entered := application.Entered{Step: Whole}
 		if n := p.Enters; n != nil && (n.Action == regulation.IssueResult || n.Action == regulation.IssueOrRefuse) {
 			entered.Due, entered.Calendar = n.Due, n.Calendar
@@ -129,53 +132,21 @@ func (b *batch) serve(e *entry, r domain.Record, p application.Progress) error {
 	}
 	v := e.whole
 	e.whole = nil
-	if r.Type == "application-completed" {
+	if _, completed := event.(application.Completed); completed {
 		p.Outcome = regulation.Approved
 	}
 	return b.leave(v, r, branch(r, p, false))
 }
 
-// progress reads the part that every application event has, which is all that is of interest here.
-// An event whose like was never seen is decoded as a whole, to stop at what nobody knows.
-func (b *batch) progress(r domain.Record, p *application.Progress) error {
-	if like := (form{r.Type, r.Schema}); !b.known[like] {
-		if _, err := application.Decode(r.Event); err != nil {
-			return err
-		}
-		b.known[like] = true
+func (b *batch) opened(e *entry, r domain.Record, o application.Opened) (err error) {
+	if e.row != 0 {
+		return fmt.Errorf("an application is opened once: %w", domain.ErrDamaged)
 	}
-	if err := json.Unmarshal(r.Data, p); err != nil {
-		return fmt.Errorf("%s: %w: %w", r.Type, domain.ErrDamaged, err)
-	}
-	return nil
-}
-
-func (b *batch) number(e *entry, r domain.Record) error {
-	p, err := application.Decode(r.Event)
-	if err != nil {
+	if e.row, err = b.rows.Next(b.conn); err != nil {
 		return err
 	}
-	if !e.registered.IsZero() {
-		return fmt.Errorf("an application is registered once: %w", domain.ErrDamaged)
-	}
-	e.number, e.registered = p.(application.Registered).Number, r.Time
-	b.change(e)
-	return nil
-}
-
-func (b *batch) opened(r domain.Record) error {
-	p, err := application.Decode(r.Event)
-	if err != nil {
-		return err
-	}
-	o := p.(application.Opened)
-	e := &entry{kind: kind{service: o.Service, channel: string(o.Channel), licensor: o.Licensor, request: string(o.Request)}}
-	if err := projections.Exec(b.conn, "INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, 0, '', NULL)", r.Stream.ID,
-		e.kind.service, e.kind.channel, e.kind.licensor, e.kind.request); err != nil {
-		return err
-	}
-	e.row = b.conn.LastInsertRowID()
-	b.lately[r.Stream.ID] = e
+	e.id, e.fresh = r.Stream.ID, true
+	e.kind = kind{service: o.Service, channel: string(o.Channel), licensor: o.Licensor, request: string(o.Request)}
 	if len(o.Completes) > 0 { // whoever opened it had been let in: the first step begins and ends here
 		if e.open, err = b.enter(e, application.Entered{Step: o.Completes[0], Action: regulation.Authorize}, r.Time); err != nil {
 			return err
@@ -184,24 +155,16 @@ func (b *batch) opened(r domain.Record) error {
 	return b.move(e, r, o.Progress)
 }
 
-func (b *batch) entry(id string) (*entry, error) {
-	if e, ok := b.lately[id]; ok {
-		return e, nil
-	}
-	e := &entry{}
-	err := projections.Query(b.conn, "SELECT row, service, channel, licensor, request, visits, number, registered FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
-		e.row, e.visits, e.number, e.registered = s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnText(6), projections.Time(s, 7)
+func findEntry(conn *sqlite.Conn, id string, e *entry) error {
+	err := projections.Query(conn, "SELECT row, service, channel, licensor, request, visits, number, registered FROM applications WHERE id = ?", func(s *sqlite.Stmt) error {
+		e.id, e.row, e.visits, e.number, e.registered = id, s.ColumnInt64(0), s.ColumnInt64(5), s.ColumnText(6), projections.Time(s, 7)
 		e.kind = kind{service: s.ColumnText(1), channel: s.ColumnText(2), licensor: s.ColumnText(3), request: s.ColumnText(4)}
 		return nil
 	}, id)
-	if err != nil {
-		return nil, err
+	if err != nil || e.row == 0 {
+		return err
 	}
-	if e.row == 0 {
-		return nil, fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
-	}
-	b.lately[id] = e
-	return e, projections.Query(b.conn, `SELECT v.key, v.kind, k.step, v.entered, v.due FROM visits v JOIN kinds k USING (kind)
+	return projections.Query(conn, `SELECT v.key, v.kind, k.step, v.entered, v.due FROM visits v JOIN kinds k USING (kind)
 		WHERE v.key IN (?, ?) AND v.left IS NULL`, func(s *sqlite.Stmt) error {
 		v := &visit{key: s.ColumnInt64(0), kind: s.ColumnInt64(1), step: s.ColumnInt(2),
 			entered: projections.Time(s, 3), due: projections.Time(s, 4)}
@@ -212,6 +175,16 @@ func (b *batch) entry(id string) (*entry, error) {
 		}
 		return nil
 	}, e.row<<versionBits, e.row<<versionBits|e.visits)
+}
+
+func storeEntry(conn *sqlite.Conn, e *entry) error {
+	if e.fresh {
+		e.fresh = false
+		return projections.Exec(conn, "INSERT INTO applications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", e.row, e.id,
+			e.kind.service, e.kind.channel, e.kind.licensor, e.kind.request, e.visits, e.number, e.registered)
+	}
+	return projections.Exec(conn, "UPDATE applications SET visits = ?, number = ?, registered = ? WHERE row = ?",
+		e.visits, e.number, e.registered, e.row)
 }
 
 // move follows an event's progress: it closes the open visit when the event completes its step, moves
@@ -261,7 +234,6 @@ func (b *batch) enter(e *entry, entered application.Entered, at time.Time) (*vis
 	if e.visits >= 1<<versionBits {
 		return nil, fmt.Errorf("application with %d visits of steps: %w", e.visits, domain.ErrDamaged)
 	}
-	b.change(e)
 	return b.begin(e, e.row<<versionBits|e.visits, entered, at)
 }
 
@@ -278,13 +250,6 @@ func (b *batch) begin(e *entry, key int64, entered application.Entered, at time.
 	}
 	b.queue(v)
 	return v, nil
-}
-
-func (b *batch) change(e *entry) {
-	if !e.changed {
-		e.changed = true
-		b.entries = append(b.entries, e)
-	}
 }
 
 func (b *batch) leave(v *visit, r domain.Record, branch string) error {
@@ -347,17 +312,11 @@ func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, f
 }
 
 func (b *batch) flush(conn *sqlite.Conn) error {
-	for _, e := range b.entries {
-		e.changed = false
-		if err := projections.Exec(conn, "UPDATE applications SET visits = ?, number = ?, registered = ? WHERE row = ?",
-			e.visits, e.number, e.registered, e.row); err != nil {
-			return err
-		}
+	if err := b.entries.Flush(conn); err != nil {
+		return err
 	}
-	for _, v := range b.changed {
-		if err := v.store(conn); err != nil {
-			return err
-		}
+	if err := b.storeVisits(conn); err != nil {
+		return err
 	}
 	for _, p := range b.packs {
 		p.changed = false
@@ -370,14 +329,33 @@ func (b *batch) flush(conn *sqlite.Conn) error {
 			return err
 		}
 	}
+	b.packs = nil
+	clear(b.tallies)
 	return nil
 }
 
-func (v *visit) store(conn *sqlite.Conn) error {
-	fresh := v.fresh
-	v.fresh, v.queued = false, false
-	if fresh {
-		return projections.Exec(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?)", v.key, v.kind, v.entered, v.due, v.left, v.exit)
+// storeVisits writes the visits that changed, those of an application together.
+func (b *batch) storeVisits(conn *sqlite.Conn) error {
+	slices.SortFunc(b.changed, func(v, w *visit) int { return cmp.Compare(v.key, w.key) })
+	var fresh []*visit
+	for _, v := range b.changed {
+		if v.queued = false; v.fresh {
+			v.fresh = false
+			fresh = append(fresh, v)
+			continue
+		}
+		if err := projections.Exec(conn, "UPDATE visits SET left = ?, exit = nullif(?, 0) WHERE key = ?", v.left, v.exit, v.key); err != nil {
+			return err
+		}
 	}
-	return projections.Exec(conn, "UPDATE visits SET left = ?, exit = ? WHERE key = ?", v.left, v.exit, v.key)
+	b.changed = nil
+	return projections.Insert(conn, "INSERT INTO visits VALUES (?, ?, ?, ?, ?, nullif(?, 0))", len(fresh), func(stmt *sqlite.Stmt, i int) {
+		v := fresh[i]
+		stmt.BindInt64(1, v.key)
+		stmt.BindInt64(2, v.kind)
+		projections.BindTime(stmt, 3, v.entered)
+		projections.BindTime(stmt, 4, v.due)
+		projections.BindTime(stmt, 5, v.left)
+		stmt.BindInt64(6, v.exit)
+	})
 }

@@ -68,13 +68,8 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
-	full fullPacks
-	// Used by Apply only:
-	kinds  map[kind]int64
-	exits  map[exit]int64
-	tails  map[int64]*pack   // by kind
-	lately map[string]*entry // applications changed lately, by id
-	known  map[form]bool     // events that can be decoded
+	full  fullPacks
+	batch *batch // used by Apply only
 }
 
 // Open opens the model in the directory.
@@ -83,8 +78,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, full: fullPacks{data: map[int64][]byte{}}, kinds: map[kind]int64{}, exits: map[exit]int64{}, tails: map[int64]*pack{},
-		lately: map[string]*entry{}, known: map[form]bool{}}, nil
+	return &Model{File: f, full: fullPacks{data: map[int64][]byte{}}, batch: newBatch()}, nil
 }
 
 // Whole stands, instead of the number of a step, for the service as a whole. A refusal after the

@@ -85,7 +85,7 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 
 // link notes how a license is linked to others and to applications.
 func link(conn *sqlite.Conn, r domain.Record) error {
-	p, err := license.Decode(r.Event)
+	p, err := projections.Payload(r)
 	if err != nil {
 		return err
 	}

@@ -62,8 +62,7 @@ type Model struct {
 	// Now is the clock behind "today"; time.Now unless set, before the model is used.
 	Now func() time.Time
 
-	bulk   bool
-	lately map[string]*entry // licenses changed lately, by number; used by Apply only
+	rows projections.Rows[string, entry] // by number; used by Apply only
 }
 
 // License is a license on a day, for all that was recorded up to one of its events.
@@ -85,10 +84,18 @@ type entry struct {
 	stored
 	row      int64 // 0 for one that is not in the file yet
 	recorded int64 // the latest of all its states
+	standing string
+	states   []state // that are not in the file yet
 }
 
-// keep is how many licenses are remembered.
-const keep = 50_000
+// state is a row of states on its way into the file.
+type state struct {
+	version  uint64
+	standing string
+	recorded time.Time
+	position domain.Position
+	text     string
+}
 
 // Open opens the model in the directory.
 func Open(dir string, options ...projections.Option) (*Model, error) {
@@ -96,14 +103,16 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, Now: time.Now, bulk: f.Bulk(), lately: map[string]*entry{}}, nil
+	m := &Model{File: f, Now: time.Now}
+	m.rows = projections.Rows[string, entry]{Find: find, Store: m.store}
+	return m, nil
 }
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	err := m.Update(ctx, commits, m.record, nil)
-	if err != nil || len(m.lately) > keep {
-		clear(m.lately)
+	err := m.Update(ctx, commits, m.record, m.rows.Flush)
+	if err != nil {
+		m.rows.Forget()
 	}
 	return err
 }
@@ -112,11 +121,11 @@ func (m *Model) record(conn *sqlite.Conn, r domain.Record) error {
 	if r.Stream.Category != domain.LicenseCategory {
 		return nil
 	}
-	p, err := license.Decode(r.Event)
+	p, err := projections.Payload(r)
 	if err != nil {
 		return err
 	}
-	e, err := m.entry(conn, r.Stream.ID)
+	e, err := m.rows.Edit(conn, r.Stream.ID)
 	if err != nil {
 		return err
 	}
@@ -126,33 +135,25 @@ func (m *Model) record(conn *sqlite.Conn, r domain.Record) error {
 		return fmt.Errorf("a license begins with being issued under its stream's number: %w", domain.ErrDamaged)
 	}
 	e.recorded = max(e.recorded, r.Time.UnixMicro())
-	standing := standingOf(&e.State)
-	if err := m.storeLicense(conn, e, standing); err != nil {
-		return err
-	}
-	state, err := json.Marshal(&e.stored)
+	e.standing = standingOf(&e.State)
+	text, err := json.Marshal(&e.stored)
 	if err != nil {
 		return err
 	}
-	return projections.Exec(conn, "INSERT INTO states VALUES (?, ?, ?, ?, ?)",
-		e.row<<versionBits|int64(r.Version), standing, r.Time, r.Position, string(state))
+	e.states = append(e.states, state{version: r.Version, standing: e.standing, recorded: r.Time, position: r.Position, text: string(text)})
+	return nil
 }
 
-func (m *Model) entry(conn *sqlite.Conn, number string) (*entry, error) {
-	if e, ok := m.lately[number]; ok {
-		return e, nil
-	}
-	e := &entry{}
-	m.lately[number] = e
+func find(conn *sqlite.Conn, number string, e *entry) error {
 	var version int64
 	err := projections.Query(conn, "SELECT row, recorded, version FROM licenses WHERE number = ?", func(stmt *sqlite.Stmt) error {
 		e.row, e.recorded, version = stmt.ColumnInt64(0), stmt.ColumnInt64(1), stmt.ColumnInt64(2)
 		return nil
 	}, number)
 	if err != nil || e.row == 0 {
-		return e, err
+		return err
 	}
-	return e, projections.Query(conn, "SELECT state FROM states WHERE key = ?", func(stmt *sqlite.Stmt) error {
+	return projections.Query(conn, "SELECT state FROM states WHERE key = ?", func(stmt *sqlite.Stmt) error {
 		return unmarshal(stmt, 0, &e.stored)
 	}, e.row<<versionBits|version)
 }
@@ -164,19 +165,33 @@ func unmarshal(stmt *sqlite.Stmt, col int, s *stored) error {
 	return nil
 }
 
-func (m *Model) storeLicense(conn *sqlite.Conn, e *entry, standing string) error {
+func (m *Model) store(conn *sqlite.Conn, e *entry) error {
+	if err := m.storeLicense(conn, e); err != nil {
+		return err
+	}
+	for _, s := range e.states {
+		if err := projections.Exec(conn, "INSERT INTO states VALUES (?, ?, ?, ?, ?)",
+			e.row<<versionBits|int64(s.version), s.standing, s.recorded, s.position, s.text); err != nil {
+			return err
+		}
+	}
+	e.states = nil
+	return nil
+}
+
+func (m *Model) storeLicense(conn *sqlite.Conn, e *entry) error {
 	s := &e.State
 	if e.row != 0 {
 		return projections.Exec(conn, "UPDATE licenses SET standing = ?, recorded = ?, version = ? WHERE row = ?",
-			standing, e.recorded, s.Version, e.row)
+			e.standing, e.recorded, s.Version, e.row)
 	}
 	words := searchable(s)
 	if err := projections.Exec(conn, "INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		s.Number, s.Service, s.Licensor, s.Licensee.ID, s.IssuedOn, standing, e.recorded, s.Version, words); err != nil {
+		s.Number, s.Service, s.Licensor, s.Licensee.ID, s.IssuedOn, e.standing, e.recorded, s.Version, words); err != nil {
 		return err
 	}
 	e.row = conn.LastInsertRowID()
-	if m.bulk {
+	if m.Bulk() {
 		return nil // Fill does it
 	}
 	return projections.Exec(conn, "INSERT INTO text (rowid, words) VALUES (?, ?)", e.row, words)

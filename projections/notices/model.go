@@ -37,8 +37,9 @@ func visitColumns(application string) string {
 // Model is the projection of the visits that there may be something to tell of.
 type Model struct {
 	*projections.File
-	changes []Visit       // of the batch that is being applied
-	applied func([]Visit) // told of each batch that changed something, once it is in the file
+	rows    projections.Rows[string, running] // by application; used by Apply only
+	changes []Visit                           // of the batch that is being applied
+	applied func([]Visit)                     // told of each batch that changed something, once it is in the file
 }
 
 // Open opens the projection's file in the directory.
@@ -47,7 +48,8 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, applied: func([]Visit) {}}, nil
+	rows := projections.Rows[string, running]{Find: find, Store: store}
+	return &Model{File: f, rows: rows, applied: func([]Visit) {}}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -56,7 +58,8 @@ var Kind = projections.NewKind(schema, Open)
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	m.changes = nil
-	if err := m.Update(ctx, commits, m.record, nil); err != nil {
+	if err := m.Update(ctx, commits, m.record, m.rows.Flush); err != nil {
+		m.rows.Forget()
 		return err
 	}
 	if len(m.changes) > 0 {
@@ -69,13 +72,15 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 type running struct {
 	Visit
 	visits int
+	stored bool // in the file
+	over   bool // and has no row any more
 }
 
 func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 	if rec.Stream.Category != domain.ApplicationCategory {
 		return nil
 	}
-	p, err := application.Decode(rec.Event)
+	p, err := projections.Payload(rec)
 	if err != nil {
 		return err
 	}
@@ -84,23 +89,22 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 	if !way.Moves() && !registers {
 		return nil
 	}
-	var a *running
-	if o, opens := p.(application.Opened); opens {
-		a = &running{Visit: Visit{Application: rec.Stream.ID, Service: o.Service, Channel: string(o.Channel),
-			Licensor: o.Licensor, Request: string(o.Request)}}
-	} else if a, err = find(conn, rec.Stream.ID); err != nil || a == nil { // over: nothing moves any more
+	a, err := m.rows.Edit(conn, rec.Stream.ID)
+	if err != nil {
 		return err
+	}
+	if o, opens := p.(application.Opened); opens {
+		*a = running{Visit: Visit{Application: rec.Stream.ID, Service: o.Service, Channel: string(o.Channel),
+			Licensor: o.Licensor, Request: string(o.Request)}, stored: a.stored}
+	}
+	if a.over || a.Application == "" { // nothing moves any more
+		return nil
 	}
 	if registers {
 		a.Registration = number.Number
 	}
-	if err := m.move(conn, a, way, rec.Time); err != nil {
-		return err
-	}
-	if way.Ends {
-		return projections.Exec(conn, "DELETE FROM running WHERE application = ?", a.Application)
-	}
-	return a.store(conn)
+	a.over = way.Ends
+	return m.move(conn, a, way, rec.Time)
 }
 
 // move follows an event's progress. What a visit is stands in the package deadlines: here only the one
@@ -147,8 +151,16 @@ func (m *Model) leave(conn *sqlite.Conn, a *running, at time.Time) error {
 	return projections.Exec(conn, "INSERT INTO late ("+visitNames+", left) VALUES ("+places(14)+")", append(v.values(), v.Left)...)
 }
 
-func (a *running) store(conn *sqlite.Conn) error {
-	return projections.Exec(conn, "INSERT OR REPLACE INTO running ("+visitNames+", visits) VALUES ("+places(14)+")", append(a.values(), a.visits)...)
+func store(conn *sqlite.Conn, a *running) error {
+	switch {
+	case !a.over && a.Application != "":
+		a.stored = true
+		return projections.Exec(conn, "INSERT OR REPLACE INTO running ("+visitNames+", visits) VALUES ("+places(14)+")", append(a.values(), a.visits)...)
+	case a.stored:
+		a.stored = false
+		return projections.Exec(conn, "DELETE FROM running WHERE application = ?", a.Application)
+	}
+	return nil
 }
 
 // values are in the order of visitNames.
@@ -167,13 +179,11 @@ func scan(s *sqlite.Stmt) Visit {
 
 func places(n int) string { return strings.Repeat("?, ", n-1) + "?" }
 
-// find is nil where no such application is running.
-func find(conn *sqlite.Conn, id string) (a *running, err error) {
-	err = projections.Query(conn, "SELECT "+visitNames+", visits FROM running WHERE application = ?", func(s *sqlite.Stmt) error {
-		a = &running{Visit: scan(s), visits: s.ColumnInt(13)}
+func find(conn *sqlite.Conn, id string, a *running) error {
+	return projections.Query(conn, "SELECT "+visitNames+", visits FROM running WHERE application = ?", func(s *sqlite.Stmt) error {
+		*a = running{Visit: scan(s), visits: s.ColumnInt(13), stored: true}
 		return nil
 	}, id)
-	return a, err
 }
 
 // all lists the open visits that have a deadline, and those that were left late and are not forgotten.

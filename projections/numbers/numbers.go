@@ -52,13 +52,11 @@ func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 		if r.Stream.Category != domain.NumbersCategory {
 			return nil
 		}
-		if token, _ := (license.Assigned{}).EventType(); r.Type != token {
-			return fmt.Errorf("numbers event %q: %w", r.Type, domain.ErrDamaged)
-		}
-		a, err := license.DecodeAssigned(r.Event)
+		p, err := projections.Payload(r)
 		if err != nil {
 			return err
 		}
+		a := p.(license.Assigned)
 		return projections.Exec(conn, "INSERT INTO numbers VALUES (?, ?, ?, ?)", r.Stream.ID, r.Version, a.For, a.Number)
 	}, nil)
 }

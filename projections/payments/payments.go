@@ -36,8 +36,9 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
-	changes []order       // of the batch that is being applied
-	applied func([]order) // told of each batch that changed something, once it is in the file
+	orders  projections.Rows[string, order] // by application; used by Apply only
+	changes []order                         // of the batch that is being applied
+	applied func([]order)                   // told of each batch that changed something, once it is in the file
 }
 
 // order is a payment order of an application.
@@ -57,13 +58,14 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, applied: func([]order) {}}, nil
+	return &Model{File: f, orders: projections.Rows[string, order]{Find: anyOrder, Store: store}, applied: func([]order) {}}, nil
 }
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	m.changes = nil
-	if err := m.Update(ctx, commits, m.record, nil); err != nil {
+	if err := m.Update(ctx, commits, m.record, m.orders.Flush); err != nil {
+		m.orders.Forget()
 		return err
 	}
 	if len(m.changes) > 0 {
@@ -76,7 +78,7 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 	if rec.Stream.Category != domain.ApplicationCategory {
 		return nil
 	}
-	p, err := application.Decode(rec.Event)
+	p, err := projections.Payload(rec)
 	if err != nil {
 		return err
 	}
@@ -87,17 +89,34 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 		if e.Expires != nil {
 			o.expires = *e.Expires
 		}
-		m.changes = append(m.changes, o)
-		return projections.Exec(conn, "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?)",
-			id, o.number, o.requested, o.expires, rec.ID.String(), rec.Correlation.String())
+		return m.change(conn, o)
 	case application.PaymentUnmatched:
 		return projections.Exec(conn, "INSERT OR REPLACE INTO unmatched VALUES (?, ?, ?, ?, ?, ?, ?)",
 			id, e.Order, e.Reference, string(e.Reason), e.Amount, e.Currency, rec.Time)
 	case application.Paid, application.Refused, application.Withdrawn:
-		m.changes = append(m.changes, order{application: id, over: true})
-		return projections.Exec(conn, "DELETE FROM orders WHERE application = ?", id)
+		return m.change(conn, order{application: id, over: true})
 	}
 	return nil
+}
+
+func (m *Model) change(conn *sqlite.Conn, o order) error {
+	m.changes = append(m.changes, o)
+	row, err := m.orders.Edit(conn, o.application)
+	if err == nil {
+		*row = o
+	}
+	return err
+}
+
+// anyOrder finds nothing: whatever the order was, it is put down anew.
+func anyOrder(*sqlite.Conn, string, *order) error { return nil }
+
+func store(conn *sqlite.Conn, o *order) error {
+	if o.over {
+		return projections.Exec(conn, "DELETE FROM orders WHERE application = ?", o.application)
+	}
+	return projections.Exec(conn, "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?)",
+		o.application, o.number, o.requested, o.expires, o.event.String(), o.correlation.String())
 }
 
 // open lists the orders that are open, the oldest first.

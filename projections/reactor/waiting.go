@@ -20,8 +20,9 @@ import (
 // over the log, what a crash interrupted is still in it at the next start.
 type Waiting struct {
 	file    *projections.File
-	changes []wait       // of the batch that is being applied
-	applied func([]wait) // told of each batch that changed something, once it is in the file
+	rows    projections.Rows[domain.Stream, wait] // used by Apply only
+	changes []wait                                // of the batch that is being applied
+	applied func([]wait)                          // told of each batch that changed something, once it is in the file
 }
 
 // wait is an application or license that waits for the registry, and what made it wait.
@@ -52,7 +53,7 @@ func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Waiting{file: file, applied: func([]wait) {}}, nil
+	return &Waiting{file: file, rows: projections.Rows[domain.Stream, wait]{Find: anyWait, Store: storeWait}, applied: func([]wait) {}}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -79,7 +80,8 @@ func (w *Waiting) Close() error { return w.file.Close() }
 // Apply puts commits into the projection.
 func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
 	w.changes = nil
-	if err := w.file.Update(ctx, commits, w.record, nil); err != nil {
+	if err := w.file.Update(ctx, commits, w.record, w.rows.Flush); err != nil {
+		w.rows.Forget()
 		return err
 	}
 	if len(w.changes) > 0 {
@@ -99,7 +101,7 @@ func (w *Waiting) record(conn *sqlite.Conn, rec domain.Record) error {
 }
 
 func (w *Waiting) recordApplication(conn *sqlite.Conn, rec domain.Record) error {
-	p, err := application.Decode(rec.Event)
+	p, err := projections.Payload(rec)
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func (w *Waiting) recordApplication(conn *sqlite.Conn, rec domain.Record) error 
 
 // recordLicense knows a license's only wait: for the verdict on its signature.
 func (w *Waiting) recordLicense(conn *sqlite.Conn, rec domain.Record) error {
-	p, err := license.Decode(rec.Event)
+	p, err := projections.Payload(rec)
 	if err != nil {
 		return err
 	}
@@ -164,17 +166,34 @@ func laneOf(a regulation.Action) int {
 }
 
 func (w *Waiting) begin(conn *sqlite.Conn, rec domain.Record, lane int) error {
-	w.changes = append(w.changes, wait{
+	return w.change(conn, wait{
 		stream: rec.Stream, position: rec.Position, lane: lane,
 		cause: cause{event: rec.ID, correlation: rec.Correlation},
 	})
-	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (category, id, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?, ?)",
-		rec.Stream.Category, rec.Stream.ID, rec.Position, lane, rec.ID.String(), rec.Correlation.String())
 }
 
 func (w *Waiting) end(conn *sqlite.Conn, rec domain.Record) error {
-	w.changes = append(w.changes, wait{stream: rec.Stream, position: rec.Position, over: true})
-	return projections.Exec(conn, "DELETE FROM waiting WHERE category = ? AND id = ?", rec.Stream.Category, rec.Stream.ID)
+	return w.change(conn, wait{stream: rec.Stream, position: rec.Position, over: true})
+}
+
+func (w *Waiting) change(conn *sqlite.Conn, one wait) error {
+	w.changes = append(w.changes, one)
+	row, err := w.rows.Edit(conn, one.stream)
+	if err == nil {
+		*row = one
+	}
+	return err
+}
+
+// anyWait finds nothing: whatever the stream waited for, it is put down anew.
+func anyWait(*sqlite.Conn, domain.Stream, *wait) error { return nil }
+
+func storeWait(conn *sqlite.Conn, one *wait) error {
+	if one.over {
+		return projections.Exec(conn, "DELETE FROM waiting WHERE category = ? AND id = ?", one.stream.Category, one.stream.ID)
+	}
+	return projections.Exec(conn, "INSERT OR REPLACE INTO waiting (category, id, position, lane, event, correlation) VALUES (?, ?, ?, ?, ?, ?)",
+		one.stream.Category, one.stream.ID, one.position, one.lane, one.cause.event.String(), one.cause.correlation.String())
 }
 
 // all lists what waits, the longest waiting first.

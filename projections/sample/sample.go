@@ -61,20 +61,33 @@ type issued struct {
 
 // renumber makes the numbers grow with the log: the version of a number's event is the number.
 func (m *maker) renumber() {
-	inOrder, given := map[string]string{"": ""}, map[string]uint64{}
+	n := newNumbering()
 	for i := range m.drafts {
-		d := &m.drafts[i]
-		if d.stream.Category == domain.NumbersCategory {
-			given[d.stream.ID]++
-			a := d.payloads[0].(license.Assigned)
-			inOrder[a.Number] = printed(d.stream.ID, given[d.stream.ID])
-		}
-		if d.stream.Category == domain.LicenseCategory {
-			d.stream.ID = inOrder[d.stream.ID]
-		}
-		for j, p := range d.payloads {
-			d.payloads[j] = renumbered(p, inOrder)
-		}
+		n.renumber(&m.drafts[i])
+	}
+}
+
+// numbering is which number stands for which, and how many of each series there are.
+type numbering struct {
+	inOrder map[string]string
+	given   map[string]uint64
+}
+
+func newNumbering() numbering {
+	return numbering{inOrder: map[string]string{"": ""}, given: map[string]uint64{}}
+}
+
+func (n numbering) renumber(d *draft) {
+	if d.stream.Category == domain.NumbersCategory {
+		n.given[d.stream.ID]++
+		a := d.payloads[0].(license.Assigned)
+		n.inOrder[a.Number] = printed(d.stream.ID, n.given[d.stream.ID])
+	}
+	if d.stream.Category == domain.LicenseCategory {
+		d.stream.ID = n.inOrder[d.stream.ID]
+	}
+	for j, p := range d.payloads {
+		d.payloads[j] = renumbered(p, n.inOrder)
 	}
 }
 
@@ -107,18 +120,23 @@ func (m *maker) commits() []domain.Commit {
 	versions := map[domain.Stream]uint64{}
 	commits := make([]domain.Commit, len(m.drafts))
 	for i, d := range m.drafts {
-		meta := domain.Meta{
-			Command: m.uuid(), Time: d.at, Actor: d.actor, Regulation: "kz-sample-2012-1",
-			Fingerprint: fmt.Sprintf("%016x%016x", m.rand.Uint64(), m.rand.Uint64()),
-		}
-		events, err := meta.Events(d.payloads)
-		if err != nil {
-			panic(err) // the sample itself is wrong
-		}
-		commits[i] = domain.NewCommit(d.stream, versions[d.stream], domain.Position(i+1), events)
-		versions[d.stream] += uint64(len(events))
+		commits[i] = m.commit(d, versions, domain.Position(i+1))
 	}
 	return commits
+}
+
+func (m *maker) commit(d draft, versions map[domain.Stream]uint64, position domain.Position) domain.Commit {
+	meta := domain.Meta{
+		Command: m.uuid(), Time: d.at, Actor: d.actor, Regulation: "kz-sample-2012-1",
+		Fingerprint: fmt.Sprintf("%016x%016x", m.rand.Uint64(), m.rand.Uint64()),
+	}
+	events, err := meta.Events(d.payloads)
+	if err != nil {
+		panic(err) // the sample itself is wrong
+	}
+	expected := versions[d.stream]
+	versions[d.stream] += uint64(len(events))
+	return domain.NewCommit(d.stream, expected, position, events)
 }
 
 func (m *maker) uuid() (id uuid.UUID) {

@@ -22,7 +22,7 @@ var Kind = projections.NewKind(schema, Open)
 // Model is the read model. Its methods may be called by many goroutines at once.
 type Model struct {
 	*projections.File
-	records projections.Records // used by Apply only
+	records *projections.Records // used by Apply only
 }
 
 // Open opens the model in the directory.
@@ -31,14 +31,16 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f}, nil
+	return &Model{File: f, records: projections.NewRecords()}, nil
 }
 
 // Apply implements projections.Projection. A version that does not follow the one before is
 // domain.ErrDamaged.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	err := m.Update(ctx, commits, m.records.Put, m.records.Flush)
-	m.records.Done(err)
+	if err != nil {
+		m.records.Forget()
+	}
 	return err
 }
 

@@ -5,7 +5,7 @@
 //
 //   - Positions are places in a file: they grow by the size of what is written, and others write too.
 //   - A read begins at the position or revision it names, a subscription after it. Reading backwards from
-//     a position begins before it.
+//     a position begins before it. A position within a record is invalid.
 //   - A subscription is confirmed first, then brings what is there, a checkpoint, the message that it has
 //     caught up, and then what comes, with checkpoints in between.
 //   - An append that is repeated is answered as it was the first time; as many ids are compared as are
@@ -14,6 +14,7 @@
 //   - A stream that is deleted softly goes on where it ended; one with a tombstone never does. What was
 //     truncated goes from the log at a scavenge.
 //   - Errors have their details in the trailer.
+//   - A connection carries a hundred requests at a time.
 //
 // Faults are staged by the methods in faults.go. A cluster is several nodes over one log, of which one
 // leads; the others send away who demands the leader.
@@ -33,6 +34,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 )
+
+// Requests is how many requests and subscriptions a connection carries at a time; more wait.
+const Requests = 100
 
 // Options say what server it is. The zero value is a single node without TLS and users.
 type Options struct {
@@ -67,6 +71,7 @@ type node struct {
 	*Server
 	number  int
 	address string
+	log     *log // that of all, unless it is behind them
 
 	mu     sync.Mutex // protects what follows
 	server *grpc.Server
@@ -85,7 +90,7 @@ func Start(o Options) (*Server, error) {
 		}
 	}
 	for i := range o.Nodes {
-		n := &node{Server: s, number: i, address: "127.0.0.1:0"}
+		n := &node{Server: s, number: i, address: "127.0.0.1:0", log: s.log}
 		s.nodes = append(s.nodes, n)
 		if err := n.start(); err != nil {
 			s.Close()
@@ -143,7 +148,7 @@ func (n *node) start() error {
 	}
 	n.address = l.Addr().String()
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(32 << 20),
+		grpc.MaxRecvMsgSize(32 << 20), grpc.MaxConcurrentStreams(Requests),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 1, PermitWithoutStream: true}),
 		grpc.UnaryInterceptor(n.unary), grpc.StreamInterceptor(n.stream),
 	}

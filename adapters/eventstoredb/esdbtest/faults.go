@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -21,6 +22,8 @@ type faults struct {
 	mute          int           // subscriptions that bring nothing
 	short         int           // events after which the next subscription is dropped; 0 for none
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
+	slow          time.Duration // before a checkpoint
+	began         uint64        // where the last subscription began
 	nowhere       bool          // repeated appends are answered without a position
 }
 
@@ -79,6 +82,15 @@ func (s *Server) DropSubscriptions() {
 // CutSubscription drops the next subscription after so many events.
 func (s *Server) CutSubscription(events int) { s.fault(func(f *faults) { f.short = events }) }
 
+// SlowSubscriptions lets subscriptions take so long from one checkpoint to the next.
+func (s *Server) SlowSubscriptions(d time.Duration) { s.fault(func(f *faults) { f.slow = d }) }
+
+// Began is the position after which the last subscription began, 0 for the beginning of the log.
+func (s *Server) Began() (after uint64) {
+	s.fault(func(f *faults) { after = f.began })
+	return after
+}
+
 func (s *Server) fault(set func(*faults)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,6 +134,18 @@ func (s *Server) change(position uint64, change func(*record)) {
 			}
 		}
 	}
+}
+
+// Behind gives a node, which has to be stopped, a log of its own that ends before the event at a position.
+func (s *Server) Behind(node int, position uint64) { s.nodes[node].log = s.log.before(position) }
+
+// Rewind puts an older copy of the log into the place of all nodes' log, as a backup that is restored: it ends
+// before the event at a position, and what is written from now on comes to positions of its own.
+func (s *Server) Rewind(position uint64) {
+	older := s.log.before(position)
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.records, s.log.streams, s.log.end = older.records, older.streams, older.end
 }
 
 // Write appends an event of somebody else's to a stream, whatever its version.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 const (
@@ -52,6 +54,20 @@ func newLog() *log {
 	defer l.mu.Unlock()
 	l.write("$scavenges", 0, []event{{id: uuid.New(), token: "$scavengeIndexInitialized", data: []byte(`{}`)}})
 	return l
+}
+
+// before is a copy that ends before the record at a position.
+func (l *log) before(position uint64) *log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	older := &log{streams: map[string][]*record{}, end: position, grown: make(chan struct{})}
+	for _, r := range l.records {
+		if r.position < position {
+			older.records = append(older.records, r)
+			older.streams[r.stream] = append(older.streams[r.stream], r)
+		}
+	}
+	return older
 }
 
 // answer is what became of an append.
@@ -180,12 +196,15 @@ func (l *log) after(index int) ([]*record, <-chan struct{}) {
 	return found, l.grown
 }
 
-// at is the index of the first record at or after a position, and whether the log goes that far.
-func (l *log) at(position uint64) (int, bool) {
+// at is the index of the record at a position, and whether there is one: a position within a record is invalid.
+func (l *log) at(position uint64) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(l.records, position, func(r *record, p uint64) int { return cmp.Compare(r.position, p) })
-	return i, position <= l.end
+	i, found := slices.BinarySearchFunc(l.records, position, func(r *record, p uint64) int { return cmp.Compare(r.position, p) })
+	if !found && position != l.end {
+		return 0, status.Error(codes.Unknown, "Trying to read from an invalid position.")
+	}
+	return i, nil
 }
 
 // length is how many records there are.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -104,7 +105,9 @@ func (n *node) readAll(call streams.Streams_ReadServer, o *streams.ReadReq_Optio
 	index := 0
 	switch at := o.GetAll().GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
-		index, _ = n.log.at(at.Position.GetCommitPosition())
+		if index, err = n.log.at(at.Position.GetCommitPosition()); err != nil {
+			return err
+		}
 	case *streams.ReadReq_Options_AllOptions_End:
 		index = n.log.length()
 	}
@@ -137,15 +140,14 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 	if err != nil {
 		return err
 	}
-	index := 0
+	index, p := 0, uint64(0)
 	switch at := o.GetAll().GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
-		p := at.Position.GetCommitPosition()
-		i, within := n.log.at(p)
-		if index = i; !within {
-			return status.Error(codes.Internal, "Unexpected FilteredReadAllResult: InvalidPosition")
+		p = at.Position.GetCommitPosition()
+		if index, err = n.log.at(p); err != nil {
+			return err
 		}
-		if r, _ := n.log.after(i); len(r) > 0 && r[0].position == p {
+		if index < n.log.length() {
 			index++ // it begins after what it names
 		}
 	case *streams.ReadReq_Options_AllOptions_End:
@@ -159,7 +161,7 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 	n.mu.Lock()
 	s.done = n.done
 	n.mu.Unlock()
-	n.fault(func(f *faults) { s.drop, s.short, f.short = f.drop, f.short, 0 })
+	n.fault(func(f *faults) { s.drop, s.short, f.short = f.drop, f.short, 0; f.began = p })
 	return s.run()
 }
 
@@ -229,6 +231,9 @@ func (s *subscription) bring() error {
 
 func (s *subscription) checkpoint() error {
 	s.considered = 0
+	var slow time.Duration
+	s.node.fault(func(f *faults) { slow = f.slow })
+	time.Sleep(slow)
 	if s.index == 0 {
 		return nil
 	}

@@ -73,17 +73,20 @@ type Seeder struct {
 }
 
 // LastTime is when the last event of the log happened, zero for an empty log: where the clock has to
-// be set before seeding goes on, because the registry may have something left to do.
+// be set before seeding goes on, because the registry may have something left to do. A log is followed from
+// commits that one knows, so all of it is read: it is no longer than the sample world.
 func LastTime(ctx context.Context, log domain.Log) (time.Time, error) {
 	head, err := log.Head(ctx)
 	if err != nil || head == 0 {
 		return time.Time{}, err
 	}
-	for c, err := range log.Follow(ctx, head-1) {
+	for c, err := range log.Follow(ctx, 0) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		return c.Records[len(c.Records)-1].Time, nil
+		if c.Position >= head {
+			return c.Records[len(c.Records)-1].Time, nil
+		}
 	}
 	return time.Time{}, context.Cause(ctx)
 }

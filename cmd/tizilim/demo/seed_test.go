@@ -19,8 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/adapters/archive"
+	"github.com/tizilim/tizilim/adapters/eventstoredb"
+	"github.com/tizilim/tizilim/adapters/eventstoredb/esdbtest"
 	"github.com/tizilim/tizilim/adapters/memstore"
 	registers "github.com/tizilim/tizilim/adapters/stateregister/demo"
+	"github.com/tizilim/tizilim/adapters/storetest"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
@@ -250,6 +253,32 @@ func fold(t *testing.T, store *memstore.Store) (map[string]application.State, ma
 		}
 	})
 	return applications, licenses
+}
+
+// The last event is found in a log that is followed from the positions of commits alone.
+func TestLastTime(t *testing.T) {
+	server, err := esdbtest.Start(esdbtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	store, err := eventstoredb.Open(t.Context(), eventstoredb.Config{URL: server.URL(), Patience: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if last, err := demo.LastTime(t.Context(), store); err != nil || !last.IsZero() {
+		t.Errorf("of an empty log: %s, %v", last, err)
+	}
+	for i := range uint64(3) {
+		events := storetest.Events(2)
+		if _, err := store.Append(t.Context(), storetest.Stream("1"), 2*i, events); err != nil {
+			t.Fatal(err)
+		}
+		if last, err := demo.LastTime(t.Context(), store); err != nil || !last.Equal(events[1].Time) {
+			t.Errorf("%s, %v; the last event was at %s", last, err, events[1].Time)
+		}
+	}
 }
 
 func each(t *testing.T, store *memstore.Store, record func(domain.Record)) {

@@ -1,0 +1,120 @@
+package jetstream_test
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tizilim/tizilim/adapters/jetstream"
+	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
+	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/domain"
+)
+
+// logStream is the log's name on the servers.
+const logStream = "TIZILIM"
+
+// startNodes starts a cluster of three processes.
+func startNodes(t testing.TB) *natstest.Nodes {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts three servers")
+	}
+	return natstest.Start(t)
+}
+
+// at is a configuration for a node of the registry with a directory of its own.
+func at(t testing.TB, nodes *natstest.Nodes) jetstream.ClusterConfig {
+	t.Helper()
+	return jetstream.ClusterConfig{
+		Servers: jetstream.Servers{URLs: nodes.URLs(), CA: nodes.CA, Cert: nodes.Cert, Key: nodes.Key},
+		Dir:     t.TempDir(),
+	}
+}
+
+// connect opens a store in the cluster and closes it with the test.
+func connect(t testing.TB, config jetstream.ClusterConfig) *jetstream.Cluster {
+	t.Helper()
+	s, err := jetstream.Connect(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// operator is a connection with all rights in the account of the log.
+func operator(t *testing.T, nodes *natstest.Nodes) natsjs.JetStream {
+	t.Helper()
+	cert, key := nodes.Of("operator")
+	conn, err := nats.Connect(nodes.URLs(), nats.RootCAs(nodes.CA), nats.ClientCert(cert, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := natsjs.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func TestClusterStore(t *testing.T) {
+	t.Parallel()
+	nodes := startNodes(t)
+	js := operator(t, nodes)
+	storetest.Run(t, func(t *testing.T) storetest.Subject {
+		if err := js.DeleteStream(t.Context(), logStream); err != nil && !errors.Is(err, natsjs.ErrStreamNotFound) {
+			t.Fatal(err)
+		}
+		return clusterSubject(t, nodes)
+	})
+}
+
+// clusterSubject makes a store with all that the suite can do to it.
+func clusterSubject(t *testing.T, nodes *natstest.Nodes) storetest.Subject {
+	var fail atomic.Pointer[string]
+	config := at(t, nodes).WithStep(func(name string) error {
+		if at := fail.Load(); at != nil && *at == name && fail.CompareAndSwap(at, nil) {
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	})
+	failAt := func(step string) func() { return func() { fail.Store(&step) } }
+	s := connect(t, config)
+	return storetest.Subject{
+		Store: s,
+		Reopen: func(t *testing.T) storetest.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = connect(t, config)
+			return s
+		},
+		FailNext: failAt("send"),
+		LoseNext: failAt("sent"),
+		Damage: func(t *testing.T, p domain.Position) storetest.Store {
+			var id []byte
+			for c, err := range s.Follow(t.Context(), p-1) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				id = []byte(c.Records[0].ID.String())
+				break
+			}
+			s.Close()
+			for _, n := range nodes.All { // one by one: two of them need not elect a leader, which takes long
+				n.Stop(t)
+				flipBit(t, jetstream.ClusterBlockDir(n.Dir), id)
+				n.Start(t)
+				n.Ready(t)
+			}
+			s = connect(t, config)
+			return s
+		},
+	}
+}
