@@ -59,7 +59,7 @@ var elsewhere = map[string][]string{
 	"github.com/rogpeppe":        nil,
 	"github.com/cloudevents":     nil,
 	"pgregory.net/rapid":         nil,
-	"testing":                    {"adapters/openidtest", "adapters/storetest", "adapters/tooltest", "adapters/jetstream/natstest"},
+	"testing":                    {"adapters/disktest", "adapters/openidtest", "adapters/storetest", "adapters/tooltest", "adapters/jetstream/natstest"},
 	"github.com/danielgtaylor":   {"api"},
 	"github.com/prometheus":      {"api", "cmd"},
 	"github.com/smallstep":       {"adapters/signature"},

@@ -26,7 +26,10 @@ import (
 )
 
 // Store is a folder of files by digest. Its methods may be called by many goroutines at once.
-type Store struct{ dir string }
+type Store struct {
+	dir  string
+	free *disk.Space // nil for who only gets
+}
 
 // untouched is how long nobody has written to what a crash left. A Put that is slower than that between two
 // reads fails, and nothing is lost by it.
@@ -35,7 +38,7 @@ const untouched = time.Hour
 // Open opens the folder, making it where it does not exist, and removes what a crash left of
 // unfinished files. What another process may be writing stays.
 func Open(dir string) (*Store, error) {
-	s := &Store{dir: dir}
+	s := &Store{dir: dir, free: &disk.Space{Dir: dir, Min: disk.MinFree}}
 	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
@@ -76,8 +79,11 @@ func (s *Store) path(digest string) string { return filepath.Join(s.dir, digest[
 // it returns without an error the file survives a power cut.
 //
 // ErrTooLarge for more than limit bytes, r's own error where reading fails, ErrUnavailable where
-// writing does. In each case nothing is kept.
+// writing does, or too little would be left of the disk. In each case nothing is kept.
 func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, err error) {
+	if err := s.free.Check(); err != nil {
+		return "", 0, fmt.Errorf("put blob: %w", err)
+	}
 	f, err := os.CreateTemp(s.tmp(), "put-")
 	if err != nil {
 		return "", 0, unavailable("create file", err)

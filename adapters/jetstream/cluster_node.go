@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -98,7 +100,7 @@ func (n *Node) listen() string {
 type member struct {
 	server *server.Server
 	gate   *gate
-	free   space
+	free   disk.Space
 }
 
 // startMember starts the server on a directory. It becomes part of the cluster as soon as others answer.
@@ -115,10 +117,7 @@ func startMember(dir string, n *Node, logger *slog.Logger) (*member, error) {
 	if err := door.Close(); err != nil {
 		return nil, err
 	}
-	m := &member{gate: newGate(), free: space{dir: dir, min: n.MinFree}}
-	if m.free.min == 0 {
-		m.free.min = defaultMinFree
-	}
+	m := &member{gate: newGate(), free: disk.Space{Dir: dir, Min: cmp.Or(n.MinFree, disk.MinFree)}}
 	options.CustomClientAuthentication = m.gate
 	if m.server, err = server.NewServer(options); err != nil {
 		return nil, fmt.Errorf("NATS server in %s: %w", dir, err)
@@ -179,7 +178,7 @@ func (m *member) dial(account, name string, options ...nats.Option) (*nats.Conn,
 
 // writable says why this node's server can take nothing.
 func (m *member) writable() error {
-	if err := m.free.check(); err != nil {
+	if err := m.free.Check(); err != nil {
 		return err
 	}
 	if !m.server.JetStreamEnabled() {

@@ -17,6 +17,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -24,10 +25,9 @@ import (
 // child tells over a pipe what it is about to append and what was acknowledged; the parent then
 // looks at what is there.
 const (
-	childDir   = "TIZILIM_CRASH_CHILD"  // the store's directory, which also makes a process the child
-	childRound = "TIZILIM_CRASH_ROUND"  // makes the names of streams and events of a round its own
-	childHangs = "TIZILIM_CRASH_HANGS"  // lets the child never flush
-	rounds     = "TIZILIM_CRASH_ROUNDS" // how many crashes a test makes; 3 by default
+	childDir   = "TIZILIM_CRASH_CHILD" // the store's directory, which also makes a process the child
+	childRound = "TIZILIM_CRASH_ROUND" // makes the names of streams and events of a round its own
+	childHangs = "TIZILIM_CRASH_HANGS" // lets the child never flush
 	writers    = 64
 )
 
@@ -210,22 +210,10 @@ func readAll(t *testing.T, s *jetstream.Store) map[uuid.UUID]domain.Position {
 	return found
 }
 
-// crashRounds is how many crashes a test makes.
-func crashRounds(t *testing.T) int {
-	if v := os.Getenv(rounds); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			t.Fatalf("%s: %v", rounds, err)
-		}
-		return n
-	}
-	return 3
-}
-
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	h := &history{acked: map[attempt]domain.Position{}, tried: map[attempt]bool{}}
-	for round := range crashRounds(t) {
+	for round := range tooltest.Rounds(t, 3) {
 		h.crash(t, dir, strconv.Itoa(round), 500+731*round, func(p *os.Process) { p.Kill() })
 		h.check(t, dir)
 	}

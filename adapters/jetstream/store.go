@@ -16,10 +16,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/tizilim/tizilim/adapters/disk"
 	"github.com/tizilim/tizilim/domain"
 )
-
-const defaultMinFree = 256 << 20
 
 // Config says where the store lives and whom it tells.
 type Config struct {
@@ -80,7 +79,7 @@ type Store struct {
 	durable durable
 	failure atomic.Pointer[error] // why nothing is acknowledged any more
 	trouble atomic.Pointer[error] // why a publish failed, until the store knows what is stored
-	free    space
+	free    disk.Space
 }
 
 // Open opens the store in config.Dir, or makes a new one there. It is ready when Open returns: the
@@ -95,7 +94,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if config.step == nil {
 		config.step = func(string) error { return nil }
 	}
-	config.MinFree = cmp.Or(config.MinFree, defaultMinFree)
+	config.MinFree = cmp.Or(config.MinFree, disk.MinFree)
 	if config.Dir, err = filepath.Abs(config.Dir); err != nil {
 		return nil, fmt.Errorf("directory of the event store: %w", err)
 	}
@@ -103,7 +102,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		config: config, logger: config.Logger,
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 		queue: make(chan *request, 2*maxGroup), groups: make(chan *group),
-		free: space{dir: config.Dir, min: config.MinFree},
+		free: disk.Space{Dir: config.Dir, Min: config.MinFree},
 	}
 	s.heads = &heads{lookup: func(ctx context.Context, stream domain.Stream) (uint64, error) {
 		return s.source().version(ctx, stream)
@@ -310,7 +309,7 @@ func (s *Store) Writable() error {
 	if err := s.fatal(); err != nil {
 		return err
 	}
-	if err := s.free.check(); err != nil {
+	if err := s.free.Check(); err != nil {
 		return err
 	}
 	return s.tail.full()

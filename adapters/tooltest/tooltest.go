@@ -6,6 +6,7 @@ package tooltest
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -31,4 +32,21 @@ func Missing(t testing.TB, requirement, untested string) {
 		t.Fatalf("%s, and %s=1 requires it", untested, variable)
 	}
 	t.Skipf("NOT TESTED: %s; %s=1 makes this a failure", untested, variable)
+}
+
+// Rounds is how many crashes a test makes: so many as TIZILIM_CRASH_ROUNDS says, a few without it, and one
+// in the short run.
+func Rounds(t testing.TB, few int) int {
+	t.Helper()
+	if v := os.Getenv("TIZILIM_CRASH_ROUNDS"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			t.Fatalf("TIZILIM_CRASH_ROUNDS=%q is no number of rounds: %v", v, err)
+		}
+		return n
+	}
+	if testing.Short() {
+		return 1
+	}
+	return few
 }

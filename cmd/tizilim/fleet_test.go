@@ -281,7 +281,7 @@ func (c *client) askOnce(url, account, method, path string, body []byte, want in
 	if method != http.MethodGet {
 		req.Header.Set("Idempotency-Key", fmt.Sprintf("%s-%d", c.name, c.steps))
 	}
-	return answer(req, want)
+	return answerOf(req, want)
 }
 
 // token begins a session at the node, where the client has none. It is good at all of them.
@@ -298,7 +298,7 @@ func (c *client) token(url, account string) (string, error) {
 		return "", err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	text, err := answer(req, 201)
+	text, err := answerOf(req, 201)
 	if err != nil {
 		return "", err
 	}
@@ -319,7 +319,7 @@ func (f *fleet) password(account string) string {
 	return ""
 }
 
-func answer(req *http.Request, want int) ([]byte, error) {
+func answerOf(req *http.Request, want int) ([]byte, error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err
@@ -395,7 +395,7 @@ func (c *client) pay(account, at string) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	_, err = answer(req, 200)
+	_, err = answerOf(req, 200)
 	return err
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	nats "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 )
@@ -117,7 +117,7 @@ func TestComposeNATS(t *testing.T) {
 	for i := range 3 {
 		moved = append(moved, fmt.Sprintf("nats-%d:4222", i+1), fmt.Sprintf("%s:%d", here, ports[3*i]), fmt.Sprintf("nats-%d:6222", i+1), fmt.Sprintf("%s:%d", here, ports[3*i+1]))
 	}
-	var nodes []*server.Server
+	var nodes []*nats.Server
 	for i := range 3 {
 		name := fmt.Sprintf("nats-%d", i+1)
 		own := strings.NewReplacer(append(moved, "0.0.0.0:4222", fmt.Sprintf("%s:%d", here, ports[3*i]), "0.0.0.0:6222", fmt.Sprintf("%s:%d", here, ports[3*i+1]),
@@ -125,12 +125,12 @@ func TestComposeNATS(t *testing.T) {
 		for env, value := range project.Services[name].Environment {
 			t.Setenv(env, own.Replace(*value))
 		}
-		options, err := server.ProcessConfigFile(top + "deploy/nats/node.conf")
+		options, err := nats.ProcessConfigFile(top + "deploy/nats/node.conf")
 		if err != nil {
 			t.Fatal(err)
 		}
 		options.NoSigs, options.NoLog = true, true
-		node, err := server.NewServer(options)
+		node, err := nats.NewServer(options)
 		if err != nil {
 			t.Fatal(err)
 		}
