@@ -16,11 +16,11 @@ import (
 
 // TestDiskErrorsUnderLoad makes the system calls of a running server on some of its files fail, as a bad disk
 // does. It acknowledges nothing that it could not keep: it answers 503 or ends; and the next server finds all
-// that was acknowledged.
+// that was acknowledged. The first few cases are tried, all with TIZILIM_CRASH_ROUNDS=8.
 func TestDiskErrorsUnderLoad(t *testing.T) {
 	strace := tracer(t)
 	tr := newTrial(t, filepath.Join(t.TempDir(), "data"))
-	for i, tt := range []struct {
+	cases := []struct {
 		name  string
 		calls string // that fail
 		error string
@@ -29,13 +29,14 @@ func TestDiskErrorsUnderLoad(t *testing.T) {
 	}{
 		{"the flush of the log", "fdatasync,fsync", "EIO", "log/nats/*/*/streams/*/msgs/*.blk", true},
 		{"writing the log, disk full", "write,pwrite64", "ENOSPC", "log/nats/*/*/streams/*/msgs/*.blk", false},
+		{"everything", "fdatasync,fsync", "EIO", "", true},
 		{"writing the log", "write,pwrite64", "EIO", "log/nats/*/*/streams/*/msgs/*.blk", false},
 		{"accounts", "fdatasync,fsync,write,pwrite64", "EIO", "accounts.sqlite*", false},
 		{"the tree", "fdatasync,fsync,write,pwrite64", "EIO", "tree.sqlite*", false},
 		{"a read model", "fdatasync,fsync,write,pwrite64", "ENOSPC", "read/streams*", false},
 		{"documents", "fdatasync,fsync", "EIO", "documents", false},
-		{"everything", "fdatasync,fsync", "EIO", "", true},
-	} {
+	}
+	for i, tt := range cases[:min(tooltest.Rounds(t, 3), len(cases))] {
 		t.Run(tt.name, func(t *testing.T) {
 			tr.t = t
 			tr.start()
