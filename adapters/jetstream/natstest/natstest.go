@@ -14,6 +14,7 @@ package natstest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -266,17 +267,21 @@ func (n *Node) tell(t testing.TB) {
 // startTime is how long nodes may take until they are ready.
 const startTime = 60 * time.Second
 
-// FreePorts are ports of this machine that nobody listens on.
+// FreePorts are ports of this machine that nobody listens on. They are below those that the system gives out by
+// itself, so that nobody is given one while the server that it is for is down.
 func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	var ports []int
+	for range 1000 {
+		if len(ports) == n {
+			return ports
 		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		port := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			defer l.Close()
+			ports = append(ports, port)
+		}
 	}
-	return ports
+	t.Fatalf("only %d of %d ports are free", len(ports), n)
+	return nil
 }
