@@ -89,7 +89,7 @@ func FuzzQueries(f *testing.F) {
 		}
 		r.URL.RawQuery = query
 		if _, err := url.Parse(r.URL.String()); err != nil || strings.ContainsAny(query, " \r\n\t#") || !printable(query) {
-			t.Skip("no query that a client sends")
+			return // no query that a client sends
 		}
 		answer := w.call("auditor", "GET", r.URL.RequestURI(), nil)
 		checkAnswer(t, answer)

@@ -15,6 +15,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -151,9 +152,7 @@ var faults = []struct {
 }
 
 func TestClusterFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three servers")
-	}
+	tooltest.Long(t, "starts three servers")
 	t.Parallel()
 	nodes := natstest.StartApart(t)
 	stores := []*jetstream.Cluster{connect(t, at(t, nodes)), connect(t, at(t, nodes))}

@@ -13,14 +13,13 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
 // TestClusterOfNodes has three nodes of the registry make a cluster of the servers inside them.
 func TestClusterOfNodes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for elections")
-	}
+	tooltest.Long(t, "waits for elections")
 	t.Parallel()
 	certs := natstest.NewCertificates(t)
 	cert, key := certs.Of("node")

@@ -12,6 +12,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/storetest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -21,9 +22,7 @@ const logStream = "TIZILIM"
 // startNodes starts a cluster of three processes.
 func startNodes(t testing.TB) *natstest.Nodes {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts three servers")
-	}
+	tooltest.Long(t, "starts three servers")
 	return natstest.Start(t)
 }
 

@@ -14,6 +14,7 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tizilim/tizilim/adapters/notices"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 )
 
 // cluster starts three NATS servers that are one, and returns the address of the first.
@@ -105,9 +106,7 @@ const storing = `{"error":{"code":400,"err_code":10164,"description":"wrong last
 // Two nodes that tell of the same things at the same moment, to a ledger with replicas, both succeed, and
 // each notice is kept once.
 func TestNodesMeetInACluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three servers")
-	}
+	tooltest.Long(t, "starts three servers")
 	address := cluster(t)
 	conn, err := nats.Connect(address)
 	if err != nil {

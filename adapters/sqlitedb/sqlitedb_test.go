@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -344,23 +343,6 @@ func TestRemovedIsGone(t *testing.T) {
 	}
 	if bytes.Contains(bytesOf, []byte("850312300121")) || !bytes.Contains(bytesOf, []byte("stays")) {
 		t.Error("what was removed is still in the file")
-	}
-}
-
-func TestFileIsOursAlone(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no permissions of this kind")
-	}
-	path := file(t)
-	db := open(t, path)
-	if err := db.Write(t.Context(), record("a", `1`, 0)); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
-		info, err := os.Stat(name)
-		if err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", filepath.Base(name), info.Mode(), err)
-		}
 	}
 }
 

@@ -34,6 +34,15 @@ func Missing(t testing.TB, requirement, untested string) {
 	t.Skipf("NOT TESTED: %s; %s=1 makes this a failure", untested, variable)
 }
 
+// Long leaves the test out of the short run, go test -short, because of what it takes, and says so. Every other
+// run has it.
+func Long(t testing.TB, what string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("LEFT OUT OF THE SHORT RUN: it %s; without -short it is run", what)
+	}
+}
+
 // Rounds is how many crashes a test makes: so many as TIZILIM_CRASH_ROUNDS says, a few without it, and one
 // in the short run.
 func Rounds(t testing.TB, few int) int {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,30 +95,6 @@ func TestRaw(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestPostgres runs where TIZILIM_TEST_POSTGRES names a server.
-func TestPostgres(t *testing.T) {
-	address := os.Getenv("TIZILIM_TEST_POSTGRES")
-	if address == "" {
-		t.Skip("TIZILIM_TEST_POSTGRES names no Postgres")
-	}
-	p, err := yardstick.OpenPostgres(t.Context(), address, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	appendAll(t, p)
-	if _, err := p.Append(t.Context(), storetest.Stream("0"), each, storetest.Events(1)); err != nil {
-		t.Error(err)
-	}
-	if _, err := p.Append(t.Context(), storetest.Stream("0"), each, storetest.Events(1)); !errors.Is(err, domain.ErrConflict) {
-		t.Errorf("a version that is there already: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	outbound "github.com/tizilim/tizilim/adapters/notices"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 	v1 "github.com/tizilim/tizilim/api/v1"
 )
 
@@ -85,9 +86,7 @@ func (s sampleLog) moved(t *testing.T, data string, flags ...string) {
 // killed while applications are on their way: they end all the same, and what the registry does by itself is
 // done once. Without most of the servers nothing is written and everything is found.
 func TestRegistryOnCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three servers")
-	}
+	tooltest.Long(t, "starts three servers")
 	t.Parallel()
 	servers, s := natstest.Start(t), newSample(t)
 	store := []string{"--nats", servers.URLs(), "--nats-ca", servers.CA, "--nats-cert", servers.Cert, "--nats-key", servers.Key}
@@ -126,9 +125,7 @@ func TestRegistryOnCluster(t *testing.T) {
 // TestServeAsCluster has three nodes keep the log together. One is killed and loses everything; the other two
 // go on, and it comes back.
 func TestServeAsCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for elections")
-	}
+	tooltest.Long(t, "waits for elections")
 	t.Parallel()
 	certs, s := natstest.NewCertificates(t), newSample(t)
 	cert, key := certs.Of("node")

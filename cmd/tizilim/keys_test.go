@@ -11,6 +11,7 @@ import (
 	nats "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
+	"github.com/tizilim/tizilim/adapters/tooltest"
 )
 
 // composedKeys makes the files that the service keys of docker-compose.yml makes, and one more certificate for a
@@ -107,9 +108,7 @@ func TestKeys(t *testing.T) {
 // TestComposeNATS runs the three nodes of docker-compose.yml, with the settings and the keys that they have
 // there, and has the registry write to them and read again. Only addresses are this machine's.
 func TestComposeNATS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three servers")
-	}
+	tooltest.Long(t, "starts three servers")
 	const here = "127.0.0.1"
 	project := composed(t, "cluster", inEnv...)
 	keys, ports := composedKeys(t, "--server="+here), natstest.FreePorts(t, 9)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -16,6 +17,10 @@ func TestMain(m *testing.M) {
 	natstest.Main()
 	if os.Getenv(asTizilim) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	if dir := os.Getenv(writesFor); dir != "" {
+		fmt.Fprintln(os.Stderr, writeOn(dir))
+		os.Exit(1)
 	}
 	testscript.Main(m, map[string]func(){
 		"tizilim": func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) },

@@ -227,7 +227,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(strings.Replace(first, "03-08", "2026-03-08", 1), strings.Replace(second, "withdrawn", "holidays", 1))
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if len(a) > 4096 || len(b) > 4096 {
-			t.Skip("longer than any calendar file: such inputs only slow the search")
+			return // longer than any calendar file: such inputs only slow the search
 		}
 		h, err := open(a, b)
 		if err != nil {
