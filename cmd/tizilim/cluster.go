@@ -97,17 +97,12 @@ func (c joinCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if c.Cluster == nil {
 		return fmt.Errorf("join is for a node of --cluster: %w", domain.ErrInvalid)
 	}
-	f, err := c.lock()
-	if err != nil {
-		return stopFirst(err)
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	store, err := openStore(ctx, f, nil)
+	log, err := openStopped(ctx, c.lock)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	head, err := store.Head(ctx)
+	defer func() { err = errors.Join(err, log.close()) }()
+	head, err := log.store.Head(ctx)
 	if err != nil {
 		return err
 	}

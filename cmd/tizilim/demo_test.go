@@ -42,10 +42,18 @@ type process struct {
 func startDemo(t *testing.T, data string, more ...string) *process {
 	t.Helper()
 	flags := append([]string{"demo", "--data", data, "--listen", "127.0.0.1:0"}, more...)
-	p := &process{Cmd: exec.Command(os.Args[0], flags...), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}}
+	return startProcess(t, flags, func(p *process) (io.Reader, error) {
+		p.Stderr = p.errors
+		return p.StdoutPipe()
+	})
+}
+
+// startProcess starts the program. said gives what its lines are read from.
+func startProcess(t *testing.T, args []string, said func(*process) (io.Reader, error)) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], args...), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}, tokens: map[string]string{}}
 	p.Env = append(os.Environ(), asTizilim+"=1")
-	p.Stderr = p.errors
-	out, err := p.StdoutPipe()
+	out, err := said(p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,17 +33,8 @@ import (
 // The events are of a kind that only the streams read model takes in: to a start it does not matter how much the
 // others hold.
 func BenchmarkLarge(b *testing.B) {
-	events := 20_000
-	if s := os.Getenv("TIZILIM_BENCH_EVENTS"); s != "" {
-		var err error
-		if events, err = strconv.Atoi(s); err != nil {
-			b.Fatal(err)
-		}
-	}
-	dir := b.TempDir()
-	if keep := os.Getenv("TIZILIM_BENCH_DIR"); keep != "" {
-		dir = filepath.Join(keep, "large-"+strconv.Itoa(events))
-	}
+	events := benchedEvents(b, 20_000)
+	dir := benchedDir(b, "large-"+strconv.Itoa(events))
 	if hasData(dir) != nil {
 		startBenched(b, dir).stop(syscall.SIGTERM) // makes it a demo's folder
 	}
@@ -127,23 +118,30 @@ func (p benched) stop(signal syscall.Signal) {
 // memory is what the process has of it, in bytes.
 func (p benched) memory() int64 { return residentOf(p.b, p.Process.Pid) }
 
+// residentOf is the memory that a process has now, in bytes.
 func residentOf(b *testing.B, pid int) int64 {
 	b.Helper()
+	n, err := memoryOf(pid, "VmRSS:")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// memoryOf is what Linux says of a process's memory, in bytes: VmRSS: of now, VmHWM: the most since it began.
+// What wait tells of a child counts its parent's memory too.
+func memoryOf(pid int, what string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		b.Skip("memory is read from /proc: ", err)
+		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if words := strings.Fields(line); words[0] == "VmRSS:" {
+		if words := strings.Fields(line); words[0] == what {
 			kilobytes, err := strconv.ParseInt(words[1], 10, 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return kilobytes << 10
+			return kilobytes << 10, err
 		}
 	}
-	b.Fatal("no VmRSS in /proc")
-	return 0
+	return 0, fmt.Errorf("no %s of process %d", what, pid)
 }
 
 // The callers of a large log have several streams in work, as a registry has applications, so that the
@@ -271,12 +269,34 @@ func benchLoad(b *testing.B, dir string, events int) {
 	b.ReportMetric(float64(residentOf(b, os.Getpid())-before)/(1<<20), "MB-more")
 }
 
-const writesFor = "TIZILIM_BENCH_WRITES" // the data folder that TestLargeWriter writes to
+// benchedEvents is how many events the log of a benchmark gets: few, unless TIZILIM_BENCH_EVENTS says otherwise.
+func benchedEvents(b *testing.B, few int) int {
+	b.Helper()
+	text := os.Getenv("TIZILIM_BENCH_EVENTS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// benchedDir is a folder of the name that is kept for the next time in TIZILIM_BENCH_DIR, where that is given.
+func benchedDir(b *testing.B, name string) string {
+	if keep := os.Getenv("TIZILIM_BENCH_DIR"); keep != "" {
+		return filepath.Join(keep, name)
+	}
+	return b.TempDir()
+}
+
+const writesFor = "TIZILIM_BENCH_WRITES" // the data folder that writeOn writes to
 
 // killWriter lets a process of its own append for a second and a half, and ends it by force.
 func killWriter(b *testing.B, dir string) {
 	b.Helper()
-	writer := exec.Command(os.Args[0], "-test.run", "^TestLargeWriter$")
+	writer := exec.Command(os.Args[0])
 	writer.Env = append(os.Environ(), writesFor+"="+dir)
 	out, err := writer.StdoutPipe()
 	if err == nil {
@@ -294,34 +314,31 @@ func killWriter(b *testing.B, dir string) {
 	_ = writer.Wait()
 }
 
-// TestLargeWriter is the writer that killWriter ends; it is no test of its own.
-func TestLargeWriter(t *testing.T) {
-	dir := os.Getenv(writesFor)
-	if dir == "" {
-		t.Skip("a process of BenchmarkLarge")
-	}
+// writeOn is the writer that killWriter ends: TestMain calls it in that process.
+func writeOn(dir string) error {
 	f, err := lockFolder(dir)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	store, err := openEmbedded(t.Context(), f, nil)
+	ctx := context.Background()
+	store, err := openEmbedded(ctx, f, nil)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	fmt.Println("writing")
-	var running sync.WaitGroup
+	errs := make(chan error, largeCallers)
 	for range largeCallers {
-		running.Go(func() {
+		go func() {
 			for stream := uuid.NewString(); ; stream = uuid.NewString() {
 				for n := range perStream {
 					events := []domain.Event{{ID: uuid.New(), Type: "bench-noted", Schema: 1, Time: time.Now().UTC(), Actor: domain.System, Data: []byte(`{}`)}}
-					if _, err := store.Append(t.Context(), domain.Stream{Category: "bench", ID: stream}, uint64(n), events); err != nil {
-						t.Error(err)
+					if _, err := store.Append(ctx, domain.Stream{Category: "bench", ID: stream}, uint64(n), events); err != nil {
+						errs <- err
 						return
 					}
 				}
 			}
-		})
+		}()
 	}
-	running.Wait()
+	return <-errs
 }

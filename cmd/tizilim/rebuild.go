@@ -47,24 +47,19 @@ func (c rebuildCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := c.lockExisting()
-	if err != nil {
-		return stopFirst(err)
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	store, err := openStore(ctx, f, nil)
+	log, err := openStopped(ctx, c.lockExisting)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	head, err := store.Head(ctx)
+	defer func() { err = errors.Join(err, log.close()) }()
+	head, err := log.store.Head(ctx)
 	if err != nil {
 		return err
 	}
 	boundMemory()
 	begin := time.Now()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if err := projections.Rebuild(ctx, store, f.read(), logger, chosen...); err != nil {
+	if err := projections.Rebuild(ctx, log.store, log.read(), logger, chosen...); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "rebuilt %s up to position %d in %s\n", strings.Join(modelNames(chosen), ", "), head, time.Since(begin).Round(time.Millisecond))

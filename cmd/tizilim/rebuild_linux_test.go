@@ -1,14 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,29 +19,37 @@ import (
 // TIZILIM_BENCH_EVENTS is how many events the log has, about; TIZILIM_BENCH_DIR is a folder that keeps it for
 // the next time, because making ten million takes longer than reading them.
 func BenchmarkRebuild(b *testing.B) {
-	events := 200_000
-	if s := os.Getenv("TIZILIM_BENCH_EVENTS"); s != "" {
-		var err error
-		if events, err = strconv.Atoi(s); err != nil {
-			b.Fatal(err)
-		}
-	}
-	log := largeLog(b, events)
+	log := largeLog(b, benchedEvents(b, 200_000))
 	b.Logf("%d events in %d commits and %d streams", log.events, log.commits, log.streams)
 	var peak int64
 	var cpu time.Duration
 	for b.Loop() {
 		cmd := exec.Command(os.Args[0], "rebuild", "--data", log.dir)
 		cmd.Env = append(os.Environ(), asTizilim+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("%v: %s", err, out)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
 		}
-		peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		for running := true; running; {
+			select {
+			case err := <-ended:
+				if running = false; err != nil {
+					b.Fatalf("%v: %s", err, &out)
+				}
+			case <-time.After(50 * time.Millisecond):
+				if n, err := memoryOf(cmd.Process.Pid, "VmHWM:"); err == nil { // it may have ended just now
+					peak = max(peak, n)
+				}
+			}
+		}
 		cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	b.ReportMetric(float64(log.events*b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(cpu.Microseconds())/float64(log.events*b.N), "cpu-µs/event")
-	b.ReportMetric(float64(peak)/1024, "peak-MB")
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MB")
 }
 
 // loggedSample is a log on the disk.
@@ -56,10 +63,7 @@ const eventsPerApplication = 11
 
 func largeLog(b *testing.B, events int) loggedSample {
 	b.Helper()
-	l := loggedSample{dir: b.TempDir()}
-	if dir := os.Getenv("TIZILIM_BENCH_DIR"); dir != "" {
-		l.dir = filepath.Join(dir, strconv.Itoa(events))
-	}
+	l := loggedSample{dir: benchedDir(b, strconv.Itoa(events))}
 	streams := map[domain.Stream]bool{}
 	kept := hasData(l.dir) == nil
 	all := func(yield func(domain.Commit) bool) {

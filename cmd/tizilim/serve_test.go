@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"io"
 	"log/slog"
@@ -10,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -40,25 +37,9 @@ func startServe(t *testing.T, data, trust string, more ...string) *process {
 	}
 	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--trust", trust, "--payments-secret", secret,
 		"--registers-url", registers.URL, "--payments-url", "http://127.0.0.1:1"}, more...)
-	p := &process{Cmd: exec.Command(os.Args[0], args...), t: t, lines: make(chan string, 200), errors: &bytes.Buffer{}, tokens: map[string]string{}}
-	p.Env = append(os.Environ(), asTizilim+"=1")
-	log, err := p.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.lines)
-		for scan := bufio.NewScanner(io.TeeReader(log, p.errors)); scan.Scan(); {
-			p.lines <- scan.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		if p.ProcessState == nil {
-			p.end(syscall.SIGKILL)
-		}
+	p := startProcess(t, args, func(p *process) (io.Reader, error) {
+		log, err := p.StderrPipe()
+		return io.TeeReader(log, p.errors), err
 	})
 	for p.url == "" {
 		if _, rest, ok := strings.Cut(p.line(), "msg=serving address="); ok {

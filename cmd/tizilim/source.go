@@ -35,21 +35,14 @@ func (c replayCmd) source(ctx context.Context) (*source, error) {
 	if c.URL != "" {
 		return httpSource(c.URL, c.Token), nil
 	}
-	f, err := c.lockExisting()
+	log, err := openStopped(ctx, c.lockExisting)
 	if errors.Is(err, errLocked) {
 		return indexSource(c.Data)
 	}
 	if err != nil {
 		return nil, err
 	}
-	store, err := openStore(ctx, f, nil)
-	if err != nil {
-		return nil, errors.Join(err, f.close())
-	}
-	return &source{
-		name: "the event log in " + f.where(), read: store.Read,
-		close: func() error { return errors.Join(store.Close(), f.close()) },
-	}, nil
+	return &source{name: "the event log in " + log.where(), read: log.store.Read, close: log.close}, nil
 }
 
 // indexSource reads the streams read model that a running server keeps.

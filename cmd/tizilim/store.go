@@ -87,6 +87,27 @@ func openStore(ctx context.Context, f *folder, r *registry) (eventStore, error) 
 	return store, nil
 }
 
+// stoppedLog is the log of a registry that no server uses, with its data folder.
+type stoppedLog struct {
+	*folder
+	store eventStore
+}
+
+// openStopped opens the log of the folder that lock locks.
+func openStopped(ctx context.Context, lock func() (*folder, error)) (*stoppedLog, error) {
+	f, err := lock()
+	if err != nil {
+		return nil, stopFirst(err)
+	}
+	store, err := openStore(ctx, f, nil)
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return &stoppedLog{f, store}, nil
+}
+
+func (l *stoppedLog) close() error { return errors.Join(l.store.Close(), l.folder.close()) }
+
 // openElsewhere opens the event store of a server.
 func openElsewhere(ctx context.Context, f *folder, r *registry) (_ eventStore, err error) {
 	config := eventstoredb.Config{URL: f.at.Store}

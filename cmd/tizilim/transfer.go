@@ -19,25 +19,20 @@ type exportCmd struct {
 
 // Run writes to a file beside the one that is asked for, and renames it when it is whole.
 func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
-	f, err := c.lockExisting()
-	if err != nil {
-		return stopFirst(err)
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	store, err := openStore(ctx, f, nil)
+	log, err := openStopped(ctx, c.lockExisting)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	t, err := openTree(ctx, f, store)
+	defer func() { err = errors.Join(err, log.close()) }()
+	t, err := openTree(ctx, log.folder, log.store)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	if err := grow(ctx, t, store); err != nil {
+	if err := grow(ctx, t, log.store); err != nil {
 		return err
 	}
-	write := func(w io.Writer) (archive.Summary, error) { return archive.Write(ctx, t.Guard(store), w) }
+	write := func(w io.Writer) (archive.Summary, error) { return archive.Write(ctx, t.Guard(log.store), w) }
 	if c.Out == "-" {
 		if _, err := write(out); err != nil {
 			return err
@@ -50,7 +45,7 @@ func (c exportCmd) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, SHA-256 %s\n%s\nThe files attached to applications, the lists that verdicts on signatures rest on, the wordings of acts and the accounts are not in it: copy %s too.\n",
-		c.Out, sum.Commits, sum.Events, sum.SHA256, root(t), f.besideTheLog())
+		c.Out, sum.Commits, sum.Events, sum.SHA256, root(t), log.besideTheLog())
 	return err
 }
 
@@ -98,29 +93,24 @@ func (c importCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if _, err := archive.Check(file); err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	f, err := c.lock()
-	if err != nil {
-		return stopFirst(err)
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	store, err := openStore(ctx, f, nil)
+	log, err := openStopped(ctx, c.lock)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	t, err := openTree(ctx, f, store)
+	defer func() { err = errors.Join(err, log.close()) }()
+	t, err := openTree(ctx, log.folder, log.store)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	sum, added, err := archive.Import(ctx, store, file)
+	sum, added, err := archive.Import(ctx, log.store, file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	if err := grow(ctx, t, store); err != nil {
+	if err := grow(ctx, t, log.store); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n%s\n", c.File, sum.Commits, sum.Events, added, f.where(), root(t))
+	_, err = fmt.Fprintf(out, "%s: %d commits with %d events, %d of them new, are in %s\n%s\n", c.File, sum.Commits, sum.Events, added, log.where(), root(t))
 	return err
 }
 

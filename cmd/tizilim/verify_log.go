@@ -29,31 +29,26 @@ the same in the background.`
 
 // Run compares and prints.
 func (c verifyLog) Run(ctx context.Context, out io.Writer) (err error) {
-	f, err := c.lockExisting()
+	log, err := openStopped(ctx, c.lockExisting)
 	if err != nil {
-		return stopFirst(err)
+		return err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	t, err := tree.Open(f.tree())
+	defer func() { err = errors.Join(err, log.close()) }()
+	t, err := tree.Open(log.tree())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	store, err := openStore(ctx, f, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
 	begin := time.Now()
-	same, err := t.Compare(ctx, store, nil)
+	same, err := t.Compare(ctx, log.store, nil)
 	if err != nil {
 		return err
 	}
-	head, err := store.Head(ctx)
+	head, err := log.store.Head(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: the log is what was written, up to position %d (%s)\n%s\n", f.where(), same.Position, time.Since(begin).Round(time.Millisecond), root(t))
+	fmt.Fprintf(out, "%s: the log is what was written, up to position %d (%s)\n%s\n", log.where(), same.Position, time.Since(begin).Round(time.Millisecond), root(t))
 	if head > same.Position {
 		fmt.Fprintf(out, "The log goes on to position %d; the tree takes that in when the server starts.\n", head)
 	}
@@ -74,19 +69,14 @@ The server has to be stopped; while it runs it does the same in the background o
 
 // Run compares and prints.
 func (c verifyReadModels) Run(ctx context.Context, out io.Writer) (err error) {
-	f, err := c.lockExisting()
-	if err != nil {
-		return stopFirst(err)
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	store, err := openStore(ctx, f, nil)
+	log, err := openStopped(ctx, c.lockExisting)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, log.close()) }()
 	var errs []error
 	for _, k := range kinds {
-		switch err := audit(ctx, f, store, k); {
+		switch err := audit(ctx, log.folder, log.store, k); {
 		case err == nil:
 			fmt.Fprintf(out, "%s: holds what follows from the log\n", k.Name())
 		case errors.Is(err, domain.ErrNotFound):
