@@ -175,7 +175,7 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 // openEmbedded opens the event store in the folder. Where it belongs to a registry, that one is told of
 // every append, and of the end.
 func openEmbedded(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
-	config := jetstream.Config{Dir: f.log()}
+	config := jetstream.Config{Dir: f.log(), AcceptLoss: f.acceptLoss}
 	if r != nil {
 		config.Listen = r.door
 		config.Logger, config.OnAppend = r.logger, r.metrics.ObserveAppend
