@@ -142,22 +142,8 @@ func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each fu
 	if err != nil {
 		return err
 	}
-	began, lastNote := c.same.Events, c.same.Events
-	pace := rate.NewLimiter(rate.Limit(perSecond), max(perSecond, whole))
-	before := began
-	err = c.to(ctx, log, written.Events, head, func(now Extent) error {
-		events := int(now.Events - before)
-		before = now.Events
-		each(events)
-		if now.Events-lastNote >= noted {
-			lastNote = now.Events
-			if err := t.note(ctx, now.Events); err != nil {
-				return err
-			}
-		}
-		return pace.WaitN(ctx, min(events, pace.Burst()))
-	})
-	if err == nil {
+	began := c.same.Events
+	if err = c.slowly(ctx, log, written.Events, head, perSecond, each, t.note); err == nil {
 		err = c.end(written)
 	}
 	if err == nil {
@@ -169,6 +155,25 @@ func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each fu
 		}
 	}
 	return errors.Join(err, t.note(context.WithoutCancel(ctx), c.same.Events))
+}
+
+// slowly is to, at no more than so many events a second. It notes on its way how far it is, and tells each of the
+// number of events compared since.
+func (c *comparison) slowly(ctx context.Context, log domain.Log, event int64, end domain.Position, perSecond int, each func(events int), note func(context.Context, int64) error) error {
+	before, lastNote := c.same.Events, c.same.Events
+	pace := rate.NewLimiter(rate.Limit(perSecond), max(perSecond, whole))
+	return c.to(ctx, log, event, end, func(now Extent) error {
+		events := int(now.Events - before)
+		before = now.Events
+		each(events)
+		if now.Events-lastNote >= noted {
+			lastNote = now.Events
+			if err := note(ctx, now.Events); err != nil {
+				return err
+			}
+		}
+		return pace.WaitN(ctx, min(events, pace.Burst()))
+	})
 }
 
 func (t *Tree) scrubbed(ctx context.Context) (events int64, err error) {
@@ -183,6 +188,11 @@ func (t *Tree) scrubbed(ctx context.Context) (events int64, err error) {
 
 // note keeps how far a scrub came: after damage, so that the next start looks there first.
 func (t *Tree) note(ctx context.Context, events int64) error {
+	return t.jot(ctx, "UPDATE cursor SET scrubbed = ?", events)
+}
+
+// jot writes down what is not of the hashes.
+func (t *Tree) jot(ctx context.Context, statement string, args ...any) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -190,7 +200,7 @@ func (t *Tree) note(ctx context.Context, events int64) error {
 	}
 	t.writer.SetInterrupt(ctx.Done())
 	defer t.writer.SetInterrupt(nil)
-	if err := projections.Exec(t.writer, "UPDATE cursor SET scrubbed = ?", events); err != nil {
+	if err := projections.Exec(t.writer, statement, args...); err != nil {
 		return fmt.Errorf("write the Merkle tree: %w", projections.Fault(ctx, err))
 	}
 	return nil
