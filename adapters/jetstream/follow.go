@@ -140,11 +140,11 @@ func (r *reader) receive(ctx context.Context) (jetstream.Msg, error) {
 
 // fetch sees to it that a request is on its way. It ends with ctx.
 func (r *reader) fetch(ctx context.Context) (err error) {
+	if r.consumer != nil && r.batch == nil && r.source.leave(r.consumer.CachedInfo()) {
+		r.close()
+	}
 	if r.consumer == nil {
-		r.consumer, err = r.source.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next),
-			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: r.source.idle,
-		})
+		r.consumer, err = r.source.create(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next)})
 		if err != nil {
 			return err
 		}
@@ -160,11 +160,10 @@ func (r *reader) fetch(ctx context.Context) (err error) {
 // and otherwise a message that was lost on the way, for which the reader starts anew.
 func (r *reader) again(ctx context.Context, cause error) error {
 	if r.source.end(ctx) >= r.next {
-		_, err := r.source.log.GetMsg(ctx, uint64(r.next))
-		switch missing := errors.Is(err, jetstream.ErrMsgNotFound); {
+		switch missing, err := r.source.lacks(ctx, r.next); {
 		case missing && r.tries >= r.source.doubts:
 			return fmt.Errorf("position %d is missing: %w", r.next, domain.ErrDamaged)
-		case err != nil && !missing:
+		case err != nil:
 			return r.source.unavailable(err)
 		}
 	}
@@ -175,12 +174,30 @@ func (r *reader) again(ctx context.Context, cause error) error {
 	return nil
 }
 
+// lacks says whether the log has no commit at a position from which none comes.
+func (s source) lacks(ctx context.Context, at domain.Position) (bool, error) {
+	if s.missing != nil {
+		return s.missing(ctx, at)
+	}
+	_, err := s.log.GetMsg(ctx, uint64(at))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
 // close removes the consumer.
 func (r *reader) close() {
 	if r.consumer != nil {
 		r.source.remove(r.consumer.CachedInfo().Name)
 	}
 	r.consumer, r.batch = nil, nil
+}
+
+// consumer makes a consumer.
+func (e *engine) consumer(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	config.AckPolicy, config.MemoryStorage, config.Replicas, config.InactiveThreshold = jetstream.AckNonePolicy, true, 1, time.Hour
+	return e.log.CreateConsumer(ctx, config)
 }
 
 // removeConsumer has the server forget a consumer. Where that fails it does so by itself, after an hour or
