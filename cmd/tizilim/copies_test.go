@@ -200,19 +200,10 @@ func TestScrubCopiesInEventStoreDB(t *testing.T) {
 	if log, err := compare(); err != nil || log != "" {
 		t.Fatalf("all are whole: %v\n%s", err, log)
 	}
-	var changed domain.Commit
-	for c, err := range store.Follow(t.Context(), 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if changed = c; bytes.Contains(c.Records[0].Data, []byte(`"service":"casino-license"`)) {
-			break
-		}
-	}
-	at := nodes.Positions(uint64(changed.Position), len(changed.Records))[0]
+	at := changeable(t, nodes, store)
 	nodes.Stop(1)
 	nodes.Own(1)
-	nodes.AlterOn(1, at, `"service":"casino-license"`, `"service":"casino-licence"`) // which any reader takes
+	nodes.AlterOn(1, at, service[0], service[1])
 	if err := nodes.Restart(1); err != nil {
 		t.Fatal(err)
 	}
@@ -230,6 +221,69 @@ func TestScrubCopiesInEventStoreDB(t *testing.T) {
 	}
 	if log, err := compare(); !errors.Is(err, domain.ErrDamaged) {
 		t.Errorf("it leads: %v\n%s", err, log)
+	}
+}
+
+// service is in events of the sample log, and what it can be changed to without any reader of one event noticing.
+var service = [2]string{`"service":"casino-license"`, `"service":"casino-licence"`}
+
+// changeable is where an event is that has it.
+func changeable(t *testing.T, server *esdbtest.Server, log domain.Log) uint64 {
+	t.Helper()
+	for c, err := range log.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(c.Records[0].Data, []byte(service[0])) {
+			return server.Positions(uint64(c.Position), len(c.Records))[0]
+		}
+	}
+	return 0
+}
+
+// Where servers keep the log, what the registry reads of it is compared with the tree on its way: an event that was
+// changed is not served, nor put into a read model that is built anew, by a node that knew it before.
+func TestReadsAreCompared(t *testing.T) {
+	server := esdb(t, esdbtest.Options{})
+	store, err := eventstoredb.Open(t.Context(), eventstoredb.Config{URL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	imported(t, store)
+	at := changeable(t, server, store)
+	err = startedOn(t, t.TempDir(), server.URL(), func(r *registry) {
+		if err := errors.Join(r.follower.CaughtUp(t.Context()), r.tree.Flush(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		read := func(log domain.Log) error {
+			head, err := log.Head(t.Context())
+			if err != nil {
+				return err
+			}
+			for c, err := range log.Follow(t.Context(), 0) {
+				if err != nil || c.Position == head {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := read(r.log); err != nil {
+			t.Errorf("before: %v", err)
+		}
+		server.Alter(at, service[0], service[1])
+		if err := read(r.store); err != nil {
+			t.Errorf("the store notices by itself: %v", err)
+		}
+		if err := read(r.log); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "it is not the event that was written there") {
+			t.Errorf("what the registry reads: %v", err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -97,7 +97,7 @@ func (s *scrub) run(ctx context.Context) {
 // readModels compares the read models with the log, but for those with which that was done lately. One that cannot
 // be compared now keeps none of the others.
 func (s *scrub) readModels(ctx context.Context) error {
-	slowly := paced{s.log, rate.NewLimiter(rate.Limit(s.perSecond), max(s.perSecond, 1000))}
+	slowly := paced{s.tree.Watch(s.log), rate.NewLimiter(rate.Limit(s.perSecond), max(s.perSecond, 1000))}
 	if s.audited == nil {
 		s.audited = map[string]time.Time{}
 	}

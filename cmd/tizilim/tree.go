@@ -92,6 +92,9 @@ func (r *registry) openTree(ctx context.Context, f *folder, world outside) (err 
 	}
 	r.onClose(r.tree.Close)
 	r.tree.Window = treeWindow
+	if r.log = r.store; f.shared() {
+		r.log = r.tree.Watch(r.store)
+	}
 	r.scrub = &scrub{
 		tree: r.tree, log: r.store, copies: copiesOf(r.store), perSecond: world.rate(), rest: scrubRest,
 		metrics: r.metrics, logger: r.logger, now: time.Now,

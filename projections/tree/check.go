@@ -223,25 +223,46 @@ func (g guard) Head(context.Context) (domain.Position, error) {
 
 // Follow gives the commits up to Head and then ends.
 func (g guard) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	return g.tree.follow(ctx, g.Log, after, false)
+}
+
+// Watch is the log, compared with the tree on its way as far as the tree has it when somebody begins to follow.
+func (t *Tree) Watch(log domain.Log) domain.Log { return watch{log, t} }
+
+type watch struct {
+	domain.Log
+	tree *Tree
+}
+
+// Follow gives the commits as the log does, and an error for one that is not the tree's.
+func (w watch) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	if written, _ := w.tree.Written(); written.Position <= after {
+		return w.Log.Follow(ctx, after)
+	}
+	return w.tree.follow(ctx, w.Log, after, true)
+}
+
+// follow compares the commits that the tree has, and then ends, or goes on with what is behind them.
+func (t *Tree) follow(ctx context.Context, log domain.Log, after domain.Position, on bool) iter.Seq2[domain.Commit, error] {
 	return func(yield func(domain.Commit, error) bool) {
-		written, _ := g.tree.Written()
+		written, _ := t.Written()
 		if written.Position <= after {
 			return
 		}
-		c, err := g.tree.compare(ctx, notAfter, after)
+		c, err := t.compare(ctx, notAfter, after)
 		if err != nil {
 			yield(domain.Commit{}, err)
 			return
 		}
-		for commit, err := range g.Log.Follow(ctx, c.same.Position) {
-			if err == nil {
+		for commit, err := range log.Follow(ctx, c.same.Position) {
+			if err == nil && c.same.Position < written.Position {
 				err = c.commit(ctx, commit)
 			}
 			if err != nil {
 				yield(domain.Commit{}, err)
 				return
 			}
-			if commit.Position > after && !yield(commit, nil) || commit.Position >= written.Position {
+			if commit.Position > after && !yield(commit, nil) || !on && commit.Position >= written.Position {
 				return
 			}
 		}
