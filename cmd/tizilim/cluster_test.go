@@ -167,6 +167,15 @@ func TestServeAsCluster(t *testing.T) {
 	}
 	call[v1.License](n1, 200, "", "GET", "/licenses/"+first[0], nil)
 	second := f.begin("again", 3).done()
+
+	// What is done for a damaged copy: the others fill the node's files anew, and those alone.
+	f.leave("n2", syscall.SIGTERM)
+	if err := os.RemoveAll(filepath.Join(f.data("n2"), "log", "nats")); err != nil {
+		t.Fatal(err)
+	}
+	n2 := f.serve("n2", as("n2")...)
+	status(t, n2.url+"/readyz", http.StatusOK)
+	n2.compares("n2")
 	f.leave("n3", syscall.SIGTERM)
 	once(t, append([]string{"export", "--data", f.data("n3")}, as("n3")...), append(first, second...))
 	for _, refused := range [][]string{{}, as("n2")} {
