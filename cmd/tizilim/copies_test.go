@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/tooltest"
 	"github.com/tizilim/tizilim/api"
 	"github.com/tizilim/tizilim/domain"
+	"github.com/tizilim/tizilim/projections/sample"
 )
 
 // keeper keeps a copy of the log in memory. It is away while it has none.
@@ -120,6 +122,40 @@ func TestScrubDamagedCopy(t *testing.T) {
 	}
 	if log, err := w.round(); err != nil || log != "" {
 		t.Errorf("all are whole: %v\n%s", err, log)
+	}
+}
+
+// A server that was filled anew is compared from the first event on at once, not only behind where it was damaged.
+func TestScrubFilledAnew(t *testing.T) {
+	commits := sample.Commits(400, 1)
+	changed := func(i int) []domain.Commit {
+		all := slices.Clone(commits)
+		all[i].Records = slices.Clone(all[i].Records)
+		all[i].Records[0].Data = []byte(`{}`)
+		return all
+	}
+	var log bytes.Buffer
+	var one, other domain.Log = sample.NewLog(commits), nil
+	s := &scrub{
+		tree: grown(t, one), perSecond: 1e9, metrics: api.NewMetrics(), logger: slog.New(slog.NewTextHandler(&log, nil)),
+		copies: func(context.Context) ([]logCopy, error) {
+			nothing := func(bool) {}
+			return []logCopy{{Log: one, server: "one", avoid: nothing}, {Log: other, server: "other", avoid: nothing}}, nil
+		},
+	}
+	for _, tt := range []struct {
+		other []domain.Commit
+		want  string
+	}{
+		{changed(len(commits) - 1), fmt.Sprintf("at position %d ", commits[len(commits)-1].Position)},
+		{changed(1), fmt.Sprintf("at position %d ", commits[1].Position)},
+		{commits, "whole again"},
+	} {
+		log.Reset()
+		other = sample.NewLog(tt.other)
+		if err := s.compareLog(t.Context()); err != nil || !strings.Contains(log.String(), tt.want) {
+			t.Errorf("%v, without %q:\n%s", err, tt.want, log.String())
+		}
 	}
 }
 
