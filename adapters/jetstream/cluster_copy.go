@@ -111,7 +111,7 @@ func (p *Copy) source(head domain.Position) source {
 	s := p.cluster.source(head)
 	s.create = p.consumer
 	s.leave = func(*jetstream.ConsumerInfo) bool { return false }
-	s.hold = func(context.Context, domain.Position) bool { return true } // it is not the log's reader who hears of it
+	s.hold = func(context.Context, domain.Position) bool { return true } // of the log a copy tells nothing
 	s.end = func(context.Context) domain.Position { return head }
 	s.missing = func(ctx context.Context, at domain.Position) (bool, error) {
 		has, err := p.Head(ctx)
