@@ -1,9 +1,12 @@
 package jetstream
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -105,6 +108,12 @@ func (c ClusterConfig) WithStep(step func(name string) error) ClusterConfig {
 // ClusterBlockDir is where a server of a cluster keeps the block files of the log.
 func ClusterBlockDir(dir string) string {
 	return filepath.Join(streamDir(dir, "TIZILIM", streamName), "msgs")
+}
+
+// CheckServers looks at the servers of the names, over a connection.
+func CheckServers(ctx context.Context, conn *nats.Conn, names []string) error {
+	c := &Cluster{read: &line{conn: conn}}
+	return c.checkServers(ctx, names)
 }
 
 // Recheck looks at the servers now.
