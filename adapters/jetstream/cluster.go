@@ -276,9 +276,9 @@ func (c *Cluster) source(head domain.Position) source {
 		log: c.read.log, tail: &c.tail, durable: func() domain.Position { return head },
 		// What a replica sends is committed. Whether something should have come the leader knows.
 		hold: func(_ context.Context, p domain.Position) bool { c.known.reach(p); return true },
-		end: func(ctx context.Context) domain.Position {
-			_, _ = c.asked.wait(ctx) // a leader that does not answer tells nothing new
-			return c.known.position()
+		end: func(ctx context.Context) (domain.Position, error) {
+			_, err := c.asked.wait(ctx) // a leader that does not answer tells nothing new
+			return c.known.position(), err
 		},
 		remove: func(consumer string) { // nobody answers where the server is gone that had it
 			_ = c.read.conn.Publish("$JS.API.CONSUMER.DELETE."+streamName+"."+consumer, nil)

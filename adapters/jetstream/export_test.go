@@ -80,6 +80,25 @@ func (s *Store) Published() domain.Position {
 	return domain.Position(info.State.LastSeq)
 }
 
+// Missing has a reader of a cluster's log look for a position that the server does not have, again and again: starts
+// is how often it has started anew for it before, and doubts say of each look why the server may lead no more.
+func (s *Store) Missing(ctx context.Context, position domain.Position, starts int, doubts ...error) error {
+	look := 0
+	source := s.source()
+	source.doubts = leaderDoubts
+	source.end = func(context.Context) (domain.Position, error) {
+		look++
+		return position, doubts[look-1]
+	}
+	r := &reader{source: source, next: position, tries: starts}
+	for range doubts {
+		if err := r.again(ctx, errSilent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Waiting is how many callers wait for the committer.
 func (s *Store) Waiting() int { return len(s.queue) }
 
