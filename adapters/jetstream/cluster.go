@@ -45,6 +45,11 @@ type ClusterConfig struct {
 	Patience time.Duration
 	// OnAppend, where set, is told of each acknowledged append: how long the caller waited.
 	OnAppend func(wait time.Duration, events int)
+	// Begin makes the log where the servers have none and this node has seen none: a new registry begins.
+	Begin bool
+	// AcceptLoss opens a log also where it ends before a commit that this node has seen, holds another one in its
+	// place, or is gone: for an operator who has declared that what is missing is lost. A log with a hole stays refused.
+	AcceptLoss bool
 
 	// step, where a test sets it, is asked before a commit is sent ("send"), when it was acknowledged, and
 	// the acknowledgement is lost where it fails ("acknowledged"), before the caller is told ("sent"), and
@@ -88,12 +93,13 @@ type Cluster struct {
 	failure atomic.Pointer[error] // why the log can be read no further
 }
 
-// Connect opens the store in a cluster, and makes the log where there is none. It is ready when Connect
+// Connect opens the store in a cluster, and makes the log where a new one is to begin. It is ready when Connect
 // returns: the log has a leader, and the servers sync what they acknowledge.
 //
 // Errors: ErrUnavailable where the cluster does not answer or another process has the directory open,
-// ErrInvalid for a directory of another mode and for servers that are not set up as they must be, ErrDamaged
-// where commits are missing or the log is not the one that the directory belongs to.
+// ErrInvalid for a directory of another mode and for servers that are not set up as they must be, ErrNotFound
+// where they have no log and none is to begin, ErrDamaged where commits are missing or the log is not the one
+// that the directory belongs to.
 func Connect(ctx context.Context, config ClusterConfig) (_ *Cluster, err error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -165,12 +171,12 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 	if max := c.write.conn.MaxPayload(); max < clusterPayload {
 		return fmt.Errorf("max_payload of the servers is %d, it has to be %d: %w", max, clusterPayload, domain.ErrInvalid)
 	}
-	mark, err := readClusterMark(c.config.Dir)
+	mark, err := c.lastMark()
 	if err != nil {
 		return err
 	}
 	for _, l := range []*line{c.read, c.write} {
-		if l.log, err = c.openLog(ctx, l, mark.Position == 0); err != nil {
+		if l.log, err = c.openLog(ctx, l, c.absent(mark)); err != nil {
 			return err
 		}
 	}
@@ -218,24 +224,35 @@ func clusterStream() jetstream.StreamConfig {
 	return config
 }
 
-// openLog opens the log, or creates it where the registry is new. While the servers elect a leader it
-// waits.
-func (c *Cluster) openLog(ctx context.Context, l *line, create bool) (jetstream.Stream, error) {
+// absent says what is wrong where the servers have no log, nil where one is to be made.
+func (c *Cluster) absent(mark clusterMark) error {
+	switch {
+	case mark.Position > 0:
+		return fmt.Errorf("the log is gone: %w", domain.ErrDamaged)
+	case !c.config.Begin:
+		return fmt.Errorf("the servers have no registry: %w", domain.ErrNotFound)
+	}
+	return nil
+}
+
+// openLog opens the log, or creates it where nothing is wrong with its absence. While the servers elect a
+// leader it waits.
+func (c *Cluster) openLog(ctx context.Context, l *line, absent error) (jetstream.Stream, error) {
 	for try := c.try(ctx); ; {
-		log, err := l.findLog(ctx, create)
+		log, err := l.findLog(ctx, absent)
 		if err == nil || !errors.Is(err, domain.ErrUnavailable) || !try.again() {
 			return log, err
 		}
 	}
 }
 
-func (l *line) findLog(ctx context.Context, create bool) (jetstream.Stream, error) {
+func (l *line) findLog(ctx context.Context, absent error) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	log, err := l.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if !create {
-			return nil, fmt.Errorf("the log is gone: %w", domain.ErrDamaged)
+		if absent != nil {
+			return nil, absent
 		}
 		log, err = l.js.CreateStream(ctx, clusterStream())
 	}

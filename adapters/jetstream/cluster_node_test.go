@@ -29,7 +29,7 @@ func TestClusterOfNodes(t *testing.T) {
 	}
 	configs := make([]jetstream.ClusterConfig, 3)
 	for i, p := range peers {
-		configs[i] = jetstream.ClusterConfig{Dir: t.TempDir(), Node: &jetstream.Node{
+		configs[i] = jetstream.ClusterConfig{Dir: t.TempDir(), Begin: true, Node: &jetstream.Node{
 			Name: p.Name, Peers: peers, CA: certs.CA, Cert: cert, Key: key, MinFree: 1,
 		}}
 	}

@@ -175,9 +175,11 @@ type clusterMark struct {
 	SHA256   string          `json:"sha256"`
 }
 
-func readClusterMark(dir string) (clusterMark, error) {
-	var m clusterMark
-	_, err := readJSON(filepath.Join(dir, markName), &m)
+// lastMark is the commit that has to be in the log.
+func (c *Cluster) lastMark() (m clusterMark, err error) {
+	if !c.config.AcceptLoss {
+		_, err = readJSON(filepath.Join(c.config.Dir, markName), &m)
+	}
 	return m, err
 }
 

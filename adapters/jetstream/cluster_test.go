@@ -31,7 +31,7 @@ func at(t testing.TB, nodes *natstest.Nodes) jetstream.ClusterConfig {
 	t.Helper()
 	return jetstream.ClusterConfig{
 		Servers: jetstream.Servers{URLs: nodes.URLs(), CA: nodes.CA, Cert: nodes.Cert, Key: nodes.Key},
-		Dir:     t.TempDir(),
+		Dir:     t.TempDir(), Begin: true,
 	}
 }
 
