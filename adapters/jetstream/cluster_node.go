@@ -26,7 +26,7 @@ type Node struct {
 	// Name is the node's among the peers. It stays with the data: to the others the node is who has the name,
 	// also where it comes with an empty disk.
 	Name string
-	// Peers are all nodes of the cluster, this one too, the same list on each.
+	// Peers are the three nodes of the cluster, this one too, the same list on each.
 	Peers []Peer
 	// Listen is the address for the others; empty for the node's own of the list.
 	Listen string
@@ -68,7 +68,7 @@ func (n *Node) check() error {
 	}
 	secure := n.CA != "" && n.Cert != "" && n.Key != ""
 	switch {
-	case len(names) < replicas:
+	case len(names) != replicas: // of more some would keep no copy, and never be healthy
 		return fmt.Errorf("%d nodes are no cluster, there have to be %d: %w", len(names), replicas, domain.ErrInvalid)
 	case !names[n.Name]:
 		return fmt.Errorf("node %q is none of the cluster's: %w", n.Name, domain.ErrInvalid)
