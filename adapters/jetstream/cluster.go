@@ -168,8 +168,8 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if max := c.write.conn.MaxPayload(); max < clusterPayload {
-		return fmt.Errorf("max_payload of the servers is %d, it has to be %d: %w", max, clusterPayload, domain.ErrInvalid)
+	if max := c.write.conn.MaxPayload(); max < maxPayload {
+		return fmt.Errorf("max_payload of the servers is %d, it has to be %d: %w", max, maxPayload, domain.ErrInvalid)
 	}
 	mark, err := c.lastMark()
 	if err != nil {
@@ -204,9 +204,6 @@ func (c *Cluster) line(ctx context.Context, name string, options []nats.Option) 
 		}
 	}
 }
-
-// clusterPayload is a full commit with its headers.
-const clusterPayload = domain.MaxCommitBytes + 4<<10
 
 func (c *Cluster) warn(_ *nats.Conn, _ *nats.Subscription, err error) {
 	c.logger.Warn("event store: connection to the NATS cluster", "error", err)
@@ -263,8 +260,8 @@ func (l *line) findLog(ctx context.Context, absent error) (jetstream.Stream, err
 	if err := checkStream(info.Config); err != nil {
 		return nil, err
 	}
-	if s := info.State; s.NumDeleted > 0 || s.Msgs != s.LastSeq || s.Msgs > 0 && s.FirstSeq != 1 {
-		return nil, fmt.Errorf("the log ends at position %d and has %d commits: %w", s.LastSeq, s.Msgs, domain.ErrDamaged)
+	if err := whole(info.State); err != nil {
+		return nil, err
 	}
 	return log, nil
 }
@@ -381,7 +378,7 @@ func (c *Cluster) Close() error {
 			c.system.Close()
 		}
 		if c.member != nil {
-			c.member.stop()
+			stopServer(c.member.server)
 		}
 		if c.lock != nil {
 			err = c.lock.Close()

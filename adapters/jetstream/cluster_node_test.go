@@ -145,6 +145,7 @@ func TestNodeIsChecked(t *testing.T) {
 		`"c d" is no name of a node`:           {Name: "a", Peers: odd},
 		`address "c" is no host and port`:      {Name: "a", Peers: bare},
 		`address ":6222" is no host and port`:  {Name: "a", Peers: peers, Listen: ":6222"},
+		`address "127.0.0.1:0": port`:          {Name: "a", Peers: peers, Listen: "127.0.0.1:0"},
 		"certificates of the cluster: invalid": {Name: "a", Peers: far, CA: "none", Cert: "none", Key: "none"},
 	} {
 		refused(t, jetstream.ClusterConfig{Dir: t.TempDir(), Node: &n}, why)
