@@ -57,7 +57,8 @@ type ClusterConfig struct {
 	step func(name string) error
 }
 
-// Cluster is the event store in a NATS cluster outside this process, which any number of processes share.
+// Cluster is the event store in a NATS cluster that any number of processes share. Its servers are outside this
+// process, or, with a Node, one of them is inside each.
 // It implements domain.EventStore and domain.Log.
 type Cluster struct {
 	config ClusterConfig

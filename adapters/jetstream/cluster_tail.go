@@ -155,7 +155,6 @@ func (c *Cluster) remember(commit domain.Commit, data []byte) bool {
 	if c.config.step("tail") != nil {
 		return false
 	}
-	c.known.reach(commit.Position)
 	c.tail.add(&stored{stream: commit.Stream, version: commit.Version(), position: commit.Position, data: data})
 	c.last.Store(&lastCommit{commit.Position, data})
 	c.followed.advance(commit.Position)
