@@ -121,6 +121,8 @@ func (f *File) checkInside(ctx context.Context) error {
 	if f.closed {
 		return fmt.Errorf("projection %s is closed: %w", f.Name(), domain.ErrUnavailable)
 	}
+	f.writer.SetInterrupt(ctx.Done()) // whoever closes the file waits for this
+	defer f.writer.SetInterrupt(nil)
 	if err := sqlitex.ExecuteScript(f.writer, f.schema.Check, nil); err != nil {
 		return fmt.Errorf("check %s: %w", f.Name(), kind(ctx, err))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/loss"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/tree"
 )
 
@@ -162,7 +163,7 @@ func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause erro
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	defer func() { err = errors.Join(err, fresh.Close(), tree.Remove(r.beside())) }() // gone already where it took the old one's place
+	defer func() { err = errors.Join(err, fresh.Close(), projections.RemoveFile(r.beside())) }() // gone already where it took the old one's place
 	if now, _ := fresh.Written(); now.Events < had.Events {
 		return fmt.Errorf("and the log ends before the tree does: %w", cause)
 	}
@@ -182,7 +183,7 @@ func (r restoration) withoutTree(ctx context.Context, cause error) (err error) {
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	defer func() { err = errors.Join(err, fresh.Close(), tree.Remove(r.beside())) }() // gone already where it took the old one's place
+	defer func() { err = errors.Join(err, fresh.Close(), projections.RemoveFile(r.beside())) }() // gone already where it took the old one's place
 	return r.acceptTree(ctx, fresh, cause)
 }
 
@@ -207,7 +208,7 @@ func (r restoration) acceptTree(ctx context.Context, fresh *tree.Tree, cause err
 
 // rebuild makes a tree of what the log has, beside the old one.
 func (r restoration) rebuild(ctx context.Context) (*tree.Tree, error) {
-	if err := tree.Remove(r.beside()); err != nil { // of a run that was cut off
+	if err := projections.RemoveFile(r.beside()); err != nil { // of a run that was cut off
 		return nil, err
 	}
 	fresh, err := tree.Create(r.beside())

@@ -158,7 +158,7 @@ func TestTreeOfANewNode(t *testing.T) {
 	if err := opened(node, log); err != nil { // as a crash leaves it between the two files
 		t.Errorf("a tree that nothing tells of: %v", err)
 	}
-	if err := tree.Remove(node.tree()); err != nil {
+	if err := projections.RemoveFile(node.tree()); err != nil {
 		t.Fatal(err)
 	}
 	refused("the node's tree is gone", node, log)
