@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
@@ -224,6 +225,9 @@ func ledgerOf(t *testing.T, servers *natstest.Nodes) map[string]int {
 		t.Fatal(err)
 	}
 	stream, err := js.Stream(t.Context(), outbound.Stream)
+	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); { // the servers may be electing
+		stream, err = js.Stream(t.Context(), outbound.Stream)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
