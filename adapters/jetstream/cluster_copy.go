@@ -112,7 +112,7 @@ func (p *Copy) source(head domain.Position) source {
 	s.create = p.consumer
 	s.leave = func(*jetstream.ConsumerInfo) bool { return false }
 	s.hold = func(context.Context, domain.Position) bool { return true } // of the log a copy tells nothing
-	s.end = func(context.Context) domain.Position { return head }
+	s.end = func(context.Context) (domain.Position, error) { return head, nil }
 	s.missing = func(ctx context.Context, at domain.Position) (bool, error) {
 		has, err := p.Head(ctx)
 		if err == nil && has < at {

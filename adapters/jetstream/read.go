@@ -30,8 +30,9 @@ type source struct {
 	durable func() domain.Position
 	// hold waits until a position that the server has sent may be seen, false where ctx ends first.
 	hold func(context.Context, domain.Position) bool
-	// end is asked when nothing comes: a position that has to.
-	end func(context.Context) domain.Position
+	// end is asked when nothing comes: a position that has to. The error says why who does not find it may not be
+	// the one who knows.
+	end func(context.Context) (domain.Position, error)
 	// create makes a consumer, leave says whether one has become the wrong one, and remove has one forgotten.
 	create func(context.Context, jetstream.ConsumerConfig) (jetstream.Consumer, error)
 	leave  func(*jetstream.ConsumerInfo) bool
@@ -47,7 +48,7 @@ type source struct {
 func (s *Store) source() source {
 	return source{
 		log: s.engine.log, tail: &s.tail, durable: s.durable.position, hold: s.durable.wait,
-		end:    func(context.Context) domain.Position { return s.durable.position() },
+		end:    func(context.Context) (domain.Position, error) { return s.durable.position(), nil },
 		create: s.engine.consumer, leave: func(*jetstream.ConsumerInfo) bool { return false }, remove: s.engine.removeConsumer, closing: s.closing,
 	}
 }
