@@ -329,7 +329,7 @@ func TestScrubCopiesInCluster(t *testing.T) {
 	t.Parallel()
 	nodes := natstest.Start(t)
 	store, err := jetstream.Connect(t.Context(), jetstream.ClusterConfig{
-		Servers: jetstream.Servers{URLs: nodes.URLs(), CA: nodes.CA, Cert: nodes.Cert, Key: nodes.Key}, Dir: t.TempDir(),
+		Servers: jetstream.Servers{URLs: nodes.URLs(), CA: nodes.CA, Cert: nodes.Cert, Key: nodes.Key}, Dir: t.TempDir(), Begin: true,
 	})
 	if err != nil {
 		t.Fatal(err)
