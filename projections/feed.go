@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -116,6 +117,9 @@ func (d *feed) put(ctx context.Context, c domain.Commit) bool {
 		if !d.hold(ctx) {
 			return false
 		}
+	}
+	if len(d.commits) == cap(d.commits) { // append alone would copy them each time a quarter more came
+		d.commits = slices.Grow(d.commits, len(d.commits)+1)
 	}
 	d.commits = append(d.commits, c)
 	d.last = c.Position

@@ -285,21 +285,24 @@ func (b *batch) queue(v *visit) {
 }
 
 func (b *batch) kindID(k kind) (int64, error) {
+	if id, ok := b.kinds[k]; ok {
+		return id, nil
+	}
 	return number(b.conn, b.kinds, k, "INSERT OR IGNORE INTO kinds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
 		`SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ? AND request = ? AND step = ? AND action = ? AND calendar = ?`,
 		k.service, k.channel, k.licensor, k.request, k.step, k.action, k.calendar)
 }
 
 func (b *batch) exitID(e exit) (int64, error) {
+	if id, ok := b.exits[e]; ok {
+		return id, nil
+	}
 	return number(b.conn, b.exits, e, "INSERT OR IGNORE INTO exits VALUES (NULL, ?, ?, ?)",
 		`SELECT exit FROM exits WHERE branch = ? AND role = ? AND org = ?`, e.branch, e.role, e.org)
 }
 
-// number is the row of something of which there are few; it is inserted where it is missing.
+// number is the row of something of which there are few, and which is not known; it is inserted where it is missing.
 func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, find string, values ...any) (id int64, err error) {
-	if id, ok := known[key]; ok {
-		return id, nil
-	}
 	if err := projections.Exec(conn, insert, values...); err != nil {
 		return 0, err
 	}

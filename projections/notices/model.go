@@ -39,7 +39,7 @@ type Model struct {
 	*projections.File
 	rows    projections.Rows[string, running] // by application; used by Apply only
 	changes []Visit                           // of the batch that is being applied
-	applied func([]Visit)                     // told of each batch that changed something, once it is in the file
+	applied func([]Visit)                     // told of each batch that changed something, once it is in the file; nil for nobody
 }
 
 // Open opens the projection's file in the directory.
@@ -49,7 +49,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 		return nil, err
 	}
 	rows := projections.Rows[string, running]{Find: find, Store: store}
-	return &Model{File: f, rows: rows, applied: func([]Visit) {}}, nil
+	return &Model{File: f, rows: rows}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -127,7 +127,7 @@ func (m *Model) move(conn *sqlite.Conn, a *running, way application.Progress, at
 		a.Number, a.Step, a.Action, a.Role, a.Entered, a.Calendar = a.visits, e.Step, string(e.Action), string(e.Role), at, e.Calendar
 		if e.Due != nil {
 			a.Due = *e.Due
-			m.changes = append(m.changes, a.Visit)
+			m.note(a.Visit)
 		}
 	}
 	return nil
@@ -141,7 +141,7 @@ func (m *Model) leave(conn *sqlite.Conn, a *running, at time.Time) error {
 		return nil
 	}
 	v.Left = at
-	m.changes = append(m.changes, v)
+	m.note(v)
 	if !v.late() {
 		return nil
 	}
@@ -149,6 +149,13 @@ func (m *Model) leave(conn *sqlite.Conn, a *running, at time.Time) error {
 		return err
 	}
 	return projections.Exec(conn, "INSERT INTO late ("+visitNames+", left) VALUES ("+places(14)+")", append(v.values(), v.Left)...)
+}
+
+// note keeps a visit for whoever is told.
+func (m *Model) note(v Visit) {
+	if m.applied != nil {
+		m.changes = append(m.changes, v)
+	}
 }
 
 func store(conn *sqlite.Conn, a *running) error {
