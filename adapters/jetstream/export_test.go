@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,6 +25,17 @@ func (c Config) WithStep(step func(name string) error) Config {
 func (c Config) WithLimits(heads, tailBytes int) Config {
 	c.maxHeads, c.maxTail = heads, tailBytes
 	return c
+}
+
+// FromBlocks gives a configuration that has every follower read block files, however few commits it is behind.
+func (c Config) FromBlocks() Config {
+	c.farBehind = 1
+	return c
+}
+
+// ReadBlocks reads block files as a follower does, and returns the position of the last commit that it passed on.
+func (s *Store) ReadBlocks(ctx context.Context, after domain.Position, yield func(domain.Commit) bool) domain.Position {
+	return s.readBlocks(ctx, after, yield)
 }
 
 // NATSDir is where a store in dir keeps all of NATS, BlockDir the block files of its log.
