@@ -48,7 +48,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := projections.Rows[string, running]{Find: find, Store: store}
+	rows := projections.Rows[string, running]{Find: find, Store: store, Over: over}
 	return &Model{File: f, rows: rows}, nil
 }
 
@@ -89,7 +89,7 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 	if !way.Moves() && !registers {
 		return nil
 	}
-	a, err := m.rows.Edit(conn, rec.Stream.ID)
+	a, err := m.rows.EditOf(conn, rec.Stream.ID, rec)
 	if err != nil {
 		return err
 	}
@@ -157,6 +157,8 @@ func (m *Model) note(v Visit) {
 		m.changes = append(m.changes, v)
 	}
 }
+
+func over(a *running) bool { return a.over }
 
 func store(conn *sqlite.Conn, a *running) error {
 	switch {
