@@ -101,11 +101,20 @@ func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// bare is the data of an event without what the evidence holds: that has an address of its own. Whoever does
+// ofLicensor are the types of events that are the licensor's own matter: what became of a license's signature
+// before there was one.
+var ofLicensor = func() map[string]bool {
+	received, _ := license.SignatureReceived{}.EventType()
+	discarded, _ := license.SignatureDiscarded{}.EventType()
+	return map[string]bool{received: true, discarded: true}
+}()
+
+// bare is the data of an event of the type without what the evidence holds: that has an address of its own. Whoever does
 // not work for the licensor (inside) learns nothing of a decision that is not made, and here of those who signed
 // no identifier but their own: that of a decision's signature comes with its evidence.
-func bare(data map[string]any, inside bool, own string) map[string]any {
-	if _, drafted := data["drafter"]; !inside && (drafted || data["content"] != nil || data["purpose"] == string(signing.Decision)) {
+func bare(eventType string, data map[string]any, inside bool, own string) map[string]any {
+	_, drafted := data["drafter"]
+	if !inside && (drafted || data["content"] != nil || data["purpose"] == string(signing.Decision) || ofLicensor[eventType]) {
 		return map[string]any{}
 	}
 	delete(data, "evidence")

@@ -97,7 +97,7 @@ func wireEntry(e history.Entry, d detail, c caller) (v1.HistoryEntry, error) {
 		if err := json.Unmarshal(e.Data, &data); err != nil {
 			return out, fmt.Errorf("%s version %d: %w: %w", e.Stream, e.Version, domain.ErrDamaged, err)
 		}
-		out.Data = bare(data, c.inside(), c.Identifier)
+		out.Data = bare(e.Type, data, c.inside(), c.Identifier)
 	}
 	return out, nil
 }

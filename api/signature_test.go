@@ -261,6 +261,12 @@ func TestLicenseSignatureThatWaits(t *testing.T) {
 			t.Errorf("%q sees %+v", who, seen.Waiting)
 		}
 	}
+	for who, sees := range map[string]bool{"company": false, "head": true} {
+		h := w.call(who, "GET", path+"/history", nil).want(200).body
+		if !strings.Contains(h, "license-signature-received") || strings.Contains(h, "ocsp-unreachable") != sees {
+			t.Errorf("%s learns from the history: %s", who, h)
+		}
+	}
 	w.contains(w.pageAs("head", "/licenses/"+number, "en", 200), "waits to be verified")
 	w.contains(w.pageAs("head", "/licenses/"+number+"/signature", "en", 200), "is being verified")
 	w.blind.Store(false)

@@ -44,6 +44,13 @@ func Audit(ctx context.Context, log domain.Log, dir string, logger *slog.Logger,
 	if err != nil {
 		return err
 	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("audit of %s: %w", k.Name(), err)
+	}
+	if have.position > head {
+		return fmt.Errorf("read model %s is at position %d, and the log ends at %d: %w", k.Name(), have.position, head, domain.ErrDamaged)
+	}
 	source := &until{Log: log, end: have.position}
 	want, err := digestOf(ctx, source, scratch, logger, k)
 	switch {
@@ -114,6 +121,8 @@ func (f *File) checkInside(ctx context.Context) error {
 	if f.closed {
 		return fmt.Errorf("projection %s is closed: %w", f.Name(), domain.ErrUnavailable)
 	}
+	f.writer.SetInterrupt(ctx.Done()) // whoever closes the file waits for this
+	defer f.writer.SetInterrupt(nil)
 	if err := sqlitex.ExecuteScript(f.writer, f.schema.Check, nil); err != nil {
 		return fmt.Errorf("check %s: %w", f.Name(), kind(ctx, err))
 	}

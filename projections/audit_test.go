@@ -36,6 +36,9 @@ func TestAuditThatCannotBeMade(t *testing.T) {
 	if err := projections.Audit(t.Context(), hole, dir, nil, numbers.Kind, m); !errors.Is(err, domain.ErrDamaged) {
 		t.Errorf("the log has a hole: %v", err)
 	}
+	if err := projections.Audit(t.Context(), sample.NewLog(commits[:9]), dir, nil, numbers.Kind, m); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "the log ends at 9") {
+		t.Errorf("the log ends before the model: %v", err)
+	}
 }
 
 // A model that was fed as it comes holds what one that is built anew holds; where rows are gone, from

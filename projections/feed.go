@@ -49,6 +49,8 @@ type feed struct {
 	log    domain.Log
 	logger *slog.Logger
 	seen   func(domain.Position) // called with every position read
+	// decode is for a feed that many take from: each payload is then decoded here, once.
+	decode bool
 	// patience is how long a full feed waits for a taker before it leaves it behind; 0 is for ever, for
 	// a feed that is one taker's own.
 	patience time.Duration
@@ -102,7 +104,10 @@ func (d *feed) follow(ctx context.Context) error {
 		if c.Position <= d.last || len(c.Records) == 0 {
 			return fmt.Errorf("commit %d after %d: %w", c.Position, d.last, domain.ErrDamaged)
 		}
-		if !d.put(ctx, decoded(c)) {
+		if d.decode {
+			c = decoded(c)
+		}
+		if !d.put(ctx, c) {
 			return nil
 		}
 	}
@@ -189,11 +194,12 @@ func (d *feed) index(p domain.Position) int {
 	return sort.Search(len(d.commits), func(i int) bool { return d.commits[i].Position > p })
 }
 
-// unread is how many commits after the position the feed has, and the position up to which it was read.
-func (d *feed) unread(p domain.Position) (int, domain.Position) {
+// unread is how many commits after the position the feed has, from which position on it has all, and up to which
+// it was read.
+func (d *feed) unread(p domain.Position) (n int, after, last domain.Position) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.commits) - d.index(p), d.last
+	return len(d.commits) - d.index(p), d.after, d.last
 }
 
 // take returns the commits after the position, at most n and at least one, and waits only when there

@@ -104,7 +104,7 @@ func (f *File) open(dir string) error {
 		return f.openBulk()
 	}
 	for _, left := range []string{rebuildDir, auditDir} {
-		if err := removeFiles(filepath.Join(dir, left, f.schema.file())); err != nil {
+		if err := RemoveFile(filepath.Join(dir, left, f.schema.file())); err != nil {
 			return err
 		}
 	}
@@ -324,7 +324,7 @@ func (f *File) Retire() error {
 		if n, err := strconv.Atoi(digits); err != nil || n >= f.schema.Number {
 			continue
 		}
-		if err := removeFiles(path); err != nil {
+		if err := RemoveFile(path); err != nil {
 			return fmt.Errorf("remove read model of an older schema: %w", err)
 		}
 	}
@@ -350,10 +350,20 @@ func (f *File) Close() error {
 	return err
 }
 
-// removeFiles removes an SQLite file with what belongs to it.
-func removeFiles(path string) error {
+// RemoveFile removes an SQLite file, if it is there, with what belongs to it.
+func RemoveFile(path string) error {
+	err := RemoveWAL(path)
+	if e := os.Remove(path); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// RemoveWAL removes what belongs to an SQLite file that is closed, which SQLite would take for that of a file that
+// is put in its place.
+func RemoveWAL(path string) error {
 	var err error
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
 		if e := os.Remove(path + suffix); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}

@@ -55,7 +55,8 @@ type Status struct {
 	Name     string
 	Position domain.Position
 	// Lag is how many commits were read of the log and not yet applied: of all logs the same, whatever their
-	// positions count. It says nothing of what was not read, see CaughtUp.
+	// positions count. It is about so many for who reads for itself, being too far behind for the others' feed. It
+	// says nothing of what was not read, see CaughtUp.
 	Lag int
 	// CaughtUp tells that everything was applied that was in the log when the follower began.
 	CaughtUp bool
@@ -104,7 +105,7 @@ func (f *Follower) run(ctx context.Context) {
 		first = max(first, r.position)
 	}
 	common := newFeed(f.log, f.logger, first)
-	common.seen, common.patience = f.seen, f.patience
+	common.seen, common.patience, common.decode = f.seen, f.patience, len(f.runners) > 1
 	f.mu.Lock()
 	f.common = common
 	f.mu.Unlock()
@@ -314,13 +315,18 @@ func (f *Follower) Status() []Status {
 	return all
 }
 
-// lag is how many commits after the position the feeds have, of which each goes on from the one before.
+// lag is how many commits after the position the feeds have, of which each goes on from the one before. What lies
+// between two of them, and nobody has counted, is as much as a feed holds: otherwise they would meet.
 func lag(p domain.Position, feeds ...*feed) (n int) {
 	for _, d := range feeds {
-		if d != nil {
-			more, last := d.unread(p)
-			n, p = n+more, max(p, last)
+		if d == nil {
+			continue
 		}
+		more, after, last := d.unread(p)
+		if p < after {
+			n += feedCommits
+		}
+		n, p = n+more, max(p, last)
 	}
 	return n
 }

@@ -135,7 +135,7 @@ func feedAll(ctx context.Context, log domain.Log, logger *slog.Logger, ps []Proj
 func put(from, to string) error {
 	err := settle(to)
 	if _, gone := os.Stat(to); errors.Is(err, domain.ErrDamaged) || errors.Is(gone, os.ErrNotExist) {
-		err = removeFiles(to)
+		err = RemoveFile(to)
 	}
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func put(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return syncFile(filepath.Dir(to))
+	return Sync(filepath.Dir(to))
 }
 
 // settle makes the file one without a WAL, which works only while nobody else has it open:
@@ -169,7 +169,8 @@ func settle(path string) error {
 	return err
 }
 
-func syncFile(path string) error {
+// Sync makes a file durable, or what is in a folder.
+func Sync(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -186,7 +187,7 @@ func (f *File) Finish(ctx context.Context) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return errors.Join(syncFile(f.path), syncFile(filepath.Dir(f.path)))
+	return errors.Join(Sync(f.path), Sync(filepath.Dir(f.path)))
 }
 
 func (f *File) finish(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,75 @@ func TestImportGoesOnWhereItWasBrokenOff(t *testing.T) {
 	}
 	if !bytes.Equal(file, export(t, to)) {
 		t.Error("the store does not hold what the file says")
+	}
+}
+
+// bulk is a store that takes many commits at once.
+type bulk struct{ *memstore.Store }
+
+func (b bulk) AppendAll(ctx context.Context, commits iter.Seq2[domain.Commit, error]) (durable int, err error) {
+	for c, err := range commits {
+		if err == nil {
+			events := make([]domain.Event, len(c.Records))
+			for i, r := range c.Records {
+				events[i] = r.Event
+			}
+			_, err = b.Append(ctx, c.Stream, c.Records[0].Version-1, events)
+		}
+		if err != nil {
+			return durable, err
+		}
+		durable++
+	}
+	return durable, nil
+}
+
+// swapped is a file that is another one from the n-th time on that it is read from its beginning.
+type swapped struct {
+	*bytes.Reader
+	n     int
+	after []byte
+}
+
+func (s *swapped) Seek(offset int64, whence int) (int64, error) {
+	if s.n--; s.n == 0 {
+		s.Reset(s.after)
+	}
+	return s.Reader.Seek(offset, whence)
+}
+
+// What goes wrong while commits are appended is told with the place, and as what it is.
+func TestImportSaysWhereItBrokeOff(t *testing.T) {
+	from := memstore.New()
+	fill(t, from, 6)
+	file := export(t, from)
+	cut := file[:bytes.LastIndexByte(file[:len(file)-1], '\n')] // in the last commit's line
+	for _, in := range []string{"one by one", "in bulk"} {
+		into := func() (*memstore.Store, archive.Store) {
+			to := memstore.New()
+			if in == "in bulk" {
+				return to, bulk{to}
+			}
+			return to, to
+		}
+		left := 4
+		to, store := into()
+		to.BeforeAppend = func(domain.Commit) error {
+			if left--; left < 0 {
+				return domain.ErrUnavailable
+			}
+			return nil
+		}
+		_, added, err := archive.Import(t.Context(), store, bytes.NewReader(file))
+		if added != 4 || !errors.Is(err, domain.ErrUnavailable) || !strings.HasPrefix(err.Error(), "import: after 4 commits: ") {
+			t.Errorf("%s: %d added, %v", in, added, err)
+		}
+		_, store = into()
+		_, added, err = archive.Import(t.Context(), store, &swapped{bytes.NewReader(file), 3, cut})
+		want := "import: after 5 commits: the file changed while it was read: the last line is cut"
+		if added != 5 || !errors.Is(err, domain.ErrDamaged) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %d added, %v", in, added, err)
+		}
 	}
 }
 

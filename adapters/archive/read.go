@@ -52,22 +52,28 @@ func Check(r io.Reader) (Summary, error) {
 // has to be empty or to hold exactly the file's beginning, as it does after an import that was
 // broken off; anything else is ErrConflict, and nothing is written. It reports what the file holds
 // and how many commits were new.
-func Import(ctx context.Context, store Store, file io.ReadSeeker) (Summary, int, error) {
+func Import(ctx context.Context, store Store, file io.ReadSeeker) (sum Summary, added int, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("import: %w", err)
+		}
+	}()
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return Summary{}, 0, fmt.Errorf("import: %w", err)
+		return Summary{}, 0, err
 	}
-	sum, err := Check(file)
-	if err != nil {
-		return Summary{}, 0, fmt.Errorf("import: %w", err)
+	if sum, err = Check(file); err != nil {
+		return Summary{}, 0, err
 	}
 	have, err := common(ctx, store, file)
 	if err != nil {
-		return Summary{}, 0, fmt.Errorf("import: %w", err)
+		return Summary{}, 0, err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return Summary{}, 0, fmt.Errorf("import: %w", err)
+		return Summary{}, 0, err
 	}
-	added, err := appendAll(ctx, store, rest(file, have))
+	if added, err = appendAll(ctx, store, rest(file, have)); err != nil {
+		err = fmt.Errorf("after %d commits: %w", have+added, err)
+	}
 	return sum, added, err
 }
 
@@ -77,7 +83,7 @@ func rest(file io.Reader, skip int) iter.Seq2[domain.Commit, error] {
 		for item, err := range lines(file) {
 			switch {
 			case err != nil:
-				yield(domain.Commit{}, fmt.Errorf("import: the file changed while it was read: %w", err))
+				yield(domain.Commit{}, fmt.Errorf("the file changed while it was read: %w", err))
 				return
 			case item.last != nil:
 				return
@@ -105,7 +111,7 @@ func appendAll(ctx context.Context, store domain.EventStore, commits iter.Seq2[d
 			err = put(ctx, store, c)
 		}
 		if err != nil {
-			return added, fmt.Errorf("import commit %d: %w", c.Position, err)
+			return added, err
 		}
 		added++
 	}

@@ -9,5 +9,6 @@ func Free(dir string) (uint64, error) {
 		return 0, err
 	}
 	var free uint64
-	return free, windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
+	err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil) // by itself: a return may read free before it is called
+	return free, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (f *follower) subscription(ctx context.Context, c client) (metadata.MD, err
 		case err == nil:
 		case errors.Is(cause, errDropped), errors.Is(cause, domain.ErrDamaged):
 			return nil, cause
-		case confirmed:
+		case confirmed, errors.Is(err, io.EOF): // a server that ends it without a word may not have confirmed it
 			return nil, fmt.Errorf("%w: %v", errDropped, err)
 		default:
 			return box.stream.Trailer(), err

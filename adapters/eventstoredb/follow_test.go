@@ -77,6 +77,18 @@ func TestFollowerHearsNothing(t *testing.T) {
 	is(t, "follow a server that says nothing", err, domain.ErrUnavailable)
 }
 
+// A subscription that ends before it was confirmed is like one that was dropped.
+func TestFollowerIsEnded(t *testing.T) {
+	server := serve(t, esdbtest.Options{})
+	s := open(t, once(server))
+	first := add(t, s, one, 0, storetest.Events(1))
+	server.EndSubscriptions(2)
+	wantLog(t, s, first)
+	server.EndSubscriptions(100)
+	_, err := followed(t, s, 0, 1)
+	is(t, "follow a server that ends every subscription", err, domain.ErrUnavailable)
+}
+
 // A store that is closed lets nobody wait.
 func TestClose(t *testing.T) {
 	server := serve(t, esdbtest.Options{})

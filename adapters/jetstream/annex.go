@@ -1,13 +1,11 @@
 package jetstream
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -158,16 +156,12 @@ func (g *gate) opened() *server.Account {
 	return g.annex
 }
 
-// listen has the server listen at the address. The server itself only logs why it cannot.
+// listen has the server listen at the address.
 func (e *engine) listen(address string) error {
 	if address == "" {
 		return fmt.Errorf("no address to listen on: %w", domain.ErrInvalid)
 	}
-	try, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return err
-	}
-	if err := try.Close(); err != nil {
+	if err := tryListen(address); err != nil {
 		return err
 	}
 	e.server.AcceptLoop(make(chan struct{}))
@@ -182,16 +176,12 @@ func at(o *server.Options, address string) (*server.Options, error) {
 	if address == "" {
 		return o, nil
 	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: %w: %w", address, domain.ErrInvalid, err)
-	}
-	if o.Port, err = strconv.Atoi(port); err != nil || o.Port < 0 || o.Port > 65535 {
-		return nil, fmt.Errorf("address %q: port: %w", address, domain.ErrInvalid)
+	var err error
+	if o.Host, o.Port, err = hostPort(address, 0); err != nil {
+		return nil, err
 	}
 	if o.Port == 0 {
 		o.Port = server.RANDOM_PORT
 	}
-	o.Host = host
 	return o, nil
 }

@@ -45,6 +45,11 @@ type ClusterConfig struct {
 	Patience time.Duration
 	// OnAppend, where set, is told of each acknowledged append: how long the caller waited.
 	OnAppend func(wait time.Duration, events int)
+	// Begin makes the log where the servers have none and this node has seen none: a new registry begins.
+	Begin bool
+	// AcceptLoss opens a log also where it ends before a commit that this node has seen, holds another one in its
+	// place, or is gone: for an operator who has declared that what is missing is lost. A log with a hole stays refused.
+	AcceptLoss bool
 
 	// step, where a test sets it, is asked before a commit is sent ("send"), when it was acknowledged, and
 	// the acknowledgement is lost where it fails ("acknowledged"), before the caller is told ("sent"), and
@@ -52,7 +57,8 @@ type ClusterConfig struct {
 	step func(name string) error
 }
 
-// Cluster is the event store in a NATS cluster outside this process, which any number of processes share.
+// Cluster is the event store in a NATS cluster that any number of processes share. Its servers are outside this
+// process, or, with a Node, one of them is inside each.
 // It implements domain.EventStore and domain.Log.
 type Cluster struct {
 	config ClusterConfig
@@ -88,12 +94,13 @@ type Cluster struct {
 	failure atomic.Pointer[error] // why the log can be read no further
 }
 
-// Connect opens the store in a cluster, and makes the log where there is none. It is ready when Connect
+// Connect opens the store in a cluster, and makes the log where a new one is to begin. It is ready when Connect
 // returns: the log has a leader, and the servers sync what they acknowledge.
 //
 // Errors: ErrUnavailable where the cluster does not answer or another process has the directory open,
-// ErrInvalid for a directory of another mode and for servers that are not set up as they must be, ErrDamaged
-// where commits are missing or the log is not the one that the directory belongs to.
+// ErrInvalid for a directory of another mode and for servers that are not set up as they must be, ErrNotFound
+// where they have no log and none is to begin, ErrDamaged where commits are missing or the log is not the one
+// that the directory belongs to.
 func Connect(ctx context.Context, config ClusterConfig) (_ *Cluster, err error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -162,15 +169,15 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if max := c.write.conn.MaxPayload(); max < clusterPayload {
-		return fmt.Errorf("max_payload of the servers is %d, it has to be %d: %w", max, clusterPayload, domain.ErrInvalid)
+	if max := c.write.conn.MaxPayload(); max < maxPayload {
+		return fmt.Errorf("max_payload of the servers is %d, it has to be %d: %w", max, maxPayload, domain.ErrInvalid)
 	}
-	mark, err := readClusterMark(c.config.Dir)
+	mark, err := c.lastMark()
 	if err != nil {
 		return err
 	}
 	for _, l := range []*line{c.read, c.write} {
-		if l.log, err = c.openLog(ctx, l, mark.Position == 0); err != nil {
+		if l.log, err = c.openLog(ctx, l, c.absent(mark)); err != nil {
 			return err
 		}
 	}
@@ -199,9 +206,6 @@ func (c *Cluster) line(ctx context.Context, name string, options []nats.Option) 
 	}
 }
 
-// clusterPayload is a full commit with its headers.
-const clusterPayload = domain.MaxCommitBytes + 4<<10
-
 func (c *Cluster) warn(_ *nats.Conn, _ *nats.Subscription, err error) {
 	c.logger.Warn("event store: connection to the NATS cluster", "error", err)
 }
@@ -218,24 +222,35 @@ func clusterStream() jetstream.StreamConfig {
 	return config
 }
 
-// openLog opens the log, or creates it where the registry is new. While the servers elect a leader it
-// waits.
-func (c *Cluster) openLog(ctx context.Context, l *line, create bool) (jetstream.Stream, error) {
+// absent says what is wrong where the servers have no log, nil where one is to be made.
+func (c *Cluster) absent(mark clusterMark) error {
+	switch {
+	case mark.Position > 0:
+		return fmt.Errorf("the log is gone: %w", domain.ErrDamaged)
+	case !c.config.Begin:
+		return fmt.Errorf("the servers have no registry: %w", domain.ErrNotFound)
+	}
+	return nil
+}
+
+// openLog opens the log, or creates it where nothing is wrong with its absence. While the servers elect a
+// leader it waits.
+func (c *Cluster) openLog(ctx context.Context, l *line, absent error) (jetstream.Stream, error) {
 	for try := c.try(ctx); ; {
-		log, err := l.findLog(ctx, create)
+		log, err := l.findLog(ctx, absent)
 		if err == nil || !errors.Is(err, domain.ErrUnavailable) || !try.again() {
 			return log, err
 		}
 	}
 }
 
-func (l *line) findLog(ctx context.Context, create bool) (jetstream.Stream, error) {
+func (l *line) findLog(ctx context.Context, absent error) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	log, err := l.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if !create {
-			return nil, fmt.Errorf("the log is gone: %w", domain.ErrDamaged)
+		if absent != nil {
+			return nil, absent
 		}
 		log, err = l.js.CreateStream(ctx, clusterStream())
 	}
@@ -246,8 +261,8 @@ func (l *line) findLog(ctx context.Context, create bool) (jetstream.Stream, erro
 	if err := checkStream(info.Config); err != nil {
 		return nil, err
 	}
-	if s := info.State; s.NumDeleted > 0 || s.Msgs != s.LastSeq || s.Msgs > 0 && s.FirstSeq != 1 {
-		return nil, fmt.Errorf("the log ends at position %d and has %d commits: %w", s.LastSeq, s.Msgs, domain.ErrDamaged)
+	if err := whole(info.State); err != nil {
+		return nil, err
 	}
 	return log, nil
 }
@@ -276,9 +291,9 @@ func (c *Cluster) source(head domain.Position) source {
 		log: c.read.log, tail: &c.tail, durable: func() domain.Position { return head },
 		// What a replica sends is committed. Whether something should have come the leader knows.
 		hold: func(_ context.Context, p domain.Position) bool { c.known.reach(p); return true },
-		end: func(ctx context.Context) domain.Position {
-			_, _ = c.asked.wait(ctx) // a leader that does not answer tells nothing new
-			return c.known.position()
+		end: func(ctx context.Context) (domain.Position, error) {
+			_, err := c.asked.wait(ctx) // a leader that does not answer tells nothing new
+			return c.known.position(), err
 		},
 		remove: func(consumer string) { // nobody answers where the server is gone that had it
 			_ = c.read.conn.Publish("$JS.API.CONSUMER.DELETE."+streamName+"."+consumer, nil)
@@ -364,7 +379,7 @@ func (c *Cluster) Close() error {
 			c.system.Close()
 		}
 		if c.member != nil {
-			c.member.stop()
+			stopServer(c.member.server)
 		}
 		if c.lock != nil {
 			err = c.lock.Close()

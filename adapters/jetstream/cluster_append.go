@@ -125,7 +125,7 @@ func (c *Cluster) find(ctx context.Context, a *appending) (err error) {
 }
 
 func conflict(a *appending) error {
-	return fmt.Errorf("%s is at version %d, not %d: %w", a.stream, a.after.version, a.expected, domain.ErrConflict)
+	return fmt.Errorf("%s is not at version %d: %w", a.stream, a.expected, domain.ErrConflict)
 }
 
 // end is the end of the stream as far as this node knows, or as the leader does where it is to be fresh. Of

@@ -93,6 +93,47 @@ func TestClusterIsChecked(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("a folder stays with its log and its mode until a loss is declared", func(t *testing.T) {
+		another := at(t, nodes)
+		if err := errors.Join(s.Close(), connect(t, another).Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jetstream.Open(t.Context(), jetstream.Config{Dir: config.Dir}); !errors.Is(err, domain.ErrInvalid) {
+			t.Errorf("opened as embedded: %v", err)
+		}
+		if err := operator(t, nodes).DeleteStream(t.Context(), logStream); err != nil {
+			t.Fatal(err)
+		}
+		refuse := func(what string, config jetstream.ClusterConfig, want error) {
+			t.Helper()
+			s, err := jetstream.Connect(t.Context(), config)
+			if err == nil {
+				s.Close()
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", what, err, want)
+			}
+		}
+		refuse("the log is gone", config, domain.ErrDamaged)
+		stranger, lost := at(t, nodes), config
+		stranger.Begin = false
+		refuse("there is no log, and none is to begin", stranger, domain.ErrNotFound)
+		lost.AcceptLoss, lost.Begin = true, false
+		refuse("the log is lost, and none is to begin", lost, domain.ErrNotFound)
+
+		lost.Begin = true
+		s = connect(t, lost)
+		if p, err := s.Append(t.Context(), stream, 0, storetest.Events(1)); p != 1 || err != nil {
+			t.Fatalf("position %d, %v", p, err)
+		}
+		refuse("the log ends before what the node has seen", another, domain.ErrDamaged)
+		another.Begin = false
+		for _, another.AcceptLoss = range []bool{true, false} { // from then on the folder is this log's
+			if err := connect(t, another).Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 	t.Run("a server that does not sync stops the writing", func(t *testing.T) {
 		n := nodes.All[0]
 		n.Stop(t)
@@ -106,27 +147,15 @@ func TestClusterIsChecked(t *testing.T) {
 		if err := s.Healthy(t.Context()); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("healthy: %v", err)
 		}
-		if _, err := s.Append(t.Context(), stream, 3, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
+		if _, err := s.Append(t.Context(), stream, 1, storetest.Events(1)); !errors.Is(err, domain.ErrUnavailable) {
 			t.Errorf("append: %v", err)
-		}
-	})
-	t.Run("a folder stays with its log and its mode", func(t *testing.T) {
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := jetstream.Open(t.Context(), jetstream.Config{Dir: config.Dir}); !errors.Is(err, domain.ErrInvalid) {
-			t.Errorf("opened as embedded: %v", err)
-		}
-		js := operator(t, nodes)
-		if err := js.DeleteStream(t.Context(), logStream); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := jetstream.Connect(t.Context(), config); !errors.Is(err, domain.ErrDamaged) {
-			t.Errorf("the log is gone: %v", err)
 		}
 	})
 	t.Run("a log that may forget is refused", func(t *testing.T) {
 		js := operator(t, nodes)
+		if err := js.DeleteStream(t.Context(), logStream); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := js.CreateStream(t.Context(), natsjs.StreamConfig{Name: logStream, Subjects: []string{"tizilim.*.*"}, Replicas: 3, MaxAge: time.Hour}); err != nil {
 			t.Fatal(err)
 		}

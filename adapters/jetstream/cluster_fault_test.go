@@ -194,6 +194,11 @@ func TestClusterFaults(t *testing.T) {
 	}
 	l.end()
 	l.stop = nil
+	for i, s := range stores { // a node that has stopped for good does so while others write on
+		if err := s.Writable(); err != nil {
+			t.Errorf("node %d: %v", i+1, err)
+		}
+	}
 	l.trace.verify(t, connect(t, at(t, nodes)))
 	l.trace.linearizable(t)
 }

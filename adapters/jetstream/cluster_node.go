@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -26,7 +25,7 @@ type Node struct {
 	// Name is the node's among the peers. It stays with the data: to the others the node is who has the name,
 	// also where it comes with an empty disk.
 	Name string
-	// Peers are all nodes of the cluster, this one too, the same list on each.
+	// Peers are the three nodes of the cluster, this one too, the same list on each.
 	Peers []Peer
 	// Listen is the address for the others; empty for the node's own of the list.
 	Listen string
@@ -68,7 +67,7 @@ func (n *Node) check() error {
 	}
 	secure := n.CA != "" && n.Cert != "" && n.Key != ""
 	switch {
-	case len(names) < replicas:
+	case len(names) != replicas: // of more some would keep no copy, and never be healthy
 		return fmt.Errorf("%d nodes are no cluster, there have to be %d: %w", len(names), replicas, domain.ErrInvalid)
 	case !names[n.Name]:
 		return fmt.Errorf("node %q is none of the cluster's: %w", n.Name, domain.ErrInvalid)
@@ -109,24 +108,13 @@ func startMember(dir string, n *Node, logger *slog.Logger) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The server itself only logs why it cannot listen, and is never ready.
-	door, err := net.Listen("tcp", n.listen())
-	if err != nil {
+	if err := tryListen(n.listen()); err != nil {
 		return nil, fmt.Errorf("listen for the other nodes: %w: %w", domain.ErrUnavailable, err)
-	}
-	if err := door.Close(); err != nil {
-		return nil, err
 	}
 	m := &member{gate: newGate(), free: disk.Space{Dir: dir, Min: cmp.Or(n.MinFree, disk.MinFree)}}
 	options.CustomClientAuthentication = m.gate
-	if m.server, err = server.NewServer(options); err != nil {
-		return nil, fmt.Errorf("NATS server in %s: %w", dir, err)
-	}
-	m.server.SetLoggerV2(serverLog{logger}, false, false, false)
-	m.server.Start()
-	if !m.server.ReadyForConnections(serverStart) || !m.server.JetStreamEnabled() {
-		m.stop()
-		return nil, fmt.Errorf("NATS server in %s did not start: %w", dir, domain.ErrUnavailable)
+	if m.server, err = startServer(options, logger); err != nil {
+		return nil, err
 	}
 	m.gate.admitSystem(m.server.SystemAccount())
 	return m, nil
@@ -139,17 +127,14 @@ func (n *Node) options(dir string) (*server.Options, error) {
 	o := &server.Options{
 		ServerName: n.Name, Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true,
 		JetStream: true, StoreDir: filepath.Join(dir, natsName), SyncAlways: true, DisableJetStreamBanner: true,
-		MaxPayload: clusterPayload, JetStreamMaxMemory: 1 << 30, JetStreamMaxStore: 1 << 60,
+		MaxPayload: maxPayload, JetStreamMaxMemory: 1 << 30, JetStreamMaxStore: 1 << 60,
 		AuthTimeout: requestTime.Seconds(), MaxConn: maxConnections,
 	}
-	host, port, err := net.SplitHostPort(n.listen())
+	host, port, err := hostPort(n.listen(), 1)
 	if err != nil {
-		return nil, fmt.Errorf("address %q: %w: %w", n.listen(), domain.ErrInvalid, err)
+		return nil, err
 	}
-	o.Cluster = server.ClusterOpts{Name: "tizilim", Host: host, NoAdvertise: true}
-	if o.Cluster.Port, err = strconv.Atoi(port); err != nil || o.Cluster.Port < 1 || o.Cluster.Port > 65535 {
-		return nil, fmt.Errorf("address %q: port: %w", n.listen(), domain.ErrInvalid)
-	}
+	o.Cluster = server.ClusterOpts{Name: "tizilim", Host: host, Port: port, NoAdvertise: true}
 	scheme := "nats"
 	if n.CA != "" {
 		scheme = "tls"
@@ -217,11 +202,6 @@ func (m *member) copied() (domain.Position, error) {
 		}
 	}
 	return 0, nil
-}
-
-func (m *member) stop() {
-	m.server.Shutdown()
-	m.server.WaitForShutdown()
 }
 
 // ways are how the store connects: to the account of the log, and to the one that knows of the servers.

@@ -29,7 +29,7 @@ func TestClusterOfNodes(t *testing.T) {
 	}
 	configs := make([]jetstream.ClusterConfig, 3)
 	for i, p := range peers {
-		configs[i] = jetstream.ClusterConfig{Dir: t.TempDir(), Node: &jetstream.Node{
+		configs[i] = jetstream.ClusterConfig{Dir: t.TempDir(), Begin: true, Node: &jetstream.Node{
 			Name: p.Name, Peers: peers, CA: certs.CA, Cert: cert, Key: key, MinFree: 1,
 		}}
 	}
@@ -122,6 +122,7 @@ func refused(t *testing.T, config jetstream.ClusterConfig, why string) {
 // A cluster that cannot be, or that strangers could join, is refused before anything is started.
 func TestNodeIsChecked(t *testing.T) {
 	peers := []jetstream.Peer{{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}, {Name: "c", Address: "127.0.0.1:3"}}
+	fourth := append(slices.Clone(peers), jetstream.Peer{Name: "d", Address: "127.0.0.1:4"})
 	far := slices.Clone(peers)
 	far[1].Address = "10.0.0.2:6222"
 	twice := slices.Clone(peers)
@@ -134,6 +135,7 @@ func TestNodeIsChecked(t *testing.T) {
 	bare[2].Address = "c"
 	for why, n := range map[string]jetstream.Node{
 		"2 nodes are no cluster":               {Name: "a", Peers: peers[:2]},
+		"4 nodes are no cluster":               {Name: "a", Peers: fourth},
 		`node "d" is none of the cluster's`:    {Name: "d", Peers: peers},
 		"or anybody could join":                {Name: "a", Peers: far},
 		"anybody could join":                   {Name: "a", Peers: peers, Listen: "0.0.0.0:1"},
@@ -143,6 +145,7 @@ func TestNodeIsChecked(t *testing.T) {
 		`"c d" is no name of a node`:           {Name: "a", Peers: odd},
 		`address "c" is no host and port`:      {Name: "a", Peers: bare},
 		`address ":6222" is no host and port`:  {Name: "a", Peers: peers, Listen: ":6222"},
+		`address "127.0.0.1:0": port`:          {Name: "a", Peers: peers, Listen: "127.0.0.1:0"},
 		"certificates of the cluster: invalid": {Name: "a", Peers: far, CA: "none", Cert: "none", Key: "none"},
 	} {
 		refused(t, jetstream.ClusterConfig{Dir: t.TempDir(), Node: &n}, why)

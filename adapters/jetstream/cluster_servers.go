@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -57,23 +58,18 @@ func (c *Cluster) checkOnce(ctx context.Context) error {
 }
 
 func (c *Cluster) checkServers(ctx context.Context, names []string) error {
-	answers, err := c.askServers(ctx, len(names))
+	answers, err := c.askServers(ctx, names)
 	if err != nil {
 		return err
 	}
-	var found []string
 	for _, v := range answers {
-		if !slices.Contains(names, v.Name) || slices.Contains(found, v.Name) {
-			continue
-		}
 		if err := checkServer(v); err != nil {
 			return err
 		}
-		found = append(found, v.Name)
 	}
-	if len(found) <= len(names)/2 {
+	if len(answers) <= len(names)/2 {
 		return fmt.Errorf("of the servers %q only %q say whether they sync what they acknowledge; is %s let through to the account: %w",
-			names, found, varzSubject, domain.ErrUnavailable)
+			names, slices.Sorted(maps.Keys(answers)), varzSubject, domain.ErrUnavailable)
 	}
 	return nil
 }
@@ -90,8 +86,9 @@ func checkServer(v server.Varz) error {
 	return nil
 }
 
-// askServers collects what servers say of themselves, until there are as many as expected or time is up.
-func (c *Cluster) askServers(ctx context.Context, expected int) ([]server.Varz, error) {
+// askServers collects what the servers say of themselves, by their names, until each has or time is up. The cluster may
+// have others too, which answer as well.
+func (c *Cluster) askServers(ctx context.Context, names []string) (map[string]server.Varz, error) {
 	ctx, cancel := context.WithTimeout(ctx, varzWait)
 	defer cancel()
 	conn := cmp.Or(c.system, c.read.conn)
@@ -104,8 +101,8 @@ func (c *Cluster) askServers(ctx context.Context, expected int) ([]server.Varz, 
 	if err != nil {
 		return nil, fmt.Errorf("ask the servers: %w: %w", domain.ErrUnavailable, err)
 	}
-	var all []server.Varz
-	for len(all) < expected {
+	all := map[string]server.Varz{}
+	for len(all) < len(names) {
 		m, err := sub.NextMsgWithContext(ctx)
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) {
 			break
@@ -116,8 +113,8 @@ func (c *Cluster) askServers(ctx context.Context, expected int) ([]server.Varz, 
 		var answer struct {
 			Data server.Varz `json:"data"`
 		}
-		if err := json.Unmarshal(m.Data, &answer); err == nil && answer.Data.Name != "" {
-			all = append(all, answer.Data)
+		if err := json.Unmarshal(m.Data, &answer); err == nil && slices.Contains(names, answer.Data.Name) {
+			all[answer.Data.Name] = answer.Data
 		}
 	}
 	return all, nil

@@ -155,7 +155,6 @@ func (c *Cluster) remember(commit domain.Commit, data []byte) bool {
 	if c.config.step("tail") != nil {
 		return false
 	}
-	c.known.reach(commit.Position)
 	c.tail.add(&stored{stream: commit.Stream, version: commit.Version(), position: commit.Position, data: data})
 	c.last.Store(&lastCommit{commit.Position, data})
 	c.followed.advance(commit.Position)
@@ -175,9 +174,11 @@ type clusterMark struct {
 	SHA256   string          `json:"sha256"`
 }
 
-func readClusterMark(dir string) (clusterMark, error) {
-	var m clusterMark
-	_, err := readJSON(filepath.Join(dir, markName), &m)
+// lastMark is the commit that has to be in the log.
+func (c *Cluster) lastMark() (m clusterMark, err error) {
+	if !c.config.AcceptLoss {
+		_, err = readJSON(filepath.Join(c.config.Dir, markName), &m)
+	}
 	return m, err
 }
 

@@ -2,8 +2,6 @@ package jetstream_test
 
 import (
 	"errors"
-	"os"
-	"sync/atomic"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -31,7 +29,7 @@ func at(t testing.TB, nodes *natstest.Nodes) jetstream.ClusterConfig {
 	t.Helper()
 	return jetstream.ClusterConfig{
 		Servers: jetstream.Servers{URLs: nodes.URLs(), CA: nodes.CA, Cert: nodes.Cert, Key: nodes.Key},
-		Dir:     t.TempDir(),
+		Dir:     t.TempDir(), Begin: true,
 	}
 }
 
@@ -76,14 +74,8 @@ func TestClusterStore(t *testing.T) {
 
 // clusterSubject makes a store with all that the suite can do to it.
 func clusterSubject(t *testing.T, nodes *natstest.Nodes) storetest.Subject {
-	var fail atomic.Pointer[string]
-	config := at(t, nodes).WithStep(func(name string) error {
-		if at := fail.Load(); at != nil && *at == name && fail.CompareAndSwap(at, nil) {
-			return os.ErrDeadlineExceeded
-		}
-		return nil
-	})
-	failAt := func(step string) func() { return func() { fail.Store(&step) } }
+	step, failAt := failing()
+	config := at(t, nodes).WithStep(step)
 	s := connect(t, config)
 	return storetest.Subject{
 		Store: s,
@@ -97,14 +89,7 @@ func clusterSubject(t *testing.T, nodes *natstest.Nodes) storetest.Subject {
 		FailNext: failAt("send"),
 		LoseNext: failAt("sent"),
 		Damage: func(t *testing.T, p domain.Position) storetest.Store {
-			var id []byte
-			for c, err := range s.Follow(t.Context(), p-1) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				id = []byte(c.Records[0].ID.String())
-				break
-			}
+			id := eventAt(t, s, p)
 			s.Close()
 			for _, n := range nodes.All { // one by one: two of them need not elect a leader, which takes long
 				n.Stop(t)

@@ -21,6 +21,7 @@ const (
 type request struct {
 	stored
 	expected uint64
+	run      *run        // nil for a commit by itself
 	err      error       // why it is not stored; the committer's, then the flusher's
 	done     chan answer // takes the first answer; the caller may be gone
 }
@@ -34,6 +35,19 @@ func (r *request) answer(err error) {
 	select {
 	case r.done <- answer{r.position, err}:
 	default: // answered before, when its outcome was not known
+	}
+}
+
+// refuse answers before the group is flushed, and ends the run.
+func (r *request) refuse(err error) {
+	r.endRun()
+	r.answer(err)
+}
+
+// endRun sees to it that nothing of the run is stored any more.
+func (r *request) endRun() {
+	if r.run != nil {
+		r.run.over = true
 	}
 }
 
@@ -90,23 +104,31 @@ func (s *Store) take() *group {
 func (s *Store) check(g *group) {
 	refuse := s.Writable()
 	for _, r := range g.requests {
-		if r.err = refuse; r.err != nil {
+		if r.err = refuse; r.err == nil {
+			r.err = s.fits(r)
+		}
+		if r.err != nil {
+			r.endRun()
 			continue
 		}
-		head, err := s.heads.get(s.ctx, r.stream)
-		switch {
-		case err != nil:
-			r.err = err
-		case head != r.expected:
-			r.err = fmt.Errorf("%s is at version %d, not %d: %w", r.stream, head, r.expected, domain.ErrConflict)
-		default:
-			s.end++
-			r.position = s.end
-			s.heads.set(r.stream, r.version, r.position)
-			g.accepted = append(g.accepted, r)
-		}
+		s.end++
+		r.position = s.end
+		s.heads.set(r.stream, r.version, r.position)
+		g.accepted = append(g.accepted, r)
 	}
 	g.end = s.end
+}
+
+// fits says why a request cannot stand behind the ones before it.
+func (s *Store) fits(r *request) error {
+	if r.run != nil && r.run.over {
+		return fmt.Errorf("a commit that was to stand before it is not stored: %w", domain.ErrUnavailable)
+	}
+	head, err := s.heads.get(s.ctx, r.stream)
+	if err == nil && head != r.expected {
+		err = fmt.Errorf("%s is at version %d, not %d: %w", r.stream, head, r.expected, domain.ErrConflict)
+	}
+	return err
 }
 
 // publish sends the accepted commits and waits until the server has the last. Each one names the
@@ -143,7 +165,7 @@ func (s *Store) settle(g *group, cause error) {
 	s.logger.Error("event store: publish failed", "error", cause)
 	s.trouble.Store(&cause)
 	for _, r := range g.accepted {
-		r.answer(cause)
+		r.refuse(cause)
 	}
 	before := g.end - domain.Position(len(g.accepted))
 	end, err := s.resolve(cause)
@@ -195,7 +217,7 @@ func (s *Store) resolve(cause error) (domain.Position, error) {
 		for waiting := true; waiting; {
 			select {
 			case r := <-s.queue:
-				r.answer(cause)
+				r.refuse(cause)
 			case <-retry:
 				waiting = false
 			case <-s.closing:

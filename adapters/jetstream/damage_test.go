@@ -322,3 +322,28 @@ func TestDirectory(t *testing.T) {
 		open(t, jetstream.Config{Dir: "b/c"})
 	})
 }
+
+// A follower of a cluster's log calls a commit missing when a leader that is one has said so three times in a row, and
+// not because it had to start anew before, as after a server was restarted.
+func TestMissingIsAskedForAgain(t *testing.T) {
+	s := open(t, jetstream.Config{Dir: t.TempDir()})
+	cut := errors.New("the leader hears from 1 of 3 servers")
+	for name, test := range map[string]struct {
+		starts int
+		doubts []error
+		want   error
+	}{
+		"once":                      {0, []error{nil}, nil},
+		"twice":                     {0, []error{nil, nil}, nil},
+		"three times":               {0, []error{nil, nil, nil}, domain.ErrDamaged},
+		"once, after two starts":    {2, []error{nil}, nil},
+		"twice, after two starts":   {2, []error{nil, nil}, domain.ErrUnavailable},
+		"the leader is none":        {0, []error{cut, cut, cut, cut}, domain.ErrUnavailable},
+		"a leader, one that is cut": {0, []error{nil, nil, cut}, nil},
+	} {
+		err := s.Missing(t.Context(), 1, test.starts, test.doubts...)
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+}

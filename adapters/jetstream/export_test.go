@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/tizilim/tizilim/domain"
 )
 
@@ -89,6 +91,25 @@ func (s *Store) Published() domain.Position {
 	return domain.Position(info.State.LastSeq)
 }
 
+// Missing has a reader of a cluster's log look for a position that the server does not have, again and again: starts
+// is how often it has started anew for it before, and doubts say of each look why the server may lead no more.
+func (s *Store) Missing(ctx context.Context, position domain.Position, starts int, doubts ...error) error {
+	look := 0
+	source := s.source()
+	source.doubts = leaderDoubts
+	source.end = func(context.Context) (domain.Position, error) {
+		look++
+		return position, doubts[look-1]
+	}
+	r := &reader{source: source, next: position, tries: starts}
+	for range doubts {
+		if err := r.again(ctx, errSilent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Waiting is how many callers wait for the committer.
 func (s *Store) Waiting() int { return len(s.queue) }
 
@@ -117,6 +138,12 @@ func (c ClusterConfig) WithStep(step func(name string) error) ClusterConfig {
 // ClusterBlockDir is where a server of a cluster keeps the block files of the log.
 func ClusterBlockDir(dir string) string {
 	return filepath.Join(streamDir(dir, "TIZILIM", streamName), "msgs")
+}
+
+// CheckServers looks at the servers of the names, over a connection.
+func CheckServers(ctx context.Context, conn *nats.Conn, names []string) error {
+	c := &Cluster{read: &line{conn: conn}}
+	return c.checkServers(ctx, names)
 }
 
 // Recheck looks at the servers now.

@@ -84,6 +84,7 @@ type reader struct {
 	consumer jetstream.Consumer
 	batch    jetstream.MessageBatch // the present request; nil between two
 	tries    int                    // starts for the next position
+	missing  int                    // answers that it is not there
 	size     int                    // commits in the last request
 }
 
@@ -93,7 +94,7 @@ func (r *reader) message(ctx context.Context) (jetstream.Msg, error) {
 		if err == nil {
 			var meta *jetstream.MsgMetadata
 			if meta, err = m.Metadata(); err == nil && meta.Sequence.Stream == uint64(r.next) {
-				r.next, r.tries = r.next+1, 0
+				r.next, r.tries, r.missing = r.next+1, 0, 0
 				return m, nil
 			}
 			if err == nil {
@@ -127,7 +128,7 @@ func (r *reader) receive(ctx context.Context) (jetstream.Msg, error) {
 			case m = <-messages:
 				patience.Stop()
 			case <-patience.C:
-				if r.source.end(ctx) >= r.next {
+				if end, _ := r.source.end(ctx); end >= r.next {
 					return nil, errSilent
 				}
 				continue
@@ -161,16 +162,22 @@ func (r *reader) fetch(ctx context.Context) (err error) {
 	return err
 }
 
-// again finds out why the next commit did not come: it is damage where the server cannot read it,
-// and otherwise a message that was lost on the way, for which the reader starts anew.
+// again finds out why the next commit did not come: it is damage where the server cannot read it, and says so
+// again and again while nothing speaks against it; otherwise a message that was lost on the way, for which the
+// reader starts anew.
 func (r *reader) again(ctx context.Context, cause error) error {
-	if r.source.end(ctx) >= r.next {
+	if end, doubt := r.source.end(ctx); end >= r.next {
 		_, err := r.source.log.GetMsg(ctx, uint64(r.next))
-		switch missing := errors.Is(err, jetstream.ErrMsgNotFound); {
-		case missing && r.tries >= r.source.doubts:
-			return fmt.Errorf("position %d is missing: %w", r.next, domain.ErrDamaged)
-		case err != nil && !missing:
+		switch {
+		case err == nil:
+			r.missing = 0
+		case !errors.Is(err, jetstream.ErrMsgNotFound):
 			return r.source.unavailable(err)
+		case doubt == nil:
+			r.missing++
+		}
+		if r.missing > r.source.doubts {
+			return fmt.Errorf("position %d is missing: %w", r.next, domain.ErrDamaged)
 		}
 	}
 	if r.tries++; r.tries > retries {

@@ -31,8 +31,9 @@ type source struct {
 	durable func() domain.Position
 	// hold waits until a position that the server has sent may be seen, false where ctx ends first.
 	hold func(context.Context, domain.Position) bool
-	// end is asked when nothing comes: a position that has to.
-	end func(context.Context) domain.Position
+	// end is asked when nothing comes: a position that has to. The error says why who does not find it may not be
+	// the one who knows.
+	end func(context.Context) (domain.Position, error)
 	// remove has a consumer forgotten; idle is when that happens by itself.
 	remove func(consumer string)
 	idle   time.Duration
@@ -45,7 +46,7 @@ type source struct {
 func (s *Store) source() source {
 	return source{
 		log: s.engine.log, tail: &s.tail, durable: s.durable.position, hold: s.durable.wait,
-		end:    func(context.Context) domain.Position { return s.durable.position() },
+		end:    func(context.Context) (domain.Position, error) { return s.durable.position(), nil },
 		remove: s.engine.removeConsumer, idle: time.Hour, closing: s.closing,
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,8 @@ const (
 	never = 10 * 365 * 24 * time.Hour
 
 	maxConnections = 256 // to the server, those from within and of guests
+
+	maxPayload = domain.MaxCommitBytes + 4<<10 // a full commit and its headers
 )
 
 // engine is the NATS server inside this process, with the connection to it. The committer has one of its
@@ -49,9 +53,9 @@ func startEngine(dir, address string, syncAlways bool, logger *slog.Logger) (*en
 	options, err := at(&server.Options{
 		ServerName: "tizilim", DontListen: true, NoSigs: true, NoSystemAccount: true,
 		JetStream: true, StoreDir: dir, SyncAlways: syncAlways, DisableJetStreamBanner: true,
-		MaxPayload:         domain.MaxCommitBytes + 4<<10, // a full commit and its headers
-		JetStreamMaxMemory: 1 << 30,                       // consumers only; the log is in files
-		JetStreamMaxStore:  1 << 60,                       // free space is watched by the store itself
+		MaxPayload:         maxPayload,
+		JetStreamMaxMemory: 1 << 30, // consumers only; the log is in files
+		JetStreamMaxStore:  1 << 60, // free space is watched by the store itself
 		// A machine that is very busy may take its time with a connection from this process, too.
 		CustomClientAuthentication: gate, AuthTimeout: requestTime.Seconds(), MaxConn: maxConnections,
 		PingInterval: never, DisableShortFirstPing: true, // whoever is lost TCP finds out about
@@ -59,22 +63,57 @@ func startEngine(dir, address string, syncAlways bool, logger *slog.Logger) (*en
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.NewServer(options)
+	srv, err := startServer(options, logger)
 	if err != nil {
-		return nil, fmt.Errorf("NATS server in %s: %w", dir, err)
+		return nil, err
 	}
-	srv.SetLoggerV2(serverLog{logger}, false, false, false)
-	srv.Start()
 	e := &engine{server: srv, logger: logger, gate: gate}
-	if !srv.ReadyForConnections(serverStart) || !srv.JetStreamEnabled() {
-		e.stop()
-		return nil, fmt.Errorf("NATS server in %s did not start: %w", dir, domain.ErrUnavailable)
-	}
 	if err := e.connect(); err != nil {
 		e.stop()
 		return nil, err
 	}
 	return e, nil
+}
+
+// startServer starts a server inside this process and waits until it has read what it keeps.
+func startServer(options *server.Options, logger *slog.Logger) (*server.Server, error) {
+	srv, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("NATS server in %s: %w", options.StoreDir, err)
+	}
+	srv.SetLoggerV2(serverLog{logger}, false, false, false)
+	srv.Start()
+	if !srv.ReadyForConnections(serverStart) || !srv.JetStreamEnabled() {
+		stopServer(srv)
+		return nil, fmt.Errorf("NATS server in %s did not start: %w", options.StoreDir, domain.ErrUnavailable)
+	}
+	return srv, nil
+}
+
+func stopServer(srv *server.Server) {
+	srv.Shutdown()
+	srv.WaitForShutdown()
+}
+
+// hostPort divides an address, whose port has to be the least or a higher one.
+func hostPort(address string, least int) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("address %q: %w: %w", address, domain.ErrInvalid, err)
+	}
+	if port, err = strconv.Atoi(text); err != nil || port < least || port > 65535 {
+		return "", 0, fmt.Errorf("address %q: port: %w", address, domain.ErrInvalid)
+	}
+	return host, port, nil
+}
+
+// tryListen says why nobody can listen at the address: the server itself only logs it, and is never ready.
+func tryListen(address string) error {
+	door, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return door.Close()
 }
 
 func (e *engine) connect() (err error) {
@@ -113,8 +152,7 @@ func (e *engine) stop() {
 	if e.conn != nil {
 		e.conn.Close()
 	}
-	e.server.Shutdown()
-	e.server.WaitForShutdown()
+	stopServer(e.server)
 }
 
 // streamConfig is one subject per aggregate, and nothing that ever removes or rewrites a message:
@@ -150,10 +188,18 @@ func (e *engine) openLog(ctx context.Context, create bool) (*jetstream.StreamInf
 		!c.DenyDelete || !c.DenyPurge || c.MaxMsgs > 0 || c.MaxBytes > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0 {
 		return nil, fmt.Errorf("the log in this directory has another configuration: %w", domain.ErrDamaged)
 	}
-	if s := info.State; s.NumDeleted > 0 || s.Msgs != s.LastSeq || s.Msgs > 0 && s.FirstSeq != 1 {
-		return nil, fmt.Errorf("the log ends at position %d and has %d commits: %w", s.LastSeq, s.Msgs, domain.ErrDamaged)
+	if err := whole(info.State); err != nil {
+		return nil, err
 	}
 	return info, nil
+}
+
+// whole is ErrDamaged for a log with a hole.
+func whole(s jetstream.StreamState) error {
+	if s.NumDeleted > 0 || s.Msgs != s.LastSeq || s.Msgs > 0 && s.FirstSeq != 1 {
+		return fmt.Errorf("the log ends at position %d and has %d commits: %w", s.LastSeq, s.Msgs, domain.ErrDamaged)
+	}
+	return nil
 }
 
 // streamDir is where the server keeps a stream of an account, below its StoreDir.

@@ -34,14 +34,8 @@ func TestStore(t *testing.T) {
 
 // subject makes a store in a directory of its own with all that the suite can do to it.
 func subject(t *testing.T, open func(testing.TB, jetstream.Config) *jetstream.Store) storetest.Subject {
-	var fail atomic.Pointer[string]
-	config := jetstream.Config{Dir: t.TempDir()}.WithStep(func(name string) error {
-		if at := fail.Load(); at != nil && *at == name && fail.CompareAndSwap(at, nil) {
-			return os.ErrDeadlineExceeded
-		}
-		return nil
-	})
-	failAt := func(step string) func() { return func() { fail.Store(&step) } }
+	step, failAt := failing()
+	config := jetstream.Config{Dir: t.TempDir()}.WithStep(step)
 	s := open(t, config)
 	return storetest.Subject{
 		Store: s,
@@ -55,20 +49,38 @@ func subject(t *testing.T, open func(testing.TB, jetstream.Config) *jetstream.St
 		FailNext: failAt("send"),
 		LoseNext: failAt("sent"),
 		Damage: func(t *testing.T, p domain.Position) storetest.Store {
-			var id []byte
-			for c, err := range s.Follow(t.Context(), p-1) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				id = []byte(c.Records[0].ID.String())
-				break
-			}
+			id := eventAt(t, s, p)
 			s.Close()
 			flipBit(t, jetstream.BlockDir(config.Dir), id)
 			s = open(t, config)
 			return s
 		},
 	}
+}
+
+// failing is a hook that fails at a step, once, when failAt has chosen it.
+func failing() (step func(name string) error, failAt func(name string) func()) {
+	var fail atomic.Pointer[string]
+	step = func(name string) error {
+		if at := fail.Load(); at != nil && *at == name && fail.CompareAndSwap(at, nil) {
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	}
+	return step, func(name string) func() { return func() { fail.Store(&name) } }
+}
+
+// eventAt is the id of the first event at a position, as it is stored.
+func eventAt(t *testing.T, log domain.Log, p domain.Position) []byte {
+	t.Helper()
+	for c, err := range log.Follow(t.Context(), p-1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []byte(c.Records[0].ID.String())
+	}
+	t.Fatalf("nothing is at position %d", p)
+	return nil
 }
 
 // failingSelfTest makes the self-test of a store fail, and its log go to w.

@@ -55,7 +55,7 @@ func openCluster(ctx context.Context, f *folder, r *registry) (eventStore, error
 	case log != uuid.Nil:
 		return nil, fmt.Errorf("folder %s belongs to a log in EventStoreDB; say where with --store, or name another folder with --data: %w", f.path, domain.ErrConflict)
 	}
-	config := jetstream.ClusterConfig{Dir: f.log(), Patience: f.at.NATSPatience}
+	config := jetstream.ClusterConfig{Dir: f.log(), Patience: f.at.NATSPatience, Begin: f.begins, AcceptLoss: f.acceptLoss}
 	if f.at.Cluster != nil {
 		config.Node = f.at.node()
 	} else {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
@@ -91,6 +92,7 @@ func TestRegistryOnCluster(t *testing.T) {
 	servers, s := natstest.Start(t), newSample(t)
 	store := []string{"--nats", servers.URLs(), "--nats-ca", servers.CA, "--nats-cert", servers.Cert, "--nats-key", servers.Key}
 	f := newFleet(t, s)
+	want(t, 1, []string{"the servers have no registry"}, append([]string{"export", "--data", f.data("nobody")}, store...)...)
 	s.moved(t, f.data("mover"), store...)
 	f.serve("a", store...)
 	f.serve("b", store...)
@@ -120,6 +122,24 @@ func TestRegistryOnCluster(t *testing.T) {
 	if code != 1 || !strings.Contains(out, `holds an event store of mode "cluster"`) {
 		t.Errorf("a cluster's folder opened as one with a log of its own: %d %s", code, out)
 	}
+	seenMore(t, f.data("b"), store)
+}
+
+// seenMore has the node of the folder remember more of the log than there is: it goes on once that is declared lost.
+func seenMore(t *testing.T, data string, store []string) {
+	t.Helper()
+	at := func(args ...string) []string { return append(append(args, "--data", data), store...) }
+	if err := os.WriteFile(filepath.Join(data, "log", "mark.json"), []byte(`{"position":1000000,"sha256":""}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refusal := "this node has seen"
+	want(t, 1, []string{refusal}, at("export")...)
+	want(t, 1, []string{refusal}, at("restore")...)
+	want(t, 0, []string{"the end of the log is lost", refusal}, at("restore", "--accept-loss", "--reason", "the site burned")...)
+	if out := want(t, 0, nil, at("export")...); strings.Count(out, "loss-accepted") != 1 {
+		t.Error("the export does not tell of the loss, once")
+	}
+	want(t, 1, []string{"no loss to accept"}, at("restore", "--accept-loss", "--reason", "r")...)
 }
 
 // TestServeAsCluster has three nodes keep the log together. One is killed and loses everything; the other two
@@ -205,6 +225,9 @@ func ledgerOf(t *testing.T, servers *natstest.Nodes) map[string]int {
 		t.Fatal(err)
 	}
 	stream, err := js.Stream(t.Context(), outbound.Stream)
+	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); { // the servers may be electing
+		stream, err = js.Stream(t.Context(), outbound.Stream)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

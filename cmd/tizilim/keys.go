@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/disk"
@@ -99,8 +100,9 @@ var keyNames = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
 // check is domain.ErrInvalid for names that are no names of files, or there twice.
 func (m *keyMaker) check(names []string) error {
 	for i, name := range names {
-		if !keyNames.MatchString(name) || slices.Contains([]string{"ca", "site", "site-ca"}, name) || slices.Contains(names[:i], name) {
-			return fmt.Errorf("%q: small letters, digits, '.' and '-', none of ca, site and site-ca, and none twice: %w", name, domain.ErrInvalid)
+		taken := slices.Contains([]string{"ca", "site", "site-ca"}, name) || strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "-both")
+		if !keyNames.MatchString(name) || taken || slices.Contains(names[:i], name) {
+			return fmt.Errorf("%q: small letters, digits, '.' and '-', none of ca, site and site-ca, none that ends in -key or -both, and none twice: %w", name, domain.ErrInvalid)
 		}
 	}
 	return nil
@@ -186,7 +188,8 @@ func (m *keyMaker) good(ca signer, name string, hosts []string) bool {
 }
 
 // make makes a key and its certificate, signed by the authority, or by itself where there is none. The key is
-// written first: a crash leaves a pair that is not good and is made anew.
+// written first: a crash leaves a pair that is not good and is made anew, but for an authority, of which
+// the next run says what to do.
 func (m *keyMaker) make(name string, template *x509.Certificate, ca *signer, life time.Duration) (s signer, err error) {
 	if s.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return s, err

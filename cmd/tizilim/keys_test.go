@@ -87,6 +87,8 @@ func TestKeys(t *testing.T) {
 		{"--server d", "bring the authority's key back"},
 		{"--server ../d", "small letters"},
 		{"--server ca", "none of ca"},
+		{"--server a-key", "none that ends in -key"},
+		{"--client a-both", "none that ends in -key or -both"},
 		{"--server d --client d", "none twice"},
 		{"--life 0", "at least a day"},
 	} {

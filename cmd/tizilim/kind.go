@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,8 @@ const (
 	registryKind kind = "registry"
 )
 
-// claim makes sure that the folder is of the kind, and writes the kind into it where it had none:
+// claim makes sure that the folder is of the kind, and writes the kind into it where it does not say so, which the
+// next start then need not find out from the log:
 // ErrConflict for a folder of the other kind, and for a demo on a log that no demo began.
 func (f *folder) claim(ctx context.Context, want kind) error {
 	is, err := f.kind(ctx)
@@ -30,10 +32,12 @@ func (f *folder) claim(ctx context.Context, want kind) error {
 		return err
 	}
 	switch {
-	case is == "":
-		return disk.WriteFile(f.kindFile(), []byte(want+"\n"))
-	case is == want:
-		return nil
+	case is == "", is == want:
+		content := []byte(want + "\n")
+		if said, err := os.ReadFile(f.kindFile()); err == nil && bytes.Equal(said, content) {
+			return nil
+		}
+		return disk.WriteFile(f.kindFile(), content)
 	case want == demoKind:
 		return fmt.Errorf("folder %s holds a registry that is not the demo's; name another one with --data: %w", f.path, domain.ErrConflict)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tizilim/tizilim/api/v1"
 	"github.com/tizilim/tizilim/cmd/tizilim/demo"
+	"github.com/tizilim/tizilim/domain"
 )
 
 // While the registry starts, probes are answered: alive, and not ready because of what.
@@ -103,5 +105,28 @@ func TestStartWithoutAPortLeavesNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(data); !os.IsNotExist(err) {
 		t.Errorf("the start left %s behind: %v", data, err)
+	}
+}
+
+// A folder that lost its note of the kind gets it back, so that the next start need not read the log for it.
+func TestKindIsWrittenAgain(t *testing.T) {
+	f, err := storeFlag{dataFlag: dataFlag{Data: sampleFolder(t)}}.lockExisting()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if _, err := os.Stat(f.kindFile()); !os.IsNotExist(err) {
+		t.Fatalf("an import has left a note: %v", err)
+	}
+	if err := f.claim(t.Context(), demoKind); !errors.Is(err, domain.ErrConflict) {
+		t.Errorf("as a demo: %v", err)
+	}
+	for range 2 {
+		if err := f.claim(t.Context(), registryKind); err != nil {
+			t.Error(err)
+		}
+		if is, err := os.ReadFile(f.kindFile()); err != nil || string(is) != "registry\n" {
+			t.Errorf("the note says %q, %v", is, err)
+		}
 	}
 }

@@ -22,7 +22,9 @@ type folder struct {
 	at        logAt  // where the log is
 	// begins allows to begin a registry on the server of the store, which had none.
 	begins bool
-	lock   *os.File
+	// acceptLoss opens a log also where its end is lost: that is going to be declared.
+	acceptLoss bool
+	lock       *os.File
 	// blobs are the files in documents, opened once by whoever serves.
 	blobs *blobstore.Store
 }

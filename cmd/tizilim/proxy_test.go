@@ -125,8 +125,10 @@ func TestProxy(t *testing.T) {
 	two.away.Store(true)
 	s := startProxy(t, one, two)
 	s.until("one 127.0.0.1 https", "X-Forwarded-For", "10.9.8.7")
-	if status, _, _, err := s.get("/metrics"); err != nil || status != http.StatusNotFound {
-		t.Errorf("/metrics: %d, %v", status, err)
+	for _, path := range []string{"/metrics", "/%6detrics", "/metrics?all"} {
+		if status, _, _, err := s.get(path); err != nil || status != http.StatusNotFound {
+			t.Errorf("%s: %d, %v", path, status, err)
+		}
 	}
 
 	two.away.Store(false)

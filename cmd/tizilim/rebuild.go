@@ -30,7 +30,7 @@ var kinds = []projections.Kind{streams.Kind, numbers.Kind, reactor.Kind, license
 
 // rebuildCmd builds read models anew.
 type rebuildCmd struct {
-	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history, notices. All of them where none is named."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models: streams, numbers, reactor, licenses, applications, deadlines, history, notices, payments. All of them where none is named."`
 	storeFlag
 }
 

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/loss"
+	"github.com/tizilim/tizilim/projections"
 	"github.com/tizilim/tizilim/projections/tree"
 )
 
@@ -40,30 +40,27 @@ func (c restoreCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	if c.AcceptLoss && c.Reason == "" {
 		return fmt.Errorf("--accept-loss wants to know the --reason: %w", domain.ErrInvalid)
 	}
-	f, err := c.lockExisting()
-	if err != nil {
-		return stopFirst(err)
+	log, err := openStopped(ctx, c.lockExisting)
+	var ended error
+	if c.AcceptLoss && errors.Is(err, domain.ErrDamaged) { // it ends before a position that was durable, or does not open at all
+		ended = err
+		log, err = openStopped(ctx, c.lockDamaged)
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	store, err := c.open(ctx, f)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	r := restoration{restoreCmd: c, folder: f, store: store, out: out, now: time.Now}
+	defer func() { err = errors.Join(err, log.close()) }()
+	r := restoration{restoreCmd: c, folder: log.folder, store: log.store, ended: ended, out: out, now: time.Now}
 	return r.run(ctx)
 }
 
-// open opens the log, the folder's own also where its end is lost and that is declared.
-func (c restoreCmd) open(ctx context.Context, f *folder) (eventStore, error) {
-	if f.shared() {
-		return openStore(ctx, f, nil)
+// lockDamaged is lockExisting for a log that is to be opened although its end is lost.
+func (c restoreCmd) lockDamaged() (*folder, error) {
+	f, err := c.lockExisting()
+	if err == nil {
+		f.acceptLoss = true
 	}
-	store, err := jetstream.Open(ctx, jetstream.Config{Dir: f.log(), AcceptLoss: c.AcceptLoss})
-	if err != nil {
-		return nil, fmt.Errorf("open the event log: %w", err)
-	}
-	return store, nil
+	return f, err
 }
 
 // eventLog is an event store with its sequence.
@@ -78,6 +75,7 @@ type restoration struct {
 	restoreCmd
 	folder *folder
 	store  eventLog
+	ended  error // what the store said of its end, where it was opened all the same
 	out    io.Writer
 	now    func() time.Time
 }
@@ -97,6 +95,8 @@ func (r restoration) run(ctx context.Context) error {
 	different := errors.As(err, &d) && !d.Tree
 	var told loss.Accepted
 	switch {
+	case err == nil && r.ended != nil:
+		err = r.acceptEnd(ctx, old)
 	case err == nil:
 		fmt.Fprintf(r.out, "%s: nothing is lost\n%s\n", r.Data, root(old))
 		err = old.Close()
@@ -138,6 +138,21 @@ func (r restoration) cut(ctx context.Context, old *tree.Tree, kept tree.Extent, 
 	return old.Cut(ctx, kept)
 }
 
+// acceptEnd declares the loss of events that were durable and that the tree did not have yet: only the store knew
+// how far its log went.
+func (r restoration) acceptEnd(ctx context.Context, old *tree.Tree) (err error) {
+	defer func() { err = errors.Join(err, old.Close()) }()
+	if err := grow(ctx, old, r.store); err != nil {
+		return err
+	}
+	kept, keptRoot := old.Written()
+	fmt.Fprintf(r.out, "%s: the end of the log is lost, which the Merkle tree did not have: %v\nkept is the %s\n", r.Data, r.ended, root(old))
+	if err := r.forget(); err != nil { // first: once it is declared, nothing refuses them any more
+		return err
+	}
+	return r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Reason: r.Reason})
+}
+
 // damagedTree makes the tree anew where only its file is damaged, and its root proves that the log is not.
 func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause error) (err error) {
 	had, hadRoot := old.Written()
@@ -148,7 +163,7 @@ func (r restoration) damagedTree(ctx context.Context, old *tree.Tree, cause erro
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	defer func() { err = errors.Join(err, fresh.Close(), tree.Remove(r.beside())) }() // gone already where it took the old one's place
+	defer func() { err = errors.Join(err, fresh.Close(), projections.RemoveFile(r.beside())) }() // gone already where it took the old one's place
 	if now, _ := fresh.Written(); now.Events < had.Events {
 		return fmt.Errorf("and the log ends before the tree does: %w", cause)
 	}
@@ -168,7 +183,7 @@ func (r restoration) withoutTree(ctx context.Context, cause error) (err error) {
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	defer func() { err = errors.Join(err, fresh.Close(), tree.Remove(r.beside())) }() // gone already where it took the old one's place
+	defer func() { err = errors.Join(err, fresh.Close(), projections.RemoveFile(r.beside())) }() // gone already where it took the old one's place
 	return r.acceptTree(ctx, fresh, cause)
 }
 
@@ -193,7 +208,7 @@ func (r restoration) acceptTree(ctx context.Context, fresh *tree.Tree, cause err
 
 // rebuild makes a tree of what the log has, beside the old one.
 func (r restoration) rebuild(ctx context.Context) (*tree.Tree, error) {
-	if err := tree.Remove(r.beside()); err != nil { // of a run that was cut off
+	if err := projections.RemoveFile(r.beside()); err != nil { // of a run that was cut off
 		return nil, err
 	}
 	fresh, err := tree.Create(r.beside())

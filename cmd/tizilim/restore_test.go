@@ -57,6 +57,7 @@ func TestRestoreAnOldCopy(t *testing.T) {
 		for _, args := range [][]string{{"export"}, {"import", "testdata/events.jsonl"}, {"verify", "log"}} {
 			want(t, 1, []string{refusal}, append(args, "--data", dir)...)
 		}
+		want(t, 1, []string{"read model", "is at position 186, and the log ends at 100"}, "verify", "read-models", "--data", dir)
 		want(t, 1, []string{"91 events are lost, the first of them is event 106, after position 100", refusal,
 			"Merkle tree of 196 events, root GunQ96saHJyngXgVw4ayc8EpZo0qRFy+OuKS3LDhmco="}, "restore", "--data", dir)
 	}
@@ -114,6 +115,46 @@ func interrupted(t *testing.T, dir string) {
 	if err := started(t, dir, func(*registry) { t.Error("a registry started on it") }); !errors.Is(err, domain.ErrDamaged) {
 		t.Errorf("after a run that was cut off: %v", err)
 	}
+}
+
+// The store alone knows how far its log went where the tree had not followed it so far: that loss is declared too.
+func TestRestoreTheEnd(t *testing.T) {
+	dir := sampleFolder(t)
+	mark := filepath.Join("log", "mark.json")
+	keep := map[string]string{mark: dir, "tree.sqlite": oldFolder(t, 100)}
+	for file, from := range keep {
+		content, err := os.ReadFile(filepath.Join(from, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep[file] = string(content)
+	}
+	replaceLog(t, dir, oldFolder(t, 150))
+	for file, content := range keep {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refusal := "position 186"
+	if err := started(t, dir, func(*registry) { t.Error("a registry started on it") }); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), refusal) {
+		t.Errorf("start: %v", err)
+	}
+	want(t, 1, []string{refusal}, "restore", "--data", dir)
+	want(t, 0, []string{"the end of the log is lost", refusal, "Merkle tree of 158 events"}, "restore", "--accept-loss", "--reason", "the disk burned", "--data", dir)
+	err := started(t, dir, func(r *registry) {
+		if err := r.follower.CaughtUp(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]loss.Accepted{{Kept: 158}}, lossesIn(t, r.store)); diff != "" {
+			t.Errorf("the declarations (-want +got):\n%s", diff)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	want(t, 0, []string{"of 159 events"}, "verify", "log", "--data", dir)
+	want(t, 0, nil, "verify", "read-models", "--data", dir)
+	want(t, 1, []string{"no loss to accept"}, "restore", "--accept-loss", "--reason", "r", "--data", dir)
 }
 
 // Without its tree a log is refused too; a tree whose root still tells that the log is whole is mended

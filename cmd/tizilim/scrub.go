@@ -57,7 +57,7 @@ type scrub struct {
 	models []projections.Model
 	audit  func(context.Context, domain.Log, projections.Model) error
 
-	audited time.Time // run's own
+	audited map[string]time.Time // when each was compared; run's own
 	damage  atomic.Pointer[error]
 }
 
@@ -66,6 +66,7 @@ func (s *scrub) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := s.tree.Scrub(ctx, s.log, s.perSecond, s.metrics.ObserveScrub)
 		if err == nil {
+			s.metrics.ObserveScrubbed(s.now())
 			err = s.readModels(ctx)
 		}
 		switch {
@@ -77,8 +78,6 @@ func (s *scrub) run(ctx context.Context) {
 			return
 		case err != nil:
 			s.logger.Warn("the event log or a read model could not be compared with what it has to be", "err", err)
-		default:
-			s.metrics.ObserveScrubbed(s.now())
 		}
 		select {
 		case <-time.After(s.rest):
@@ -87,20 +86,27 @@ func (s *scrub) run(ctx context.Context) {
 	}
 }
 
-// readModels compares the read models with the log, unless that was done lately.
+// readModels compares the read models with the log, but for those with which that was done lately. One that cannot
+// be compared now keeps none of the others.
 func (s *scrub) readModels(ctx context.Context) error {
-	begin := s.now()
-	if begin.Sub(s.audited) < auditEvery {
-		return nil
-	}
 	slowly := paced{s.log, rate.NewLimiter(rate.Limit(s.perSecond), max(s.perSecond, 1000))}
+	if s.audited == nil {
+		s.audited = map[string]time.Time{}
+	}
+	var errs []error
 	for _, m := range s.models {
-		if err := s.audit(ctx, slowly, m); err != nil {
-			return err
+		begin := s.now()
+		if begin.Sub(s.audited[m.Name()]) < auditEvery {
+			continue
+		}
+		err := s.audit(ctx, slowly, m)
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			s.audited[m.Name()] = begin
 		}
 	}
-	s.audited = begin
-	return nil
+	return errors.Join(errs...)
 }
 
 // paced is a log that is read slowly.

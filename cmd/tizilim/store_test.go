@@ -173,6 +173,8 @@ func TestFolderOfAnotherStore(t *testing.T) {
 		{[]string{"demo", "--data", filepath.Join(dir, "demo"), "--listen", "127.0.0.1:0", "--store", server.URL()}, "holds a registry that is not the demo's"},
 		{[]string{"export", "--data", shared, "--store", "esdb://me:secret@"}, "connection string: host"},
 		{[]string{"export", "--data", filepath.Join(dir, "none")}, "holds no data of a registry"},
+		{[]string{"restore", "--data", own, "--store", server.URL()}, "has a log of its own"},
+		{[]string{"restore", "--accept-loss", "--reason", "r", "--data", shared}, "belongs to a log in EventStoreDB; say where with --store"},
 	} {
 		out, code := command(tt.args...)
 		if code != 1 || !strings.Contains(out, tt.want) || strings.Contains(out, "secret") {

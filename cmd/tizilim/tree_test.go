@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tizilim/tizilim/adapters/archive"
 	"github.com/tizilim/tizilim/adapters/eventstoredb"
@@ -155,7 +158,7 @@ func TestTreeOfANewNode(t *testing.T) {
 	if err := opened(node, log); err != nil { // as a crash leaves it between the two files
 		t.Errorf("a tree that nothing tells of: %v", err)
 	}
-	if err := tree.Remove(node.tree()); err != nil {
+	if err := projections.RemoveFile(node.tree()); err != nil {
 		t.Fatal(err)
 	}
 	refused("the node's tree is gone", node, log)
@@ -172,7 +175,7 @@ func TestScrubFinds(t *testing.T) {
 	passes := 0
 	s := &scrub{
 		tree: tr, log: store, perSecond: 1e9, rest: 0, metrics: api.NewMetrics(), logger: slog.New(slog.DiscardHandler),
-		models: make([]projections.Model, 1), now: func() time.Time { return time.Unix(0, 0).Add(time.Duration(passes) * auditEvery) },
+		models: []projections.Model{modelOf{name: "m"}}, now: func() time.Time { return time.Unix(0, 0).Add(time.Duration(passes) * auditEvery) },
 		audit: func(context.Context, domain.Log, projections.Model) error {
 			if passes++; passes == 2 {
 				store.Lose(100)
@@ -183,6 +186,60 @@ func TestScrubFinds(t *testing.T) {
 	s.run(ctx) // ends with what it finds
 	if err := s.found(); !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "event 105 of the log, after position 99") || passes != 2 {
 		t.Errorf("after %d passes: %v", passes, err)
+	}
+}
+
+// modelOf is a read model of which only the name is asked for.
+type modelOf struct {
+	projections.Model
+	name string
+}
+
+func (m modelOf) Name() string { return m.name }
+
+// A read model that cannot be compared now is tried again in the next round, and keeps none of the others
+// from being compared, nor has those that were compared done again before the day is over.
+func TestScrubReadModels(t *testing.T) {
+	now := time.Unix(0, 0)
+	var asked []string
+	s := &scrub{
+		perSecond: 1, now: func() time.Time { return now },
+		models: []projections.Model{modelOf{name: "a"}, modelOf{name: "b"}, modelOf{name: "c"}},
+		audit: func(_ context.Context, _ domain.Log, m projections.Model) error {
+			asked = append(asked, m.Name())
+			if m.Name() == "b" && now == time.Unix(0, 0) {
+				return domain.ErrUnavailable
+			}
+			return nil
+		},
+	}
+	if err := s.readModels(t.Context()); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("the first round: %v", err)
+	}
+	for _, later := range []time.Duration{time.Hour, auditEvery} {
+		now = time.Unix(0, 0).Add(later)
+		if err := s.readModels(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := strings.Join(asked, " "); got != "a b c b a c" {
+		t.Errorf("compared are %s", got)
+	}
+}
+
+// Every read model that there is follows the log, and is compared with it.
+func TestScrubHasAllModels(t *testing.T) {
+	err := started(t, sampleFolder(t), func(r *registry) {
+		var names []string
+		for _, m := range r.scrub.models {
+			names = append(names, m.Name())
+		}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(modelNames(kinds))), slices.Sorted(slices.Values(names))); diff != "" {
+			t.Errorf("models (-want +got):\n%s", diff)
+		}
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

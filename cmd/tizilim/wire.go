@@ -120,8 +120,12 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	if err := r.openNotices(ctx, f, world); err != nil {
 		return r, fmt.Errorf("prepare the notices of deadlines: %w", err)
 	}
-	r.follower = projections.Start(ctx, r.store, world.logger,
-		r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments, r.tree)
+	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments}
+	fed := []projections.Projection{r.tree}
+	for _, m := range r.scrub.models {
+		fed = append(fed, m)
+	}
+	r.follower = projections.Start(ctx, r.store, world.logger, fed...)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")
@@ -133,7 +137,6 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 		store.UseIndex(r.streams)
 	}
 	r.start(ctx, r.reactor.Run)
-	r.scrub.models = []projections.Model{r.streams, r.numbers, r.waiting, r.licenses, r.applications, r.deadlines, r.history, r.notices, r.payments}
 	r.start(ctx, r.scrub.run)
 	return r, nil
 }
@@ -175,7 +178,7 @@ func (r *registry) catchUp(ctx context.Context, starting func(string), names ...
 // openEmbedded opens the event store in the folder. Where it belongs to a registry, that one is told of
 // every append, and of the end.
 func openEmbedded(ctx context.Context, f *folder, r *registry) (*jetstream.Store, error) {
-	config := jetstream.Config{Dir: f.log()}
+	config := jetstream.Config{Dir: f.log(), AcceptLoss: f.acceptLoss}
 	if r != nil {
 		config.Listen = r.door
 		config.Logger, config.OnAppend = r.logger, r.metrics.ObserveAppend

@@ -29,9 +29,7 @@ func EvidenceOf(records iter.Seq2[domain.Record, error]) ([]signing.Evidence, er
 				Event: rec.ID, Type: rec.Type, Time: rec.Time, Purpose: purpose, Signed: s.signedFor(purpose), Document: document,
 			})
 		}
-		if err := Fold(&s, rec); err != nil {
-			return nil, err
-		}
+		s.Evolve(p, rec)
 	}
 	return all, nil
 }

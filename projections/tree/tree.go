@@ -40,7 +40,6 @@ const form = 1
 
 const tables = `
 	CREATE TABLE form (number INTEGER NOT NULL) STRICT;
-	INSERT INTO form VALUES (1);
 	-- The stored hashes in tlog's order, perRow of them in a row, fewer in the last one.
 	CREATE TABLE hashes (row INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 	-- Places to read the log from: the event with this index (from 0) is the first one after the position.
@@ -109,7 +108,7 @@ func create(path string) error {
 		return err
 	}
 	beside := path + ".new"
-	if err := Remove(beside); err != nil { // of a crash
+	if err := projections.RemoveFile(beside); err != nil { // of a crash
 		return err
 	}
 	// SQLite would make the file readable by everybody; the files beside it take after it.
@@ -127,6 +126,9 @@ func create(path string) error {
 		err = sqlitex.ExecuteScript(conn, tables, nil)
 	}
 	if err == nil {
+		err = projections.Exec(conn, "INSERT INTO form VALUES (?)", form)
+	}
+	if err == nil {
 		err = projections.Exec(conn, "INSERT INTO cursor VALUES (1, 0, 0, ?, 0)", root[:])
 	}
 	if err := errors.Join(err, conn.Close(), f.Sync()); err != nil {
@@ -136,30 +138,15 @@ func create(path string) error {
 }
 
 // Replace puts a tree that is closed in the place of another, durably. Where there was one, it must be
-// closed too; what it held is gone.
+// closed too; what it held is gone. A crash leaves one of the two there.
 func Replace(from, to string) error {
-	if err := Remove(to); err != nil { // its WAL would be taken for the new one's
+	if err := projections.RemoveWAL(to); err != nil { // it would be taken for the new one's
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// Remove removes a tree's file with what belongs to it.
-func Remove(path string) error {
-	var err error
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
-		if e := os.Remove(path + suffix); e != nil && !errors.Is(e, os.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
-	return err
+	return projections.Sync(filepath.Dir(to))
 }
 
 // Open opens a tree: domain.ErrNotFound where there is none, domain.ErrDamaged where the file is not sound as
@@ -234,11 +221,12 @@ func (t *Tree) load() error {
 	if err != nil {
 		return err
 	}
+	// First of all: what Close would write is what was taken and is not written.
+	t.taken, t.marks, t.marked = t.written.Events, nil, -between
+	t.position.Store(uint64(t.written.Position))
 	if err := t.loadTail(); err != nil {
 		return err
 	}
-	t.taken, t.marks, t.marked = t.written.Events, nil, -between
-	t.position.Store(uint64(t.written.Position))
 	r := stored{t.writer}
 	if t.edge, err = loadEdge(t.taken, r); err != nil {
 		return err

@@ -20,6 +20,7 @@ type faults struct {
 	cutting       int           // reads that are cut
 	how           Cut           // how they end
 	mute          int           // subscriptions that bring nothing
+	end           int           // subscriptions that end at once
 	short         int           // events after which the next subscription is dropped; 0 for none
 	drop          chan struct{} // closed, and replaced, to drop subscriptions
 	slow          time.Duration // before a checkpoint
@@ -70,6 +71,9 @@ func (s *Server) CutReads(n, events int, how Cut) {
 
 // MuteSubscriptions lets the next n subscriptions bring nothing, as of a node that the others have left behind.
 func (s *Server) MuteSubscriptions(n int) { s.fault(func(f *faults) { f.mute = n }) }
+
+// EndSubscriptions lets the next n subscriptions end without a word, as a proxy may end them.
+func (s *Server) EndSubscriptions(n int) { s.fault(func(f *faults) { f.end = n }) }
 
 // DropSubscriptions ends every subscription.
 func (s *Server) DropSubscriptions() {

@@ -125,11 +125,10 @@ func (n *node) readAll(call streams.Streams_ReadServer, o *streams.ReadReq_Optio
 		if !allow(r) {
 			continue
 		}
-		if sent++; sent > 0 {
-			if err := call.Send(eventOf(r, o)); err != nil {
-				return err
-			}
+		if err := call.Send(eventOf(r, o)); err != nil {
+			return err
 		}
+		sent++
 	}
 	return nil
 }
@@ -152,6 +151,9 @@ func (n *node) subscribe(call streams.Streams_ReadServer, o *streams.ReadReq_Opt
 		}
 	case *streams.ReadReq_Options_AllOptions_End:
 		index = n.log.length()
+	}
+	if n.count(func(f *faults) *int { return &f.end }) {
+		return nil
 	}
 	confirm := &streams.ReadResp_SubscriptionConfirmation{SubscriptionId: uuid.NewString()}
 	if err := call.Send(&streams.ReadResp{Content: &streams.ReadResp_Confirmation{Confirmation: confirm}}); err != nil {
