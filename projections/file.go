@@ -143,7 +143,7 @@ func (f *File) openBulk() error {
 	if f.writer, err = sqlite.OpenConn(f.path, sqlite.OpenReadWrite, sqlite.OpenCreate); err != nil {
 		return err
 	}
-	if err := pragmas(f.writer, pageSize, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -64000"); err != nil {
+	if err := pragmas(f.writer, pageSize, "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32000"); err != nil {
 		return err
 	}
 	if err := f.create(f.schema.Tables); err != nil {
