@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sort"
+	"sync"
 
 	"github.com/minio/highwayhash"
 
@@ -79,20 +80,55 @@ func (s *Store) readBlocks(ctx context.Context, after domain.Position, yield fun
 	if s.blocks == nil || after+domain.Position(s.config.farBehind) > end { // without blocks the files are not as they should be
 		return after
 	}
-	b := reading{ctx: ctx, dir: s.blocks.dir, at: after, end: end, yield: yield}
-	for n := b.first(); b.block(n); n++ {
+	ctx, cancel := context.WithCancel(ctx)
+	b := reading{ctx: ctx, dir: s.blocks.dir, at: after, end: end, pieces: make(chan []domain.Commit, piecesAhead)}
+	var ahead sync.WaitGroup
+	ahead.Go(b.read)
+	defer ahead.Wait()
+	defer cancel()
+	for piece := range b.pieces {
+		for _, c := range piece {
+			if ctx.Err() != nil || !yield(c) {
+				return after
+			}
+			after = c.Position
+		}
 	}
-	return b.at
+	return after
 }
+
+// Commits are decoded while those before them are taken, a thousand at a time.
+const (
+	pieceCommits = 1000
+	piecesAhead  = 3
+)
 
 // reading is on its way through the block files.
 type reading struct {
-	ctx   context.Context
-	dir   string
-	at    domain.Position // of the last commit passed on
-	end   domain.Position
-	yield func(domain.Commit) bool
-	bytes []byte // of the present block
+	ctx    context.Context
+	dir    string
+	at     domain.Position // of the last commit decoded
+	end    domain.Position
+	bytes  []byte // of the present block
+	piece  []domain.Commit
+	pieces chan []domain.Commit
+}
+
+// read decodes commits until one is not understood, and closes pieces.
+func (b *reading) read() {
+	defer close(b.pieces)
+	for n := b.first(); b.block(n); n++ {
+	}
+	b.pass()
+}
+
+// pass hands over what is decoded.
+func (b *reading) pass() {
+	select {
+	case b.pieces <- b.piece:
+	case <-b.ctx.Done():
+	}
+	b.piece = nil
 }
 
 // first is the number of the block with the next commit, 0 where none can be found.
@@ -119,7 +155,7 @@ func firstSequence(path string) (uint64, error) {
 	return binary.LittleEndian.Uint64(fixed[4:]), err
 }
 
-// block passes on what a block has, false where that is not the whole of it.
+// block decodes what a block has, false where that is not the whole of it.
 func (b *reading) block(n int) bool {
 	if b.load(n) != nil {
 		return false
@@ -142,10 +178,13 @@ func (b *reading) block(n int) bool {
 			continue
 		}
 		commit, err := decode(r.sequence, string(r.subject), r.message)
-		if err != nil || !b.yield(commit) {
+		if err != nil {
 			return false
 		}
 		b.at++
+		if b.piece = append(b.piece, commit); len(b.piece) == pieceCommits {
+			b.pass()
+		}
 	}
 	return true
 }
