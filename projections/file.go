@@ -54,7 +54,7 @@ const pageSize = "page_size = 8192"
 // limits bound what is kept in memory: records that a rebuild folds before it writes the rows that they changed,
 // rows that are remembered beside those that changed lately, and bytes of records on their way into a file.
 // Only tests change them.
-var limits = struct{ window, rows, bytes int }{window: 50_000, rows: 50_000, bytes: 32 << 20}
+var limits = struct{ window, rows, bytes int }{window: 100_000, rows: 50_000, bytes: 32 << 20}
 
 // readers is how many queries run at a time; more wait for their turn.
 const readers = 8
@@ -248,9 +248,9 @@ func (f *File) record(ctx context.Context, commits []domain.Commit, record func(
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
-		for _, rec := range c.Records {
-			if err := record(f.writer, rec); err != nil {
-				return n, failure(f.Name(), rec, err)
+		for i := range c.Records { // which are large
+			if err := record(f.writer, c.Records[i]); err != nil {
+				return n, failure(f.Name(), c.Records[i], err)
 			}
 		}
 		n += len(c.Records)

@@ -61,7 +61,7 @@ func NewRecords() *Records {
 
 // Put adds a record. One whose version does not follow the stream's is domain.ErrDamaged.
 func (b *Records) Put(conn *sqlite.Conn, r domain.Record) error {
-	s, err := b.streams.Edit(conn, r.Stream)
+	s, err := b.streams.EditOf(conn, r.Stream, r)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package projections
 
-import "zombiezen.com/go/sqlite"
+import (
+	"zombiezen.com/go/sqlite"
+
+	"github.com/tizilim/tizilim/domain"
+)
 
 // Rows are the rows of a table that a model works on, by key. Each is read once, and written once for all that
 // befell it between two flushes: those of one Update or, in a rebuild, those of a window of the log. They are
@@ -10,9 +14,12 @@ type Rows[K comparable, R any] struct {
 	Find func(conn *sqlite.Conn, key K, row *R) error
 	// Store writes a row.
 	Store func(conn *sqlite.Conn, row *R) error
+	// Over, where set, reports of a row that was written that hardly anything will befall it any more: it is not remembered.
+	Over func(row *R) bool
 
-	known   map[K]*edited[K, R]
-	changed []*edited[K, R] // in the order of their first change
+	known   map[K]*edited[K, R] // those that were edited lately
+	older   map[K]*edited[K, R] // the ones before
+	changed []*edited[K, R]     // in the order of their first change
 }
 
 type edited[K comparable, R any] struct {
@@ -23,22 +30,47 @@ type edited[K comparable, R any] struct {
 
 // Edit is the row with the key, which is going to be changed. Where there is none it is empty.
 func (r *Rows[K, R]) Edit(conn *sqlite.Conn, key K) (*R, error) {
-	e, ok := r.known[key]
+	e, ok := r.remembered(key)
 	if !ok {
 		e = &edited[K, R]{key: key}
 		if err := r.Find(conn, key, &e.row); err != nil {
 			return nil, err
 		}
+	}
+	return r.edit(e), nil
+}
+
+// EditOf is Edit of a row whose key is the record's stream: one that begins with the record is not in the file,
+// and is not looked for there.
+func (r *Rows[K, R]) EditOf(conn *sqlite.Conn, key K, rec domain.Record) (*R, error) {
+	if rec.Version > 1 {
+		return r.Edit(conn, key)
+	}
+	e, ok := r.remembered(key)
+	if !ok {
+		e = &edited[K, R]{key: key}
+	}
+	return r.edit(e), nil
+}
+
+func (r *Rows[K, R]) remembered(key K) (*edited[K, R], bool) {
+	e, ok := r.known[key]
+	if !ok {
+		e, ok = r.older[key]
+	}
+	return e, ok
+}
+
+func (r *Rows[K, R]) edit(e *edited[K, R]) *R {
+	if !e.changed {
 		if r.known == nil {
 			r.known = map[K]*edited[K, R]{}
 		}
-		r.known[key] = e
-	}
-	if !e.changed {
+		r.known[e.key] = e
 		e.changed = true
 		r.changed = append(r.changed, e)
 	}
-	return &e.row, nil
+	return &e.row
 }
 
 // Flush writes the rows that changed, in the order in which they first did.
@@ -47,13 +79,13 @@ func (r *Rows[K, R]) Flush(conn *sqlite.Conn) error {
 		if err := r.Store(conn, &e.row); err != nil {
 			return err
 		}
-		e.changed = false
-	}
-	if len(r.known) > max(limits.rows, len(r.changed)) {
-		clear(r.known)
-		for _, e := range r.changed {
-			r.known[e.key] = e
+		if e.changed = false; r.Over != nil && r.Over(&e.row) {
+			delete(r.known, e.key)
+			delete(r.older, e.key)
 		}
+	}
+	if len(r.known) > limits.rows/2 {
+		r.older, r.known = r.known, nil
 	}
 	clear(r.changed)
 	r.changed = r.changed[:0]
@@ -61,7 +93,7 @@ func (r *Rows[K, R]) Flush(conn *sqlite.Conn) error {
 }
 
 // Forget forgets all rows, after an Update that came to nothing.
-func (r *Rows[K, R]) Forget() { r.known, r.changed = nil, nil }
+func (r *Rows[K, R]) Forget() { r.known, r.older, r.changed = nil, nil, nil }
 
 // Sequence numbers the rows of a table, for whoever needs a row's number before the row is written.
 type Sequence struct {

@@ -118,6 +118,9 @@ func kind(ctx context.Context, err error) error {
 	if damage := sqlite.ErrCode(err).ToPrimary(); err != nil && (damage == sqlite.ResultCorrupt || damage == sqlite.ResultNotADB) {
 		return fmt.Errorf("%w (run \"tizilim rebuild\" to make it anew from the log): %w", domain.ErrDamaged, err)
 	}
+	if err != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint { // such as a stream that begins twice
+		return fmt.Errorf("%w: the log contradicts itself: %w", domain.ErrDamaged, err)
+	}
 	return Fault(ctx, err)
 }
 

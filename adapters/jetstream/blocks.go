@@ -28,19 +28,11 @@ type blocks struct {
 
 // openBlocks looks for the newest block in dir.
 func openBlocks(dir string) (*blocks, error) {
-	entries, err := os.ReadDir(dir)
+	newest, err := newestBlock(dir)
 	if err != nil {
-		return nil, fmt.Errorf("block files of the log: %w", err)
+		return nil, err
 	}
-	b := &blocks{dir: dir}
-	for _, e := range entries {
-		var n int
-		if strings.HasSuffix(e.Name(), ".blk") {
-			if _, err := fmt.Sscanf(e.Name(), "%d.blk", &n); err == nil {
-				b.number = max(b.number, n)
-			}
-		}
-	}
+	b := &blocks{dir: dir, number: newest}
 	if b.number > 0 {
 		if b.current, err = os.OpenFile(b.path(b.number), os.O_RDWR, 0); err != nil {
 			return nil, err
@@ -53,7 +45,26 @@ func openBlocks(dir string) (*blocks, error) {
 	return b, nil
 }
 
-func (b *blocks) path(n int) string { return filepath.Join(b.dir, fmt.Sprintf("%d.blk", n)) }
+// newestBlock is the number of the newest block in dir, 0 where there is none.
+func newestBlock(dir string) (newest int, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, fmt.Errorf("block files of the log: %w", err)
+	}
+	for _, e := range entries {
+		var n int
+		if strings.HasSuffix(e.Name(), ".blk") {
+			if _, err := fmt.Sscanf(e.Name(), "%d.blk", &n); err == nil {
+				newest = max(newest, n)
+			}
+		}
+	}
+	return newest, nil
+}
+
+func (b *blocks) path(n int) string { return blockFile(b.dir, n) }
+
+func blockFile(dir string, n int) string { return filepath.Join(dir, fmt.Sprintf("%d.blk", n)) }
 
 // sync makes every block durable up to what is written now. atLeast is how many bytes the server
 // has acknowledged since the blocks were opened: files that grew by less are not where the log is.

@@ -19,7 +19,8 @@
 //
 // Reads of single streams come from an Index that is built from the log (the streams read model),
 // and from memory for what it has not reached (tail.go, read.go). The whole log is read by Follow
-// (follow.go), for which a gap is damage: the server itself skips what it cannot read.
+// (follow.go), for which a gap is damage: the server itself skips what it cannot read. Who is far behind reads
+// most of it from the server's files (stored.go).
 //
 // A store's directory holds, beside the server's files: lock, held while a process has it open;
 // store.json, the mode and format of what is there; mark.json, a position that was durable, at most

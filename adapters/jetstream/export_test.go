@@ -30,6 +30,17 @@ func (c Config) WithLimits(heads, tailBytes int) Config {
 	return c
 }
 
+// FromBlocks gives a configuration that has every follower read block files, however few commits it is behind.
+func (c Config) FromBlocks() Config {
+	c.farBehind = 1
+	return c
+}
+
+// ReadBlocks reads block files as a follower does, and returns the position of the last commit that it passed on.
+func (s *Store) ReadBlocks(ctx context.Context, after domain.Position, yield func(domain.Commit) bool) domain.Position {
+	return s.readBlocks(ctx, after, yield)
+}
+
 // NATSDir is where a store in dir keeps all of NATS, BlockDir the block files of its log.
 func NATSDir(dir string) string  { return filepath.Join(dir, natsName) }
 func BlockDir(dir string) string { return blockDir(NATSDir(dir), streamName) }

@@ -29,10 +29,15 @@ func (s *Store) Follow(ctx context.Context, after domain.Position) iter.Seq2[dom
 		defer cancel()
 		defer context.AfterFunc(s.ctx, cancel)()
 		left := false
-		err := s.source().follow(inner, after, func(c domain.Commit) bool {
+		pass := func(c domain.Commit) bool {
 			left = !yield(c, nil)
 			return !left
-		})
+		}
+		after = s.readBlocks(inner, after, pass)
+		var err error
+		if !left {
+			err = s.source().follow(inner, after, pass)
+		}
 		if left || ctx.Err() != nil {
 			return
 		}

@@ -217,7 +217,7 @@ func (s source) count(ctx context.Context, stream domain.Stream) (uint64, error)
 // decode reads a message of the log as the commit it must be.
 func decode(sequence uint64, subj string, data []byte) (domain.Commit, error) {
 	commit, err := domain.DecodeCommit(domain.Position(sequence), data)
-	if err == nil && subject(commit.Stream) != subj {
+	if err == nil && !isSubject(subj, commit.Stream) {
 		err = fmt.Errorf("commit at position %d: subject %s holds a commit of %s: %w", sequence, subj, commit.Stream, domain.ErrDamaged)
 	}
 	return commit, err

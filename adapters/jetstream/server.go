@@ -214,6 +214,13 @@ func blockDir(dir, stream string) string {
 
 func subject(s domain.Stream) string { return subjectPrefix + "." + s.Category + "." + s.ID }
 
+// isSubject reports whether it is the stream's; it makes nothing, because it is asked of each commit that is read.
+func isSubject(subj string, s domain.Stream) bool {
+	category, ok := strings.CutPrefix(subj, subjectPrefix+".")
+	id, more := strings.CutPrefix(category, s.Category)
+	return ok && more && len(id) == 1+len(s.ID) && id[0] == '.' && id[1:] == s.ID
+}
+
 // serverLog passes the server's log on to ours.
 type serverLog struct{ *slog.Logger }
 

@@ -46,8 +46,8 @@ type Config struct {
 	// message, "sent" when the server has a group, "flush" before it is made durable; and once
 	// for the "selftest".
 	step func(name string) error
-	// maxHeads and maxTail are set by tests alone.
-	maxHeads, maxTail int
+	// maxHeads, maxTail and farBehind are set by tests alone.
+	maxHeads, maxTail, farBehind int
 }
 
 // Store is the embedded event store. It implements domain.EventStore and domain.Log.
@@ -95,6 +95,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		config.step = func(string) error { return nil }
 	}
 	config.MinFree = cmp.Or(config.MinFree, disk.MinFree)
+	config.farBehind = cmp.Or(config.farBehind, farBehind)
 	if config.Dir, err = filepath.Abs(config.Dir); err != nil {
 		return nil, fmt.Errorf("directory of the event store: %w", err)
 	}

@@ -64,7 +64,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, rows: projections.Rows[string, entry]{Find: find, Store: store}}, nil
+	return &Model{File: f, rows: projections.Rows[string, entry]{Find: find, Store: store, Over: over}}, nil
 }
 
 // Apply implements projections.Projection.
@@ -84,7 +84,7 @@ func (m *Model) record(conn *sqlite.Conn, r domain.Record) error {
 	if err != nil {
 		return err
 	}
-	e, err := m.rows.Edit(conn, r.Stream.ID)
+	e, err := m.rows.EditOf(conn, r.Stream.ID, r)
 	if err != nil {
 		return err
 	}
@@ -100,6 +100,15 @@ func find(conn *sqlite.Conn, id string, e *entry) error {
 		e.row = stmt.ColumnInt64(0)
 		return scan(stmt, 1, &e.Application)
 	}, id)
+}
+
+// over reports whether at most a rating follows.
+func over(e *entry) bool {
+	switch e.Status {
+	case application.StatusRefused, application.StatusWithdrawn:
+		return true
+	}
+	return e.Delivery != ""
 }
 
 const insert = `INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`

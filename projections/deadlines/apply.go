@@ -71,7 +71,7 @@ type batch struct {
 func newBatch() *batch {
 	return &batch{
 		kinds: map[kind]int64{}, exits: map[exit]int64{}, tails: map[int64]*pack{}, tallies: map[int64]*tally{},
-		entries: projections.Rows[string, entry]{Find: findEntry, Store: storeEntry},
+		entries: projections.Rows[string, entry]{Find: findEntry, Store: storeEntry, Over: over},
 		rows:    projections.Sequence{Last: "SELECT max(row) FROM applications"},
 	}
 }
@@ -94,7 +94,11 @@ func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
 	if err != nil {
 		return err
 	}
-	e, err := b.entries.Edit(conn, r.Stream.ID)
+	way := application.Way(p)
+	if _, registers := p.(application.Registered); r.Version > 1 && !way.Moves() && !registers {
+		return nil
+	}
+	e, err := b.entries.EditOf(conn, r.Stream.ID, r)
 	if err != nil {
 		return err
 	}
@@ -104,7 +108,6 @@ func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
 	if e.row == 0 {
 		return fmt.Errorf("an application begins with being opened: %w", domain.ErrDamaged)
 	}
-	way := application.Way(p)
 	if err := b.move(e, r, way); err != nil {
 		return err
 	}
@@ -176,6 +179,9 @@ func findEntry(conn *sqlite.Conn, id string, e *entry) error {
 		return nil
 	}, e.row<<versionBits, e.row<<versionBits|e.visits)
 }
+
+// over reports whether nothing is open.
+func over(e *entry) bool { return e.open == nil && e.whole == nil }
 
 func storeEntry(conn *sqlite.Conn, e *entry) error {
 	if e.fresh {
@@ -285,21 +291,24 @@ func (b *batch) queue(v *visit) {
 }
 
 func (b *batch) kindID(k kind) (int64, error) {
+	if id, ok := b.kinds[k]; ok {
+		return id, nil
+	}
 	return number(b.conn, b.kinds, k, "INSERT OR IGNORE INTO kinds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
 		`SELECT kind FROM kinds WHERE service = ? AND channel = ? AND licensor = ? AND request = ? AND step = ? AND action = ? AND calendar = ?`,
 		k.service, k.channel, k.licensor, k.request, k.step, k.action, k.calendar)
 }
 
 func (b *batch) exitID(e exit) (int64, error) {
+	if id, ok := b.exits[e]; ok {
+		return id, nil
+	}
 	return number(b.conn, b.exits, e, "INSERT OR IGNORE INTO exits VALUES (NULL, ?, ?, ?)",
 		`SELECT exit FROM exits WHERE branch = ? AND role = ? AND org = ?`, e.branch, e.role, e.org)
 }
 
-// number is the row of something of which there are few; it is inserted where it is missing.
+// number is the row of something of which there are few, and which is not known; it is inserted where it is missing.
 func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, find string, values ...any) (id int64, err error) {
-	if id, ok := known[key]; ok {
-		return id, nil
-	}
 	if err := projections.Exec(conn, insert, values...); err != nil {
 		return 0, err
 	}

@@ -104,7 +104,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{File: f, Now: time.Now}
-	m.rows = projections.Rows[string, entry]{Find: find, Store: m.store}
+	m.rows = projections.Rows[string, entry]{Find: find, Store: m.store, Over: over}
 	return m, nil
 }
 
@@ -125,7 +125,7 @@ func (m *Model) record(conn *sqlite.Conn, r domain.Record) error {
 	if err != nil {
 		return err
 	}
-	e, err := m.rows.Edit(conn, r.Stream.ID)
+	e, err := m.rows.EditOf(conn, r.Stream.ID, r)
 	if err != nil {
 		return err
 	}
@@ -164,6 +164,9 @@ func unmarshal(stmt *sqlite.Stmt, col int, s *stored) error {
 	}
 	return nil
 }
+
+// over tells that of few licenses there is more to hear soon.
+func over(*entry) bool { return true }
 
 func (m *Model) store(conn *sqlite.Conn, e *entry) error {
 	if err := m.storeLicense(conn, e); err != nil {

@@ -39,7 +39,7 @@ type Model struct {
 	*projections.File
 	rows    projections.Rows[string, running] // by application; used by Apply only
 	changes []Visit                           // of the batch that is being applied
-	applied func([]Visit)                     // told of each batch that changed something, once it is in the file
+	applied func([]Visit)                     // told of each batch that changed something, once it is in the file; nil for nobody
 }
 
 // Open opens the projection's file in the directory.
@@ -48,8 +48,8 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := projections.Rows[string, running]{Find: find, Store: store}
-	return &Model{File: f, rows: rows, applied: func([]Visit) {}}, nil
+	rows := projections.Rows[string, running]{Find: find, Store: store, Over: over}
+	return &Model{File: f, rows: rows}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -89,7 +89,7 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 	if !way.Moves() && !registers {
 		return nil
 	}
-	a, err := m.rows.Edit(conn, rec.Stream.ID)
+	a, err := m.rows.EditOf(conn, rec.Stream.ID, rec)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (m *Model) move(conn *sqlite.Conn, a *running, way application.Progress, at
 		a.Number, a.Step, a.Action, a.Role, a.Entered, a.Calendar = a.visits, e.Step, string(e.Action), string(e.Role), at, e.Calendar
 		if e.Due != nil {
 			a.Due = *e.Due
-			m.changes = append(m.changes, a.Visit)
+			m.note(a.Visit)
 		}
 	}
 	return nil
@@ -141,7 +141,7 @@ func (m *Model) leave(conn *sqlite.Conn, a *running, at time.Time) error {
 		return nil
 	}
 	v.Left = at
-	m.changes = append(m.changes, v)
+	m.note(v)
 	if !v.late() {
 		return nil
 	}
@@ -150,6 +150,15 @@ func (m *Model) leave(conn *sqlite.Conn, a *running, at time.Time) error {
 	}
 	return projections.Exec(conn, "INSERT INTO late ("+visitNames+", left) VALUES ("+places(14)+")", append(v.values(), v.Left)...)
 }
+
+// note keeps a visit for whoever is told.
+func (m *Model) note(v Visit) {
+	if m.applied != nil {
+		m.changes = append(m.changes, v)
+	}
+}
+
+func over(a *running) bool { return a.over }
 
 func store(conn *sqlite.Conn, a *running) error {
 	switch {

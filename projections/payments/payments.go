@@ -38,7 +38,7 @@ type Model struct {
 	*projections.File
 	orders  projections.Rows[string, order] // by application; used by Apply only
 	changes []order                         // of the batch that is being applied
-	applied func([]order)                   // told of each batch that changed something, once it is in the file
+	applied func([]order)                   // told of each batch that changed something, once it is in the file; nil for nobody
 }
 
 // order is a payment order of an application.
@@ -58,7 +58,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{File: f, orders: projections.Rows[string, order]{Find: anyOrder, Store: store}, applied: func([]order) {}}, nil
+	return &Model{File: f, orders: projections.Rows[string, order]{Find: anyOrder, Store: store}}, nil
 }
 
 // Apply implements projections.Projection.
@@ -100,7 +100,9 @@ func (m *Model) record(conn *sqlite.Conn, rec domain.Record) error {
 }
 
 func (m *Model) change(conn *sqlite.Conn, o order) error {
-	m.changes = append(m.changes, o)
+	if m.applied != nil {
+		m.changes = append(m.changes, o)
+	}
 	row, err := m.orders.Edit(conn, o.application)
 	if err == nil {
 		*row = o

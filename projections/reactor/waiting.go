@@ -22,7 +22,7 @@ type Waiting struct {
 	file    *projections.File
 	rows    projections.Rows[domain.Stream, wait] // used by Apply only
 	changes []wait                                // of the batch that is being applied
-	applied func([]wait)                          // told of each batch that changed something, once it is in the file
+	applied func([]wait)                          // told of each batch that changed something, once it is in the file; nil for nobody
 }
 
 // wait is an application or license that waits for the registry, and what made it wait.
@@ -53,7 +53,7 @@ func OpenWaiting(dir string, options ...projections.Option) (*Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Waiting{file: file, rows: projections.Rows[domain.Stream, wait]{Find: anyWait, Store: storeWait}, applied: func([]wait) {}}, nil
+	return &Waiting{file: file, rows: projections.Rows[domain.Stream, wait]{Find: anyWait, Store: storeWait}}, nil
 }
 
 // Kind is the projection for a rebuild.
@@ -177,7 +177,9 @@ func (w *Waiting) end(conn *sqlite.Conn, rec domain.Record) error {
 }
 
 func (w *Waiting) change(conn *sqlite.Conn, one wait) error {
-	w.changes = append(w.changes, one)
+	if w.applied != nil {
+		w.changes = append(w.changes, one)
+	}
 	row, err := w.rows.Edit(conn, one.stream)
 	if err == nil {
 		*row = one

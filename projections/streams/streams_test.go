@@ -130,6 +130,26 @@ func TestMissingRecordsAreLoud(t *testing.T) {
 	}
 }
 
+// Nobody looks for a stream that begins: that there is one already shows when it is written.
+func TestAStreamBeginsOnce(t *testing.T) {
+	commits := sample.Commits(5, 43)
+	again := commits[0]
+	again.Position = commits[len(commits)-1].Position + 1
+	for _, known := range []bool{true, false} {
+		dir := t.TempDir()
+		m := open(t, dir, commits)
+		if !known {
+			if err := m.Close(); err != nil {
+				t.Fatal(err)
+			}
+			m = open(t, dir, nil)
+		}
+		if err := m.Apply(t.Context(), []domain.Commit{again}); !errors.Is(err, domain.ErrDamaged) || m.Position() != again.Position-1 {
+			t.Errorf("a stream that begins again, known %t: %v", known, err)
+		}
+	}
+}
+
 func TestVersionsMustFollow(t *testing.T) {
 	commits := sample.Commits(5, 43)
 	for i, c := range commits {
