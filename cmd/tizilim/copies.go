@@ -17,8 +17,8 @@ import (
 // wrong is seen by the others' finding nothing.
 //
 // One damaged copy is no end of the registry: the others have what it lost. It is reported, the node takes nothing from
-// it any more, and the operator has its server filled anew. Only where it is the one that the node reads, or where no
-// other was found to be whole, is the log itself damaged.
+// it any more, and the operator has its server filled anew. Only where it is the one that the node reads, or where all
+// of them are damaged, is the log itself damaged.
 
 // logCopy is the log as one of several servers has it. A server that is away, or behind, is domain.ErrUnavailable.
 type logCopy struct {
@@ -100,10 +100,10 @@ func (s *scrub) compareCopies(ctx context.Context, copies []logCopy) error {
 	switch {
 	case whole > 0:
 		return nil
-	case len(damage) > 0:
+	case len(away) == 0:
 		return errors.Join(damage...)
 	}
-	return errors.Join(away...)
+	return errors.Join(away...) // one of them may be whole, as it was the round before
 }
 
 // compareCopy compares one copy. One that was damaged is whole only once it was compared from its first event on.

@@ -169,7 +169,7 @@ func TestScrubDamagedCopies(t *testing.T) {
 		"another one than is read":      {func(w *keepers) { w.all["b"].Lose(100); w.all["a"].read = true }, nil},
 		"two of three":                  {func(w *keepers) { w.all["a"].Lose(100); w.all["c"].Lose(7) }, nil},
 		"all":                           {func(w *keepers) { w.all["a"].Lose(100); w.all["b"].Lose(90); w.all["c"].Lose(7) }, domain.ErrDamaged},
-		"one, and the others are away":  {func(w *keepers) { w.all["a"].Store, w.all["b"].Store = nil, nil; w.all["c"].Lose(7) }, domain.ErrDamaged},
+		"one, and the others are away":  {func(w *keepers) { w.all["a"].Store, w.all["b"].Store = nil, nil; w.all["c"].Lose(7) }, domain.ErrUnavailable},
 		"none, and two are away":        {func(w *keepers) { w.all["a"].Store, w.all["b"].Store = nil, nil }, nil},
 		"none, and all are away":        {func(w *keepers) { w.all["a"].Store, w.all["b"].Store, w.all["c"].Store = nil, nil, nil }, domain.ErrUnavailable},
 		"none, and one has nothing yet": {func(w *keepers) { w.all["a"].Store = nil }, nil},
