@@ -56,7 +56,7 @@ func (s *Store) of(address string) *Store {
 // Name is the node's address.
 func (c *Copy) Name() string { return c.address }
 
-// Leads says whether the node is the leader: its copy is what the store reads.
+// Leads says whether the node was the leader when Copies asked: its copy is what the store reads.
 func (c *Copy) Leads() bool { return c.leads }
 
 // Avoid says whether the node is one that the store must not take anything from, should it become the leader.
@@ -75,7 +75,8 @@ func (c *Copy) Follow(ctx context.Context, after domain.Position) iter.Seq2[doma
 	return c.store.Follow(ctx, after)
 }
 
-// members asks the known addresses until one says which nodes there are, and gives those that keep data.
+// members asks the known addresses until one says which nodes there are, and gives those that keep data. A node that is
+// cut off from the others may still take itself for the leader, so only one that sees most of them is believed.
 func (n *nodes) members(ctx context.Context) (map[string]*gossip.MemberInfo, error) {
 	n.mu.Lock()
 	known := slices.Clone(n.known)
@@ -87,6 +88,10 @@ func (n *nodes) members(ctx context.Context) (map[string]*gossip.MemberInfo, err
 			errs = append(errs, fmt.Errorf("%s: %w", address, err))
 			continue
 		}
+		if !seesMost(cluster) {
+			errs = append(errs, fmt.Errorf("%s does not see most of the nodes", address))
+			continue
+		}
 		members := map[string]*gossip.MemberInfo{}
 		for _, m := range cluster.GetMembers() {
 			if at := endpoint(m.GetHttpEndPoint()); at != "" && m.GetState() != gossip.MemberInfo_Manager {
@@ -96,6 +101,21 @@ func (n *nodes) members(ctx context.Context) (map[string]*gossip.MemberInfo, err
 		return members, nil
 	}
 	return nil, fmt.Errorf("no node of the event store says which there are: %w: %w", domain.ErrUnavailable, errors.Join(errs...))
+}
+
+// seesMost says whether those nodes are alive that can choose a leader.
+func seesMost(cluster *gossip.ClusterInfo) bool {
+	alive, all := 0, 0
+	for _, m := range cluster.GetMembers() {
+		switch m.GetState() {
+		case gossip.MemberInfo_Manager, gossip.MemberInfo_ReadOnlyLeaderless, gossip.MemberInfo_PreReadOnlyReplica, gossip.MemberInfo_ReadOnlyReplica:
+			continue // they have no vote
+		}
+		if all++; m.GetIsAlive() {
+			alive++
+		}
+	}
+	return 2*alive > all
 }
 
 // gossip asks one node for all.

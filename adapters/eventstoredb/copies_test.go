@@ -88,6 +88,26 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// A node that is cut off from the others, and does not know that it leads no more, is not asked for the nodes.
+func TestCopiesOfACutOffLeader(t *testing.T) {
+	server := serve(t, esdbtest.Options{Nodes: 3})
+	s := open(t, once(server))
+	add(t, s, one, 0, storetest.Events(1))
+	server.CutOff(0)
+	server.Lead(1)
+	for node, c := range copies(t, server, s) {
+		if c.Leads() != (node == 1) {
+			t.Errorf("node %d leads: %t", node, c.Leads())
+		}
+		if _, err := c.Head(t.Context()); (err == nil) != (node != 0) {
+			t.Errorf("node %d: %v", node, err)
+		}
+	}
+	server.Stop(2)
+	_, err := s.Copies(t.Context())
+	is(t, "nobody sees most of them", err, domain.ErrUnavailable)
+}
+
 // Nothing is taken from a node whose copy is damaged, should it come to lead.
 func TestDamagedNodeLeads(t *testing.T) {
 	server := serve(t, esdbtest.Options{Nodes: 3})

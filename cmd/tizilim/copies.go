@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tizilim/tizilim/adapters/eventstoredb"
@@ -24,7 +25,7 @@ import (
 type logCopy struct {
 	domain.Log
 	server string
-	// read says that it is this one that the node reads, whatever the others have.
+	// read says that it is this one that the node reads, whatever the others have: when the copies were looked up.
 	read bool
 	// avoid says whether nothing of the log must be taken from the server.
 	avoid func(bool)
@@ -93,8 +94,9 @@ func (s *scrub) compareCopies(ctx context.Context, copies []logCopy) error {
 			return err
 		}
 		s.damaged(c, err)
-		if damage = append(damage, fmt.Errorf("server %s: %w", c.server, err)); c.read {
-			return damage[len(damage)-1]
+		err = fmt.Errorf("server %s: %w", c.server, err)
+		if damage = append(damage, err); s.isRead(ctx, c) {
+			return err
 		}
 	}
 	switch {
@@ -104,6 +106,15 @@ func (s *scrub) compareCopies(ctx context.Context, copies []logCopy) error {
 		return errors.Join(damage...)
 	}
 	return errors.Join(away...) // one of them may be whole, as it was the round before
+}
+
+// isRead says whether it is this copy that the node reads by now: to compare it, and those before it, took hours.
+func (s *scrub) isRead(ctx context.Context, c logCopy) bool {
+	now, err := s.copies(ctx)
+	if err != nil {
+		s.logger.Warn("which copy of the log is read is not known; the next round finds out", "server", c.server, "err", err)
+	}
+	return slices.ContainsFunc(now, func(is logCopy) bool { return is.server == c.server && is.read })
 }
 
 // compareCopy compares one copy. One that was damaged is whole only once it was compared from its first event on.

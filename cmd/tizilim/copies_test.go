@@ -182,6 +182,36 @@ func TestScrubDamagedCopies(t *testing.T) {
 	}
 }
 
+// Which copy is read is found out when one turns out to be damaged, hours after the round began.
+func TestScrubAnotherIsRead(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		reads  [2]string // as the round begins, and from then on
+		fails  bool
+		damage error
+	}{
+		{"it was read, and is no more", [2]string{"b", "a"}, false, nil},
+		{"it was not, and is", [2]string{"a", "b"}, false, domain.ErrDamaged},
+		{"it was, and nobody knows", [2]string{"b", "b"}, true, nil},
+	} {
+		w := newKeepers(t, "a", "b", "c")
+		w.all["b"].Lose(100)
+		find, asked := w.copies, 0
+		w.copies = func(ctx context.Context) ([]logCopy, error) {
+			for name, s := range w.all {
+				s.read = name == tt.reads[min(asked, 1)]
+			}
+			if asked++; asked > 1 && tt.fails {
+				return nil, domain.ErrUnavailable
+			}
+			return find(ctx)
+		}
+		if log, err := w.round(); !errors.Is(err, tt.damage) || !strings.Contains(log, "event 105") || len(w.avoided()) != 1 {
+			t.Errorf("%s: %v, avoided %v\n%s", tt.what, err, w.avoided(), log)
+		}
+	}
+}
+
 // A server that keeps no copy any more is forgotten.
 func TestScrubFewerCopies(t *testing.T) {
 	w := newKeepers(t, "a", "b")

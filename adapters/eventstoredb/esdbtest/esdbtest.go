@@ -76,6 +76,7 @@ type node struct {
 	mu     sync.Mutex // protects what follows
 	server *grpc.Server
 	done   chan struct{} // closed when the present server ends
+	cut    bool          // off from the other nodes
 }
 
 // Start starts a server. Close ends it.

@@ -41,6 +41,20 @@ func (s *Server) RefuseRequests(n int) { s.fault(func(f *faults) { f.busy = n })
 // Hang lets every request wait without an answer.
 func (s *Server) Hang(on bool) { s.fault(func(f *faults) { f.hang = on }) }
 
+// CutOff takes a node away from the other nodes, not from its clients. By its own gossip it leads, and they are not alive.
+func (s *Server) CutOff(node int) {
+	n := s.nodes[node]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut = true
+}
+
+func (n *node) isCut() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut
+}
+
 // Answers are the ways to tell who appends that the stream is at another version.
 type Answers int
 

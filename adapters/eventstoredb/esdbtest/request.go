@@ -94,12 +94,15 @@ func detailed(ctx context.Context, code codes.Code, text string, details ...stri
 // Read implements gossip.GossipServer.
 func (g gossiper) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {
 	info := &gossip.ClusterInfo{}
-	leader := g.Leader()
+	leader, cut := g.Leader(), g.isCut()
+	if cut {
+		leader = g.number // it has not noticed
+	}
 	for i, n := range g.nodes {
 		host, text, _ := net.SplitHostPort(n.address)
 		port, _ := strconv.ParseUint(text, 10, 16)
 		n.mu.Lock()
-		alive := n.server != nil
+		alive := n.server != nil && (n == g.node || !cut && !n.cut)
 		n.mu.Unlock()
 		state := gossip.MemberInfo_Follower
 		switch {
