@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tizilim/tizilim/domain"
@@ -118,9 +120,64 @@ func (p *Copy) source(head domain.Position) source {
 		if err == nil && has < at {
 			err = fmt.Errorf("server %s has lost what is behind position %d: %w", p.server, has, domain.ErrUnavailable)
 		}
-		return err == nil, err
+		if err != nil {
+			return false, err
+		}
+		return p.passes(ctx, at)
 	}
 	return s
+}
+
+// passes says whether the server, which has something behind a position, has nothing there: asked for it, it sends what
+// is behind, or says that there is no more. That it is silent proves nothing, a slow disk is enough for that; its head
+// it knows from its memory.
+func (p *Copy) passes(ctx context.Context, at domain.Position) (passed bool, err error) {
+	for range asks {
+		consumer, err := p.consumer(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(at)})
+		if err != nil {
+			return false, err
+		}
+		name := consumer.CachedInfo().Name
+		passed, err = p.cluster.passed(ctx, name, at)
+		p.cluster.removeConsumer(name) // asked again it would say what is behind what was lost on the way
+		if err == nil || ctx.Err() != nil {
+			return passed, ctx.Err()
+		}
+	}
+	return false, nil
+}
+
+const (
+	// asks is how often a server is asked that does not answer.
+	asks = 3
+	// noMessages is the status with which a consumer says that it has gone through everything.
+	noMessages = "404"
+	// interestPause is how long a consumer may need until all servers know of it.
+	interestPause = 20 * time.Millisecond
+)
+
+// passed asks a new consumer, which begins at a position, for one message, without waiting for more to come.
+func (c *Cluster) passed(ctx context.Context, consumer string, at domain.Position) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, clusterRequest)
+	defer cancel()
+	for {
+		m, err := c.read.conn.RequestWithContext(ctx, "$JS.API.CONSUMER.MSG.NEXT."+streamName+"."+consumer, []byte(`{"batch":1,"no_wait":true}`))
+		switch {
+		case errors.Is(err, nats.ErrNoResponders): // nobody has got the request
+			select {
+			case <-time.After(interestPause):
+				continue
+			case <-ctx.Done():
+				return false, ctx.Err()
+			}
+		case err != nil:
+			return false, err
+		case m.Header.Get("Status") != "":
+			return m.Header.Get("Status") == noMessages, nil
+		}
+		meta, err := m.Metadata()
+		return err == nil && meta.Sequence.Stream > uint64(at), err
+	}
 }
 
 // Avoid says whether the copy is one that this node must not follow the log from.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,10 +206,11 @@ func (c *copied) truncate(block string) {
 }
 
 // What the others can give a server by themselves is none: an older copy of all its files, the end of the log, or
-// all of it. Nor is a copy damaged whose server is away or asleep.
+// all of it. Nor is a copy damaged whose server is away or asleep, or has a slow disk.
 func TestCopyIsBehind(t *testing.T) {
 	t.Parallel()
 	c := newCopied(t)
+	c.stalls()
 	old := filepath.Join(t.TempDir(), "old")
 	c.restart(func() {
 		if err := os.CopyFS(old, os.DirFS(c.victim.Dir)); err != nil {
@@ -243,6 +245,28 @@ func TestCopyIsBehind(t *testing.T) {
 	c.victim.Resume(t)
 	c.victim.Kill(t)
 	away("it is away")
+}
+
+// stalls has nothing come from the victim, though it knows its head: only what it says itself is a proof.
+func (c *copied) stalls() {
+	c.Helper()
+	copies, err := c.store.Copies(c.Context())
+	if err != nil {
+		c.Fatal(err)
+	}
+	i := slices.IndexFunc(copies, func(one *jetstream.Copy) bool { return one.Name() == c.victim.Name })
+	if err := copies[i].FollowStalled(c.Context(), 5); !errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrDamaged) {
+		c.Errorf("nothing comes: %v", err)
+	}
+	end := domain.Position(len(c.ids))
+	for _, tt := range []struct {
+		from, at domain.Position // 0 for a consumer that does not answer
+		want     bool
+	}{{6, 6, false}, {7, 6, true}, {end, end, false}, {end + 1, end, true}, {0, 6, false}} {
+		if got, err := copies[i].Passed(c.T, tt.from, tt.at); got != tt.want || (err == nil) != (tt.from > 0) {
+			c.Errorf("%+v: passed %t, %v", tt, got, err)
+		}
+	}
 }
 
 // caughtUp waits until the victim has what the others have.

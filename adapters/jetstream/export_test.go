@@ -189,3 +189,33 @@ func (c *Cluster) FollowedFrom(t *testing.T, n int) map[string]int {
 	}
 	return on
 }
+
+// FollowStalled follows a copy of which nothing comes, as its server's disk stalls.
+func (p *Copy) FollowStalled(ctx context.Context, after domain.Position) error {
+	head, err := p.Head(ctx)
+	if err != nil {
+		return err
+	}
+	s := p.source(head)
+	s.create = func(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+		until := time.Now().Add(time.Hour)
+		config.PauseUntil = &until
+		return p.consumer(ctx, config)
+	}
+	return s.followWhole(ctx, after, func(domain.Commit, []byte) bool { return true })
+}
+
+// Passed says whether a consumer that begins at a position says that it has nothing at another one. From 0 there is no
+// consumer.
+func (p *Copy) Passed(t *testing.T, from, at domain.Position) (bool, error) {
+	if from == 0 {
+		return p.cluster.passed(t.Context(), "nobody", at)
+	}
+	config := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(from)}
+	consumer, err := p.consumer(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.cluster.removeConsumer(consumer.CachedInfo().Name)
+	return p.cluster.passed(t.Context(), consumer.CachedInfo().Name, at)
+}
