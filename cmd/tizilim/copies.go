@@ -73,6 +73,9 @@ func (s *scrub) compareLog(ctx context.Context) error {
 // need: that is reported on the way.
 func (s *scrub) compareCopies(ctx context.Context, copies []logCopy) error {
 	s.forgetOthers(copies)
+	if err := s.recall(ctx, copies); err != nil {
+		return err
+	}
 	whole := 0
 	var damage, away []error
 	for _, c := range copies {
@@ -108,6 +111,40 @@ func (s *scrub) compareCopies(ctx context.Context, copies []logCopy) error {
 	return errors.Join(away...) // one of them may be whole, as it was the round before
 }
 
+// recall avoids the copies that are known to be damaged, from before the last start too, and puts them first: whether
+// they are whole again is waited for, and where they are not that is found at once.
+func (s *scrub) recall(ctx context.Context, copies []logCopy) error {
+	first := s.bad == nil
+	if first {
+		names, err := s.tree.DamagedCopies(ctx)
+		if err != nil {
+			return err
+		}
+		s.bad = map[string]bool{}
+		for _, name := range names {
+			s.bad[name] = true
+		}
+	}
+	for _, c := range copies {
+		if s.bad[c.server] {
+			c.avoid(true)
+		}
+		if s.bad[c.server] && first {
+			s.metrics.ObserveCopy(c.server, true, false)
+		}
+	}
+	slices.SortStableFunc(copies, func(a, b logCopy) int {
+		switch {
+		case s.bad[a.server] == s.bad[b.server]:
+			return 0
+		case s.bad[a.server]:
+			return -1
+		}
+		return 1
+	})
+	return nil
+}
+
 // isRead says whether it is this copy that the node reads by now: to compare it, and those before it, took hours.
 func (s *scrub) isRead(ctx context.Context, c logCopy) bool {
 	now, err := s.copies(ctx)
@@ -129,9 +166,6 @@ func (s *scrub) compareCopy(ctx context.Context, c logCopy) error {
 
 // damaged reports a damaged copy, again in each round.
 func (s *scrub) damaged(c logCopy, err error) {
-	if s.bad == nil {
-		s.bad = map[string]bool{}
-	}
 	s.bad[c.server] = true
 	c.avoid(true)
 	s.metrics.ObserveCopy(c.server, true, false)
@@ -149,7 +183,7 @@ func (s *scrub) sound(c logCopy) {
 	s.metrics.ObserveCopy(c.server, false, false)
 }
 
-// forgetOthers drops what is known of servers that keep no copy any more.
+// forgetOthers drops the figures of servers that keep no copy any more. One that was damaged stays so, should it come back.
 func (s *scrub) forgetOthers(copies []logCopy) {
 	before := s.seen
 	s.seen = map[string]bool{}
@@ -158,7 +192,6 @@ func (s *scrub) forgetOthers(copies []logCopy) {
 	}
 	for server := range before {
 		if !s.seen[server] {
-			delete(s.bad, server)
 			s.metrics.ForgetCopy(server)
 		}
 	}

@@ -212,16 +212,61 @@ func TestScrubAnotherIsRead(t *testing.T) {
 	}
 }
 
-// A server that keeps no copy any more is forgotten.
+// That a copy is damaged is known after a restart: it is avoided, compared first, and whole only from its first event on.
+func TestScrubRecallsDamage(t *testing.T) {
+	w := newKeepers(t, "a", "b", "c")
+	w.all["b"].Lose(100)
+	if _, err := w.round(); err != nil {
+		t.Fatal(err)
+	}
+	restart := func() {
+		w.scrub = &scrub{tree: w.tree, perSecond: w.perSecond, metrics: api.NewMetrics(), logger: w.logger, copies: w.copies}
+		w.all["b"].avoided = false
+	}
+	restart()
+	w.all["b"].Store = nil
+	if log, err := w.round(); err != nil || !strings.Contains(log, "level=WARN") || len(w.avoided()) != 1 {
+		t.Errorf("it is away: %v, avoided %v\n%s", err, w.avoided(), log)
+	}
+	restart()
+	w.all["b"].Store = inMemory(t)
+	w.all["b"].Lose(3) // before the place where the damage was
+	w.all["a"].Store = nil
+	log, err := w.round()
+	if err != nil || !strings.Contains(log, "level=ERROR") || len(w.avoided()) != 1 {
+		t.Errorf("it is damaged before: %v, avoided %v\n%s", err, w.avoided(), log)
+	}
+	if b, a := strings.Index(log, "server=b"), strings.Index(log, "server=a"); b > a {
+		t.Errorf("it is not compared first:\n%s", log)
+	}
+	w.all["b"].Store = inMemory(t)
+	restart()
+	if log, err := w.round(); err != nil || !strings.Contains(log, "whole again") || len(w.avoided()) != 0 {
+		t.Errorf("it is filled anew: %v, avoided %v\n%s", err, w.avoided(), log)
+	}
+	restart()
+	if log, err := w.round(); err != nil || strings.Contains(log, "server=b") {
+		t.Errorf("it is whole: %v\n%s", err, log)
+	}
+}
+
+// Of a server that keeps no copy any more only the damage is known, should it come back.
 func TestScrubFewerCopies(t *testing.T) {
 	w := newKeepers(t, "a", "b")
 	w.all["b"].Lose(100)
 	if _, err := w.round(); err != nil || len(w.bad) != 1 {
 		t.Errorf("%v, bad %v", err, w.bad)
 	}
+	b := w.all["b"]
 	delete(w.all, "b")
-	if _, err := w.round(); err != nil || len(w.bad) != 0 || len(w.seen) != 1 {
-		t.Errorf("%v, bad %v, seen %v", err, w.bad, w.seen)
+	if log, err := w.round(); err != nil || log != "" || len(w.seen) != 1 {
+		t.Errorf("%v, seen %v\n%s", err, w.seen, log)
+	}
+	w.all["b"] = b
+	w.all["b"].Store = inMemory(t)
+	w.all["b"].Lose(3) // before the place where the damage was
+	if log, err := w.round(); err != nil || !strings.Contains(log, "level=ERROR") || len(w.avoided()) != 1 {
+		t.Errorf("it is back: %v, avoided %v\n%s", err, w.avoided(), log)
 	}
 }
 

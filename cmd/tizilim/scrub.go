@@ -64,7 +64,7 @@ type scrub struct {
 	// run's own:
 	audited map[string]time.Time // when each was compared
 	seen    map[string]bool      // the servers of the last round
-	bad     map[string]bool      // those whose copies are damaged
+	bad     map[string]bool      // those whose copies are damaged, as the tree notes; nil until it was asked
 
 	damage atomic.Pointer[error]
 }

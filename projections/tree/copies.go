@@ -12,10 +12,12 @@ import (
 	"github.com/tizilim/tizilim/projections"
 )
 
-// copies is a table that came later. A program that does not know it leaves it as it is.
+// copies are tables that came later. A program that does not know them leaves them as they are.
 const copies = `
 	-- How far the last comparison with each copy of the log came, where several servers have one.
-	CREATE TABLE IF NOT EXISTS copies (name TEXT PRIMARY KEY, scrubbed INTEGER NOT NULL) STRICT;`
+	CREATE TABLE IF NOT EXISTS copies (name TEXT PRIMARY KEY, scrubbed INTEGER NOT NULL) STRICT;
+	-- The copies in which damage was found, until they are whole from the first event on.
+	CREATE TABLE IF NOT EXISTS damaged_copies (name TEXT PRIMARY KEY) STRICT;`
 
 // Copy is one of several copies of the log, each on a server of its own.
 type Copy struct {
@@ -49,7 +51,10 @@ func (t *Tree) ScrubCopy(ctx context.Context, copied Copy, perSecond int, each f
 		return t.jot(ctx, "INSERT OR REPLACE INTO copies VALUES (?, ?)", copied.Name, events)
 	}
 	if err = c.copied(ctx, copied, written, perSecond, each, note); err == nil {
-		return began == 0, note(ctx, 0)
+		if began == 0 {
+			err = t.jot(ctx, "DELETE FROM damaged_copies WHERE name = ?", copied.Name)
+		}
+		return began == 0 && err == nil, errors.Join(err, note(ctx, 0))
 	}
 	reached := c.same.Events
 	if began > 0 && errors.Is(err, domain.ErrDamaged) { // there may be something before where it began
@@ -57,7 +62,23 @@ func (t *Tree) ScrubCopy(ctx context.Context, copied Copy, perSecond int, each f
 			reached, err = before, first
 		}
 	}
-	return false, errors.Join(err, note(context.WithoutCancel(ctx), reached))
+	ctx = context.WithoutCancel(ctx)
+	if d := (*Difference)(nil); errors.As(err, &d) && !d.Tree {
+		err = errors.Join(err, t.jot(ctx, "INSERT OR IGNORE INTO damaged_copies VALUES (?)", copied.Name))
+	}
+	return false, errors.Join(err, note(ctx, reached))
+}
+
+// DamagedCopies are the copies in which ScrubCopy found damage, at any time, and which were not found to be whole from
+// the first event on since.
+func (t *Tree) DamagedCopies(ctx context.Context) (names []string, err error) {
+	err = t.view(ctx, func(conn *sqlite.Conn) error {
+		return projections.Query(conn, "SELECT name FROM damaged_copies ORDER BY name", func(stmt *sqlite.Stmt) error {
+			names = append(names, stmt.ColumnText(0))
+			return nil
+		})
+	})
+	return names, err
 }
 
 // copied goes through a copy up to the end of the tree: what the copy has at once, and what has still to come to it

@@ -63,6 +63,39 @@ func TestScrubCopies(t *testing.T) {
 	}
 }
 
+// That a copy is damaged is known after a restart, until it was compared from the first event on.
+func TestDamagedCopiesAreNoted(t *testing.T) {
+	commits := history(5000, 2)
+	all := len(records(commits))
+	path := filepath.Join(t.TempDir(), "tree.sqlite")
+	c := copies{t, open(t, path)}
+	apply(t, c.tree, commits)
+	damaged := func(what string, want ...string) {
+		t.Helper()
+		if err := c.tree.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.tree = open(t, path)
+		got, err := c.tree.DamagedCopies(t.Context())
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", what, got, err)
+		}
+	}
+	for _, name := range []string{"b", "a"} {
+		if _, _, err := c.scrub(name, sample.NewLog(changed(commits, 3000))); difference(err) != 3001 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := c.scrub("c", sample.NewLog(commits[:4000])); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("behind: %v", err)
+	}
+	damaged("two are", "a", "b")
+	c.sound("mended, from where the damage was", "b", sample.NewLog(commits), all-3001, false)
+	damaged("one is whole from there on", "a", "b")
+	c.sound("mended, from the first event", "b", sample.NewLog(commits), all, true)
+	damaged("one is whole", "a")
+}
+
 // A copy that is behind is not damaged, and gone on with where it ended.
 func TestCopyBehind(t *testing.T) {
 	commits := history(5000, 2)

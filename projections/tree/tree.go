@@ -176,7 +176,7 @@ func (t *Tree) open() (err error) {
 		return err
 	}
 	if err := sqlitex.ExecuteScript(t.writer, copies, nil); err != nil {
-		return fmt.Errorf("table of the copies: %w", err)
+		return fmt.Errorf("tables of the copies: %w", err)
 	}
 	t.pool, err = sqlitex.NewPool(t.path, sqlitex.PoolOptions{
 		Flags: sqlite.OpenReadWrite | sqlite.OpenWAL, PoolSize: readers,
