@@ -17,7 +17,10 @@ const copies = `
 	-- How far the last comparison with each copy of the log came, where several servers have one.
 	CREATE TABLE IF NOT EXISTS copies (name TEXT PRIMARY KEY, scrubbed INTEGER NOT NULL) STRICT;
 	-- The copies in which damage was found, until they are whole from the first event on.
-	CREATE TABLE IF NOT EXISTS damaged_copies (name TEXT PRIMARY KEY) STRICT;`
+	CREATE TABLE IF NOT EXISTS damaged_copies (
+		name  TEXT PRIMARY KEY,
+		event INTEGER NOT NULL -- number of the one at which it was found last
+	) STRICT;`
 
 // Copy is one of several copies of the log, each on a server of its own.
 type Copy struct {
@@ -31,8 +34,10 @@ type Copy struct {
 
 // ScrubCopy is Scrub of one copy of the log. Each copy is gone on with where its own last comparison was broken off;
 // whole says that this one began with the first event and came to the end of the tree. A *Difference names the first
-// place at which the copy is damaged, or the tree. A copy that does not reach the end of the tree is behind, which is
-// no damage but domain.ErrUnavailable: the next comparison goes on there.
+// place it came to at which the copy is damaged, or the tree. There may be others before where it began: where the place
+// is a new one the next comparison begins with the first event, and the one after with the place that was found then. A
+// copy that does not reach the end of the tree is behind, which is no damage but domain.ErrUnavailable: the next
+// comparison goes on there.
 func (t *Tree) ScrubCopy(ctx context.Context, copied Copy, perSecond int, each func(events int)) (whole bool, err error) {
 	written, _ := t.Written()
 	if written.Events == 0 {
@@ -57,16 +62,28 @@ func (t *Tree) ScrubCopy(ctx context.Context, copied Copy, perSecond int, each f
 		return began == 0 && err == nil, errors.Join(err, note(ctx, 0))
 	}
 	reached := c.same.Events
-	if began > 0 && errors.Is(err, domain.ErrDamaged) { // there may be something before where it began
-		if before, first := t.firstIn(ctx, copied.Log, reached+1); errors.Is(first, domain.ErrDamaged) {
-			reached, err = before, first
-		}
-	}
 	ctx = context.WithoutCancel(ctx)
 	if d := (*Difference)(nil); errors.As(err, &d) && !d.Tree {
-		err = errors.Join(err, t.jot(ctx, "INSERT OR IGNORE INTO damaged_copies VALUES (?)", copied.Name))
+		known, noted := t.noteDamage(ctx, copied.Name, d.Event)
+		if err = errors.Join(err, noted); began > 0 && !known {
+			reached = 0
+		}
 	}
 	return false, errors.Join(err, note(ctx, reached))
+}
+
+// noteDamage notes the event at which damage was found in a copy. known says that it was found there the last time.
+func (t *Tree) noteDamage(ctx context.Context, name string, event int64) (known bool, err error) {
+	err = t.view(ctx, func(conn *sqlite.Conn) error {
+		return projections.Query(conn, "SELECT 1 FROM damaged_copies WHERE name = ? AND event = ?", func(*sqlite.Stmt) error {
+			known = true
+			return nil
+		}, name, event)
+	})
+	if err == nil && !known {
+		err = t.jot(ctx, "INSERT OR REPLACE INTO damaged_copies VALUES (?, ?)", name, event)
+	}
+	return known, err
 }
 
 // DamagedCopies are the copies in which ScrubCopy found damage, at any time, and which were not found to be whole from
@@ -109,18 +126,6 @@ func (c *comparison) copied(ctx context.Context, copied Copy, written Extent, pe
 		}
 	}
 	return c.end(written)
-}
-
-// firstIn compares a copy with the tree from the first event on, before the event with the index, and says how far
-// they are the same.
-func (t *Tree) firstIn(ctx context.Context, log domain.Log, before int64) (same int64, err error) {
-	written, _ := t.Written()
-	c, err := t.compare(ctx, holding, 0)
-	if err != nil {
-		return 0, err
-	}
-	err = c.to(ctx, log, min(before, written.Events), written.Position, nil)
-	return c.same.Events, err
 }
 
 func (t *Tree) scrubbedCopy(ctx context.Context, name string) (events int64, err error) {

@@ -50,8 +50,11 @@ func TestScrubCopies(t *testing.T) {
 	if seen, _, err := c.scrub("b", sample.NewLog(changed(commits, 3000))); difference(err) != 3001 || seen > 100 {
 		t.Errorf("it is not looked at first where the damage was: %d events, %v", seen, err)
 	}
-	if _, _, err := c.scrub("b", sample.NewLog(changed(changed(commits, 3000), 5))); difference(err) != 6 {
-		t.Errorf("what else is damaged by now, before it: %v", err)
+	twice := sample.NewLog(changed(changed(commits, 3001), 5))
+	for _, event := range []int64{3002, 6, 6} {
+		if seen, _, err := c.scrub("b", twice); difference(err) != event || seen > 100 {
+			t.Errorf("it is damaged behind it by now, and before it: %d events, %v, want %d", seen, err, event)
+		}
 	}
 	if _, _, err := c.scrub("b", sample.NewLog(slices.Delete(slices.Clone(commits), 2000, 2001))); difference(err) != int64(len(records(commits[:2000])))+1 {
 		t.Errorf("a commit is gone: %v", err)
@@ -60,6 +63,39 @@ func TestScrubCopies(t *testing.T) {
 	c.sound("mended, from the first event", "b", log, all, true)
 	if err := c.tree.Check(t.Context(), log); err != nil {
 		t.Errorf("the log itself: %v", err)
+	}
+}
+
+// What is before the place where a copy turns out to be damaged is read in the next comparison, as slowly as all else,
+// and not again while the damage is the same.
+func TestCopyBeforeTheDamage(t *testing.T) {
+	commits := history(5000, 2)
+	c := copies{t, grown(t, commits)}
+	for _, tt := range []struct {
+		what      string
+		event     int
+		down      int // events before the log breaks off, 0 for never
+		least, to int // events
+	}{
+		{"found from the first event on", 4000, 0, 3990, 4000},
+		{"found again", 4000, 0, 0, 100},
+		{"another one", 4001, 0, 0, 100},
+		{"there may be one before, and the log breaks off", 4001, 3000, 2990, 3000},
+		{"it goes on", 4001, 0, 990, 1100},
+		{"there is none before", 4001, 0, 0, 100},
+	} {
+		log, read := sample.NewLog(changed(commits, tt.event)), 0
+		log.Fault = func(_ context.Context, commit domain.Commit) error {
+			if tt.down > 0 && read+len(commit.Records) > tt.down {
+				return domain.ErrUnavailable
+			}
+			read += len(commit.Records)
+			return nil
+		}
+		seen, _, err := c.scrub("a", log)
+		if tt.down == 0 && difference(err) != int64(tt.event)+1 || seen < tt.least || seen > tt.to || read > seen+100 {
+			t.Errorf("%s: %d events compared of %d read, %v", tt.what, seen, read, err)
+		}
 	}
 }
 
