@@ -16,7 +16,7 @@ import (
 // A feed keeps no more than this for those who are slower than the log, and while the common feed is
 // full it waits no longer than patience for somebody who takes nothing.
 const (
-	feedCommits = 8192
+	feedCommits = 16384
 	feedBytes   = 64 << 20
 	patience    = 2 * time.Second
 	forever     = 0 // the patience of a rebuild, for which reading the log again would cost more than waiting
