@@ -453,6 +453,24 @@ func TestDamage(t *testing.T) {
 	w.contains(w.pageAs("", "/", "ru", 503), "обнаружено повреждение")
 }
 
+// TestCopyFigures: what became of each server's copy of the log, until the server keeps none any more.
+func TestCopyFigures(t *testing.T) {
+	m := api.NewMetrics()
+	w := newWorld(t, func(c *api.Config) { c.Metrics = m })
+	m.ObserveCopy("a", false, false)
+	m.ObserveCopy("b", true, true)
+	text := w.call("", "GET", "/metrics", nil).want(200).body
+	for _, line := range []string{`tizilim_copy_damaged{server="a"} 0`, `tizilim_copy_unread{server="a"} 0`, `tizilim_copy_damaged{server="b"} 1`, `tizilim_copy_unread{server="b"} 1`} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+	m.ForgetCopy("b")
+	if text := w.call("", "GET", "/metrics", nil).want(200).body; strings.Contains(text, `server="b"`) || !strings.Contains(text, `server="a"`) {
+		t.Error("one server keeps no copy any more, and the figures are not those of the other")
+	}
+}
+
 // TestReadiness: a projection that stopped turns readiness off and says so, and reads go on.
 func TestReadiness(t *testing.T) {
 	w := newWorld(t)

@@ -27,6 +27,8 @@ type Metrics struct {
 	refused  prometheus.Gauge
 	scrubs   prometheus.Counter
 	scrubbed prometheus.Gauge
+	damaged  *prometheus.GaugeVec
+	unread   *prometheus.GaugeVec
 	notices  *prometheus.CounterVec
 	breakers *prometheus.GaugeVec
 }
@@ -55,6 +57,12 @@ func NewMetrics() *Metrics {
 		scrubbed: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tizilim_scrub_completed_timestamp_seconds", Help: "When the comparison of the log with the Merkle tree last came to the end of the log, 0 for not in this process.",
 		}),
+		damaged: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tizilim_copy_damaged", Help: "1 while a server's copy of the log was found not to hold what was written, 0 otherwise.",
+		}, []string{"server"}),
+		unread: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tizilim_copy_unread", Help: "1 when a server's copy of the log could not be compared to its end the last time, because the server was away or behind, 0 otherwise.",
+		}, []string{"server"}),
 		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tizilim_breaker_open", Help: "1 while a service around this process does not answer and is asked only now and then, 0 while it answers.",
 		}, []string{"to"}),
@@ -65,7 +73,7 @@ func NewMetrics() *Metrics {
 	for _, status := range []string{"recorded", "not-applied", "unknown-order", "refused"} {
 		m.notices.WithLabelValues(status)
 	}
-	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices, m.breakers, m.scrubs, m.scrubbed,
+	m.registry.MustRegister(m.appends, m.appended, m.requests, m.refused, m.notices, m.breakers, m.scrubs, m.scrubbed, m.damaged, m.unread,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,6 +92,18 @@ func (m *Metrics) ObserveScrub(events int) { m.scrubs.Add(float64(events)) }
 
 // ObserveScrubbed notes that the end of the log was reached in that.
 func (m *Metrics) ObserveScrubbed(at time.Time) { m.scrubbed.Set(float64(at.Unix())) }
+
+// ObserveCopy notes how the comparison of one server's copy of the log with the Merkle tree ended.
+func (m *Metrics) ObserveCopy(server string, damaged, unread bool) {
+	m.damaged.WithLabelValues(server).Set(truth(damaged))
+	m.unread.WithLabelValues(server).Set(truth(unread))
+}
+
+// ForgetCopy drops the figures of a server that keeps no copy any more.
+func (m *Metrics) ForgetCopy(server string) {
+	m.damaged.DeleteLabelValues(server)
+	m.unread.DeleteLabelValues(server)
+}
 
 // ObserveBreaker notes whether the breaker before a service is open. Tell it once at the start, closed.
 func (m *Metrics) ObserveBreaker(service string, open bool) {

@@ -101,7 +101,11 @@ func (s *Store) once(ctx context.Context, request func(context.Context, client) 
 	if err != nil {
 		return &fault{err: err, again: errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errClosed)}
 	}
-	trailer, err := request(s.nodes.asLeader(ctx), leader.client())
+	as := s.nodes.asLeader
+	if s.only != "" {
+		as = s.nodes.asAny
+	}
+	trailer, err := request(as(ctx), leader.client())
 	if err == nil {
 		return nil
 	}
@@ -110,6 +114,9 @@ func (s *Store) once(ctx context.Context, request func(context.Context, client) 
 	}
 	f := readFault(err, trailer)
 	f.err = fmt.Errorf("%s: %w", leader.address, f.err)
+	if s.only != "" {
+		return &f
+	}
 	if f.leader != "" {
 		s.logger.Warn("event store: another node is the leader", "node", leader.address, "leader", f.leader)
 		s.nodes.follow(f.leader)
@@ -119,11 +126,19 @@ func (s *Store) once(ctx context.Context, request func(context.Context, client) 
 	return &f
 }
 
-// lead is the leader, found within one deadline.
+// lead is the node that is asked: the leader, found within one deadline, unless the store is of one node alone.
 func (s *Store) lead(ctx context.Context) (node, error) {
+	if s.only != "" {
+		return s.nodes.connect(s.only)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.deadline)
 	defer cancel()
-	return s.nodes.lead(ctx)
+	leader, err := s.nodes.lead(ctx)
+	if err == nil && s.avoided.has(leader.address) {
+		s.nodes.lost(leader.address) // another one may lead by now
+		err = fmt.Errorf("%s leads, and its copy of the log is damaged: %w", leader.address, domain.ErrUnavailable)
+	}
+	return leader, err
 }
 
 // inbox receives what the server sends on one request.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -171,13 +170,7 @@ var errNoLeader = errors.New("knows of no leader")
 
 // ask asks one node for the leader, and learns the addresses of all.
 func (n *nodes) ask(ctx context.Context, address string) (leader string, err error) {
-	at, err := n.connect(address)
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, n.settings.gossip)
-	defer cancel()
-	cluster, err := gossip.NewGossipClient(at.conn).Read(ctx, &shared.Empty{})
+	cluster, err := n.gossip(ctx, address)
 	if err != nil {
 		return "", err
 	}

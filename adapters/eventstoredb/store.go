@@ -20,6 +20,8 @@ import (
 // Store is the event store on a server. It implements domain.EventStore and domain.Log.
 type Store struct {
 	nodes    *nodes
+	only     string // the address of the node that is asked, whoever leads; empty for the leader
+	avoided  avoided
 	registry string
 	prefix   string // of the names of all streams
 	deadline time.Duration

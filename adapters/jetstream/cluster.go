@@ -86,6 +86,7 @@ type Cluster struct {
 	followed durable
 	last     atomic.Pointer[lastCommit]
 	places   places
+	avoided  avoided
 
 	// patience is how long callers wait: for the start longer than later.
 	patience time.Duration
@@ -295,10 +296,7 @@ func (c *Cluster) source(head domain.Position) source {
 			_, err := c.asked.wait(ctx) // a leader that does not answer tells nothing new
 			return c.known.position(), err
 		},
-		remove: func(consumer string) { // nobody answers where the server is gone that had it
-			_ = c.read.conn.Publish("$JS.API.CONSUMER.DELETE."+streamName+"."+consumer, nil)
-		},
-		idle: clusterIdle, doubts: leaderDoubts, closing: c.closing,
+		create: c.consumer, leave: c.leave, remove: c.removeConsumer, doubts: leaderDoubts, closing: c.closing,
 	}
 }
 

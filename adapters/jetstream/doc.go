@@ -30,5 +30,5 @@
 // Connect opens the same log in a NATS cluster, which many processes share (cluster.go): outside of them, or
 // made of a server inside each of three (cluster_node.go). The leader checks the versions, and an append is
 // sent again until its outcome is known (cluster_append.go). Whether a leader still leads is asked before it is
-// believed (cluster_head.go).
+// believed (cluster_head.go). The copy that a certain server has can be read for itself (cluster_copy.go).
 package jetstream

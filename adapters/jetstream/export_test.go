@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -171,4 +172,20 @@ func (c *Cluster) LeavesAfter(failing time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.moved.IsZero()
+}
+
+// FollowedFrom makes so many consumers to follow the log with, and counts the servers that they lie on.
+func (c *Cluster) FollowedFrom(t *testing.T, n int) map[string]int {
+	t.Helper()
+	on := map[string]int{}
+	for range n {
+		consumer, err := c.consumer(t.Context(), jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := consumer.CachedInfo()
+		c.removeConsumer(info.Name)
+		on[info.Cluster.Leader]++
+	}
+	return on
 }

@@ -146,11 +146,11 @@ func (r *reader) receive(ctx context.Context) (jetstream.Msg, error) {
 
 // fetch sees to it that a request is on its way. It ends with ctx.
 func (r *reader) fetch(ctx context.Context) (err error) {
+	if r.consumer != nil && r.batch == nil && r.source.leave(r.consumer.CachedInfo()) {
+		r.close()
+	}
 	if r.consumer == nil {
-		r.consumer, err = r.source.log.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next),
-			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: r.source.idle,
-		})
+		r.consumer, err = r.source.create(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(r.next)})
 		if err != nil {
 			return err
 		}
@@ -167,11 +167,11 @@ func (r *reader) fetch(ctx context.Context) (err error) {
 // reader starts anew.
 func (r *reader) again(ctx context.Context, cause error) error {
 	if end, doubt := r.source.end(ctx); end >= r.next {
-		_, err := r.source.log.GetMsg(ctx, uint64(r.next))
+		missing, err := r.source.lacks(ctx, r.next)
 		switch {
-		case err == nil:
+		case err == nil && !missing:
 			r.missing = 0
-		case !errors.Is(err, jetstream.ErrMsgNotFound):
+		case err != nil:
 			return r.source.unavailable(err)
 		case doubt == nil:
 			r.missing++
@@ -187,12 +187,30 @@ func (r *reader) again(ctx context.Context, cause error) error {
 	return nil
 }
 
+// lacks says whether the log has no commit at a position from which none comes.
+func (s source) lacks(ctx context.Context, at domain.Position) (bool, error) {
+	if s.missing != nil {
+		return s.missing(ctx, at)
+	}
+	_, err := s.log.GetMsg(ctx, uint64(at))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
 // close removes the consumer.
 func (r *reader) close() {
 	if r.consumer != nil {
 		r.source.remove(r.consumer.CachedInfo().Name)
 	}
 	r.consumer, r.batch = nil, nil
+}
+
+// consumer makes a consumer.
+func (e *engine) consumer(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	config.AckPolicy, config.MemoryStorage, config.Replicas, config.InactiveThreshold = jetstream.AckNonePolicy, true, 1, time.Hour
+	return e.log.CreateConsumer(ctx, config)
 }
 
 // removeConsumer has the server forget a consumer. Where that fails it does so by itself, after an hour or

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -34,9 +33,12 @@ type source struct {
 	// end is asked when nothing comes: a position that has to. The error says why who does not find it may not be
 	// the one who knows.
 	end func(context.Context) (domain.Position, error)
-	// remove has a consumer forgotten; idle is when that happens by itself.
+	// create makes a consumer, leave says whether one has become the wrong one, and remove has one forgotten.
+	create func(context.Context, jetstream.ConsumerConfig) (jetstream.Consumer, error)
+	leave  func(*jetstream.ConsumerInfo) bool
 	remove func(consumer string)
-	idle   time.Duration
+	// missing finds out whether the log has no commit at a position from which none comes; nil asks the leader.
+	missing func(context.Context, domain.Position) (bool, error)
 	// doubts is how often a server is asked again that says it has no commit at a position: it may lead no
 	// more, and not know.
 	doubts  int
@@ -47,7 +49,7 @@ func (s *Store) source() source {
 	return source{
 		log: s.engine.log, tail: &s.tail, durable: s.durable.position, hold: s.durable.wait,
 		end:    func(context.Context) (domain.Position, error) { return s.durable.position(), nil },
-		remove: s.engine.removeConsumer, idle: time.Hour, closing: s.closing,
+		create: s.engine.consumer, leave: func(*jetstream.ConsumerInfo) bool { return false }, remove: s.engine.removeConsumer, closing: s.closing,
 	}
 }
 

@@ -111,6 +111,9 @@ func TestRegistryOnCluster(t *testing.T) {
 	servers.All[0].Start(t)
 	servers.All[1].Start(t)
 	status(t, a.url+"/readyz", http.StatusOK)
+	for _, n := range servers.All {
+		a.compares(n.Name)
+	}
 	second := f.begin("after", 2).done()
 	call[v1.License](a, 200, "", "GET", "/licenses/"+second[0], nil)
 
@@ -178,14 +181,40 @@ func TestServeAsCluster(t *testing.T) {
 
 	n1 := f.serve("n1", as("n1")...)
 	status(t, n1.url+"/readyz", http.StatusOK)
+	for _, name := range names {
+		n1.compares(name)
+	}
 	call[v1.License](n1, 200, "", "GET", "/licenses/"+first[0], nil)
 	second := f.begin("again", 3).done()
+
+	// What is done for a damaged copy: the others fill the node's files anew, and those alone.
+	f.leave("n2", syscall.SIGTERM)
+	if err := os.RemoveAll(filepath.Join(f.data("n2"), "log", "nats")); err != nil {
+		t.Fatal(err)
+	}
+	n2 := f.serve("n2", as("n2")...)
+	status(t, n2.url+"/readyz", http.StatusOK)
+	n2.compares("n2")
 	f.leave("n3", syscall.SIGTERM)
 	once(t, append([]string{"export", "--data", f.data("n3")}, as("n3")...), append(first, second...))
 	for _, refused := range [][]string{{}, as("n2")} {
 		out, code := command(append([]string{"export", "--data", f.data("n3")}, refused...)...)
 		if code != 1 || !strings.Contains(out, `holds an event store of mode "cluster-node", format 1, node n3`) {
 			t.Errorf("n3's folder opened with %q: %d %s", refused, code, out)
+		}
+	}
+}
+
+// compares waits until the registry has compared a server's copy of the log, and wants it to be whole.
+func (p *process) compares(server string) {
+	p.t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // there is nothing to wait on over HTTP
+		text := get(p.t, p.url+"/metrics", "")
+		if strings.Contains(text, fmt.Sprintf("tizilim_copy_damaged{server=%q} 0\n", server)) {
+			return
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("the copy on %s is not found to be whole: %s", server, text)
 		}
 	}
 }

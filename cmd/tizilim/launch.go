@@ -134,7 +134,7 @@ func (r *registry) healthy(ctx context.Context) error {
 // handler puts HTTP before the registry.
 func (r *registry) handler(f *folder, s *surroundings) (*api.Server, error) {
 	config := api.Config{
-		Store: r.store, Log: r.store, Rules: r.rules,
+		Store: r.store, Log: r.log, Rules: r.rules,
 		Licenses: r.licenses, Applications: r.applications, Deadlines: r.deadlines, History: r.history,
 		Follower: r.follower, Reactor: r.reactor,
 		Verifier: s.verifier, Blobs: f.blobs, PaymentNotice: s.gateway.notice, FeeKnown: s.gateway.feeKnown, Payments: r.payments,

@@ -52,9 +52,11 @@ func get(t *testing.T, url, token string) string {
 	return string(send(t, r, http.StatusOK))
 }
 
-// listen reads /metrics. Prometheus adds job and instance, up and ALERTS, and what the rules record.
+// listen reads /metrics. Prometheus adds job and instance, up and ALERTS, and what the rules record. Of copies a
+// registry tells whose log several servers keep (TestRegistryOnCluster).
 func listen(t *testing.T, metrics string) *figures {
-	w := &figures{keys: map[string][]string{"up": {"instance", "job"}}, values: map[string]map[string]bool{}, sums: map[string]float64{}, counts: map[string]bool{}}
+	copies := []string{"instance", "job", "server"}
+	w := &figures{keys: map[string][]string{"up": {"instance", "job"}, "tizilim_copy_damaged": copies, "tizilim_copy_unread": copies}, values: map[string]map[string]bool{}, sums: map[string]float64{}, counts: map[string]bool{}}
 	kind := ""
 	for line := range strings.Lines(metrics) {
 		line = strings.TrimSpace(line)

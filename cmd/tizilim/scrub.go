@@ -44,7 +44,8 @@ func (s scrubFlag) check() error {
 	return nil
 }
 
-// scrub reads the whole log in the background, again and again, and compares it with the tree.
+// scrub reads the whole log in the background, again and again, and compares it with the tree (copies.go: all copies
+// of it).
 type scrub struct {
 	tree      *tree.Tree
 	log       domain.Log
@@ -57,14 +58,21 @@ type scrub struct {
 	models []projections.Model
 	audit  func(context.Context, domain.Log, projections.Model) error
 
-	audited map[string]time.Time // when each was compared; run's own
-	damage  atomic.Pointer[error]
+	// copies are compared instead of the log where several servers keep it.
+	copies func(context.Context) ([]logCopy, error)
+
+	// run's own:
+	audited map[string]time.Time // when each was compared
+	seen    map[string]bool      // the servers of the last round
+	bad     map[string]bool      // those whose copies are damaged
+
+	damage atomic.Pointer[error]
 }
 
 // run scrubs until ctx ends, or until it has found damage: from then on the registry is not ready.
 func (s *scrub) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := s.tree.Scrub(ctx, s.log, s.perSecond, s.metrics.ObserveScrub)
+		err := s.compareLog(ctx)
 		if err == nil {
 			s.metrics.ObserveScrubbed(s.now())
 			err = s.readModels(ctx)
@@ -89,7 +97,7 @@ func (s *scrub) run(ctx context.Context) {
 // readModels compares the read models with the log, but for those with which that was done lately. One that cannot
 // be compared now keeps none of the others.
 func (s *scrub) readModels(ctx context.Context) error {
-	slowly := paced{s.log, rate.NewLimiter(rate.Limit(s.perSecond), max(s.perSecond, 1000))}
+	slowly := paced{s.tree.Watch(s.log), rate.NewLimiter(rate.Limit(s.perSecond), max(s.perSecond, 1000))}
 	if s.audited == nil {
 		s.audited = map[string]time.Time{}
 	}

@@ -92,7 +92,13 @@ func (r *registry) openTree(ctx context.Context, f *folder, world outside) (err 
 	}
 	r.onClose(r.tree.Close)
 	r.tree.Window = treeWindow
-	r.scrub = &scrub{tree: r.tree, log: r.store, perSecond: world.rate(), rest: scrubRest, metrics: r.metrics, logger: r.logger, now: time.Now}
+	if r.log = r.store; f.shared() {
+		r.log = r.tree.Watch(r.store)
+	}
+	r.scrub = &scrub{
+		tree: r.tree, log: r.store, copies: copiesOf(r.store), perSecond: world.rate(), rest: scrubRest,
+		metrics: r.metrics, logger: r.logger, now: time.Now,
+	}
 	r.scrub.audit = func(ctx context.Context, log domain.Log, m projections.Model) error {
 		if err := roomFor(f.read(), m.Name()); err != nil {
 			return err

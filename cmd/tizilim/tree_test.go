@@ -174,7 +174,7 @@ func TestScrubFinds(t *testing.T) {
 	defer cancel()
 	passes := 0
 	s := &scrub{
-		tree: tr, log: store, perSecond: 1e9, rest: 0, metrics: api.NewMetrics(), logger: slog.New(slog.DiscardHandler),
+		tree: tr, log: store, copies: copiesOf(store), perSecond: 1e9, rest: 0, metrics: api.NewMetrics(), logger: slog.New(slog.DiscardHandler),
 		models: []projections.Model{modelOf{name: "m"}}, now: func() time.Time { return time.Unix(0, 0).Add(time.Duration(passes) * auditEvery) },
 		audit: func(context.Context, domain.Log, projections.Model) error {
 			if passes++; passes == 2 {
@@ -320,7 +320,7 @@ func scrubbed(t *testing.T, dir, path string) error {
 	defer tr.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &scrub{
-		tree: tr, log: store, perSecond: 1e9, rest: time.Hour, metrics: api.NewMetrics(), logger: slog.New(slog.DiscardHandler),
+		tree: tr, log: store, copies: copiesOf(store), perSecond: 1e9, rest: time.Hour, metrics: api.NewMetrics(), logger: slog.New(slog.DiscardHandler),
 		now: func() time.Time { cancel(); return time.Now() }, // asked after the round
 	}
 	s.run(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/tizilim/tizilim/adapters/breaker"
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/api"
+	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/application"
 	"github.com/tizilim/tizilim/domain/signing"
 	"github.com/tizilim/tizilim/projections"
@@ -32,6 +33,7 @@ import (
 // the opposite order.
 type registry struct {
 	store        eventStore
+	log          domain.Log       // the store's, compared with the tree on its way where other servers keep it
 	embedded     *jetstream.Store // the same, where it is in the folder
 	streams      *streams.Model
 	numbers      *numbers.Model
@@ -125,7 +127,7 @@ func newRegistry(ctx context.Context, f *folder, rules func() application.Rules,
 	for _, m := range r.scrub.models {
 		fed = append(fed, m)
 	}
-	r.follower = projections.Start(ctx, r.store, world.logger, fed...)
+	r.follower = projections.Start(ctx, r.log, world.logger, fed...)
 	r.onClose(func() error { r.follower.Stop(); return nil })
 
 	world.starting("bringing the read models up to date")

@@ -200,5 +200,6 @@ func cut(conn *sqlite.Conn, to Extent) error {
 		projections.Exec(conn, "UPDATE hashes SET data = substr(data, 1, ?) WHERE row = ? AND ? > 0", count%perRow*tlog.HashSize, first-1, count%perRow),
 		projections.Exec(conn, "DELETE FROM marks WHERE event >= ?", to.Events),
 		projections.Exec(conn, "UPDATE cursor SET events = ?, position = ?, root = ?, scrubbed = 0", to.Events, to.Position, root[:]),
+		projections.Exec(conn, "DELETE FROM copies"),
 	)
 }

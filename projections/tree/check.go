@@ -142,22 +142,8 @@ func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each fu
 	if err != nil {
 		return err
 	}
-	began, lastNote := c.same.Events, c.same.Events
-	pace := rate.NewLimiter(rate.Limit(perSecond), max(perSecond, whole))
-	before := began
-	err = c.to(ctx, log, written.Events, head, func(now Extent) error {
-		events := int(now.Events - before)
-		before = now.Events
-		each(events)
-		if now.Events-lastNote >= noted {
-			lastNote = now.Events
-			if err := t.note(ctx, now.Events); err != nil {
-				return err
-			}
-		}
-		return pace.WaitN(ctx, min(events, pace.Burst()))
-	})
-	if err == nil {
+	began := c.same.Events
+	if err = c.slowly(ctx, log, written.Events, head, perSecond, each, t.note); err == nil {
 		err = c.end(written)
 	}
 	if err == nil {
@@ -169,6 +155,25 @@ func (t *Tree) Scrub(ctx context.Context, log domain.Log, perSecond int, each fu
 		}
 	}
 	return errors.Join(err, t.note(context.WithoutCancel(ctx), c.same.Events))
+}
+
+// slowly is to, at no more than so many events a second. It notes on its way how far it is, and tells each of the
+// number of events compared since.
+func (c *comparison) slowly(ctx context.Context, log domain.Log, event int64, end domain.Position, perSecond int, each func(events int), note func(context.Context, int64) error) error {
+	before, lastNote := c.same.Events, c.same.Events
+	pace := rate.NewLimiter(rate.Limit(perSecond), max(perSecond, whole))
+	return c.to(ctx, log, event, end, func(now Extent) error {
+		events := int(now.Events - before)
+		before = now.Events
+		each(events)
+		if now.Events-lastNote >= noted {
+			lastNote = now.Events
+			if err := note(ctx, now.Events); err != nil {
+				return err
+			}
+		}
+		return pace.WaitN(ctx, min(events, pace.Burst()))
+	})
 }
 
 func (t *Tree) scrubbed(ctx context.Context) (events int64, err error) {
@@ -183,6 +188,11 @@ func (t *Tree) scrubbed(ctx context.Context) (events int64, err error) {
 
 // note keeps how far a scrub came: after damage, so that the next start looks there first.
 func (t *Tree) note(ctx context.Context, events int64) error {
+	return t.jot(ctx, "UPDATE cursor SET scrubbed = ?", events)
+}
+
+// jot writes down what is not of the hashes.
+func (t *Tree) jot(ctx context.Context, statement string, args ...any) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -190,7 +200,7 @@ func (t *Tree) note(ctx context.Context, events int64) error {
 	}
 	t.writer.SetInterrupt(ctx.Done())
 	defer t.writer.SetInterrupt(nil)
-	if err := projections.Exec(t.writer, "UPDATE cursor SET scrubbed = ?", events); err != nil {
+	if err := projections.Exec(t.writer, statement, args...); err != nil {
 		return fmt.Errorf("write the Merkle tree: %w", projections.Fault(ctx, err))
 	}
 	return nil
@@ -213,25 +223,46 @@ func (g guard) Head(context.Context) (domain.Position, error) {
 
 // Follow gives the commits up to Head and then ends.
 func (g guard) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	return g.tree.follow(ctx, g.Log, after, false)
+}
+
+// Watch is the log, compared with the tree on its way as far as the tree has it when somebody begins to follow.
+func (t *Tree) Watch(log domain.Log) domain.Log { return watch{log, t} }
+
+type watch struct {
+	domain.Log
+	tree *Tree
+}
+
+// Follow gives the commits as the log does, and an error for one that is not the tree's.
+func (w watch) Follow(ctx context.Context, after domain.Position) iter.Seq2[domain.Commit, error] {
+	if written, _ := w.tree.Written(); written.Position <= after {
+		return w.Log.Follow(ctx, after)
+	}
+	return w.tree.follow(ctx, w.Log, after, true)
+}
+
+// follow compares the commits that the tree has, and then ends, or goes on with what is behind them.
+func (t *Tree) follow(ctx context.Context, log domain.Log, after domain.Position, on bool) iter.Seq2[domain.Commit, error] {
 	return func(yield func(domain.Commit, error) bool) {
-		written, _ := g.tree.Written()
+		written, _ := t.Written()
 		if written.Position <= after {
 			return
 		}
-		c, err := g.tree.compare(ctx, notAfter, after)
+		c, err := t.compare(ctx, notAfter, after)
 		if err != nil {
 			yield(domain.Commit{}, err)
 			return
 		}
-		for commit, err := range g.Log.Follow(ctx, c.same.Position) {
-			if err == nil {
+		for commit, err := range log.Follow(ctx, c.same.Position) {
+			if err == nil && c.same.Position < written.Position {
 				err = c.commit(ctx, commit)
 			}
 			if err != nil {
 				yield(domain.Commit{}, err)
 				return
 			}
-			if commit.Position > after && !yield(commit, nil) || commit.Position >= written.Position {
+			if commit.Position > after && !yield(commit, nil) || !on && commit.Position >= written.Position {
 				return
 			}
 		}

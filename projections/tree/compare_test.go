@@ -1,6 +1,7 @@
 package tree_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,49 @@ func TestGuard(t *testing.T) {
 	}
 	if read != 60 {
 		t.Errorf("%d commits were given before the damage", read)
+	}
+}
+
+// A log that is watched gives all that it has, also what comes, and an error for what was changed of what the tree has.
+func TestWatch(t *testing.T) {
+	commits := history(3000, 1)
+	tr := grown(t, commits[:2900])
+	watched := func(log domain.Log, after domain.Position, until int) (read int, err error) {
+		want := after + 1
+		for c, err := range tr.Watch(log).Follow(t.Context(), after) {
+			if err != nil {
+				return read, err
+			}
+			if c.Position != want {
+				t.Errorf("after %d: position %d comes instead of %d", after, c.Position, want)
+			}
+			if want, read = want+1, read+1; int(c.Position) == until {
+				break
+			}
+		}
+		return read, nil
+	}
+	for _, after := range []domain.Position{0, 1, 1500, 2899, 2900, 2950} {
+		log := sample.NewLog(commits[:2990])
+		log.Fault = func(_ context.Context, c domain.Commit) error {
+			if c.Position == 2990 {
+				log.Append(commits[2990:]...)
+			}
+			return nil
+		}
+		if read, err := watched(log, after, 3000); err != nil || read != 3000-int(after) {
+			t.Errorf("after %d: %d commits, %v", after, read, err)
+		}
+	}
+	n := len(records(commits[:2000]))
+	for _, after := range []int{0, 1500, 1999} {
+		read, err := watched(sample.NewLog(changed(commits, n)), domain.Position(after), 3000)
+		if difference(err) != int64(n)+1 || read != 2000-after {
+			t.Errorf("after %d: %d commits were given before the damage, %v", after, read, err)
+		}
+	}
+	if read, err := watched(sample.NewLog(changed(commits, len(records(commits[:2950])))), 2000, 3000); err != nil || read != 1000 {
+		t.Errorf("what the tree does not have: %d commits, %v", read, err)
 	}
 }
 

@@ -175,6 +175,9 @@ func (t *Tree) open() (err error) {
 	if err := checkForm(t.writer); err != nil {
 		return err
 	}
+	if err := sqlitex.ExecuteScript(t.writer, copies, nil); err != nil {
+		return fmt.Errorf("table of the copies: %w", err)
+	}
 	t.pool, err = sqlitex.NewPool(t.path, sqlitex.PoolOptions{
 		Flags: sqlite.OpenReadWrite | sqlite.OpenWAL, PoolSize: readers,
 		PrepareConn: func(conn *sqlite.Conn) error {

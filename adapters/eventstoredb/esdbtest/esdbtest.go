@@ -17,7 +17,7 @@
 //   - A connection carries a hundred requests at a time.
 //
 // Faults are staged by the methods in faults.go. A cluster is several nodes over one log, of which one
-// leads; the others send away who demands the leader.
+// leads; the others send away who demands the leader. A node can be given a log of its own, to be damaged alone.
 package esdbtest
 
 import (
@@ -71,7 +71,7 @@ type node struct {
 	*Server
 	number  int
 	address string
-	log     *log // that of all, unless it is behind them
+	log     *log // that of all, unless it has one of its own
 
 	mu     sync.Mutex // protects what follows
 	server *grpc.Server

@@ -3,6 +3,7 @@ package esdbtest
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -113,32 +114,50 @@ func (s *Server) count(of func(*faults) *int) (hit bool) {
 }
 
 // Lose makes the event at a position unreadable. The index still knows of it.
-func (s *Server) Lose(position uint64) { s.change(position, func(r *record) { r.lost = true }) }
+func (s *Server) Lose(position uint64) { s.log.lose(position) }
+
+// LoseOn is Lose on a node that has a log of its own.
+func (s *Server) LoseOn(node int, position uint64) { s.nodes[node].log.lose(position) }
 
 // Alter changes bytes of the event at a position, in its data or its metadata.
-func (s *Server) Alter(position uint64, from, to string) {
-	s.change(position, func(r *record) {
+func (s *Server) Alter(position uint64, from, to string) { s.log.alter(position, from, to) }
+
+// AlterOn is Alter on a node that has a log of its own.
+func (s *Server) AlterOn(node int, position uint64, from, to string) {
+	s.nodes[node].log.alter(position, from, to)
+}
+
+func (l *log) lose(position uint64) { l.change(position, func(r *record) { r.lost = true }) }
+
+func (l *log) alter(position uint64, from, to string) {
+	l.change(position, func(r *record) {
 		r.data, r.meta = bytes.Replace(r.data, []byte(from), []byte(to), 1), bytes.Replace(r.meta, []byte(from), []byte(to), 1)
 	})
 }
 
-func (s *Server) change(position uint64, change func(*record)) {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	for i, r := range s.log.records {
+func (l *log) change(position uint64, change func(*record)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, r := range l.records {
 		if r.position != position {
 			continue
 		}
 		changed := *r // readers may hold the old one
 		change(&changed)
-		s.log.records[i] = &changed
-		for j, other := range s.log.streams[r.stream] {
+		l.records[i] = &changed
+		for j, other := range l.streams[r.stream] {
 			if other == r {
-				s.log.streams[r.stream][j] = &changed
+				l.streams[r.stream][j] = &changed
 			}
 		}
 	}
 }
+
+// Own gives a node, which has to be stopped, a log of its own: what all have so far, and nothing that comes.
+func (s *Server) Own(node int) { s.nodes[node].log = s.log.before(math.MaxUint64) }
+
+// Share has a node, which has to be stopped, keep the log of all again, as one that the others have filled anew.
+func (s *Server) Share(node int) { s.nodes[node].log = s.log }
 
 // Behind gives a node, which has to be stopped, a log of its own that ends before the event at a position.
 func (s *Server) Behind(node int, position uint64) { s.nodes[node].log = s.log.before(position) }

@@ -60,7 +60,7 @@ func newLog() *log {
 func (l *log) before(position uint64) *log {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	older := &log{streams: map[string][]*record{}, end: position, grown: make(chan struct{})}
+	older := &log{streams: map[string][]*record{}, end: min(position, l.end), grown: make(chan struct{})}
 	for _, r := range l.records {
 		if r.position < position {
 			older.records = append(older.records, r)
