@@ -131,7 +131,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	}
 	s.engine.conn.SetClosedHandler(func(*nats.Conn) { s.fail(errLost) })
 	s.tail.use(config.Index)
-	s.marker.Go(s.keepMark)
+	if !config.AcceptLoss {
+		s.marker.Go(s.keepMark)
+	}
 	go s.commit()
 	go s.flush()
 	return s, nil
@@ -395,6 +397,10 @@ func (s *Store) release() error {
 	}
 	return nil
 }
+
+// AcceptEnd makes the present end of a log that was opened with AcceptLoss its end: it opens without that from then
+// on. Until then the mark stays, so that nobody goes on with the log before the loss is declared.
+func (s *Store) AcceptEnd() error { return writeMark(s.config.Dir, s.durable.position()) }
 
 // keepMark writes down each second how far the log is durable, and once more at the end. It is apart
 // from the way of an append: an append never waits for it, so the mark may be a second behind.
