@@ -123,8 +123,8 @@ func (d *feed) put(ctx context.Context, c domain.Commit) bool {
 			return false
 		}
 	}
-	if len(d.commits) == cap(d.commits) { // append alone would copy them each time a quarter more came
-		d.commits = slices.Grow(d.commits, len(d.commits)+1)
+	if len(d.commits) == cap(d.commits) { // those that were dropped are let go of; append alone would do it too seldom, or too often
+		d.commits = slices.Grow(d.commits, feedCommits/4)
 	}
 	d.commits = append(d.commits, c)
 	d.last = c.Position

@@ -46,8 +46,8 @@ type Config struct {
 	// message, "sent" when the server has a group, "flush" before it is made durable; and once
 	// for the "selftest".
 	step func(name string) error
-	// maxHeads, maxTail and farBehind are set by tests alone.
-	maxHeads, maxTail, farBehind int
+	// maxHeads, maxTail, farBehind and few are set by tests alone.
+	maxHeads, maxTail, farBehind, few int
 }
 
 // Store is the embedded event store. It implements domain.EventStore and domain.Log.
@@ -95,7 +95,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		config.step = func(string) error { return nil }
 	}
 	config.MinFree = cmp.Or(config.MinFree, disk.MinFree)
-	config.farBehind = cmp.Or(config.farBehind, farBehind)
+	config.farBehind, config.few = cmp.Or(config.farBehind, farBehind), cmp.Or(config.few, firstCommits)
 	if config.Dir, err = filepath.Abs(config.Dir); err != nil {
 		return nil, fmt.Errorf("directory of the event store: %w", err)
 	}
