@@ -16,7 +16,7 @@ import (
 // A feed keeps no more than this for those who are slower than the log, and while the common feed is
 // full it waits no longer than patience for somebody who takes nothing.
 const (
-	feedCommits = 8192
+	feedCommits = 16384
 	feedBytes   = 64 << 20
 	patience    = 2 * time.Second
 	forever     = 0 // the patience of a rebuild, for which reading the log again would cost more than waiting
@@ -123,8 +123,8 @@ func (d *feed) put(ctx context.Context, c domain.Commit) bool {
 			return false
 		}
 	}
-	if len(d.commits) == cap(d.commits) { // append alone would copy them each time a quarter more came
-		d.commits = slices.Grow(d.commits, len(d.commits)+1)
+	if len(d.commits) == cap(d.commits) { // those that were dropped are let go of; append alone would do it too seldom, or too often
+		d.commits = slices.Grow(d.commits, feedCommits/4)
 	}
 	d.commits = append(d.commits, c)
 	d.last = c.Position

@@ -115,11 +115,11 @@ func Time(stmt *sqlite.Stmt, col int) time.Time {
 
 // kind is Fault for a read model, which can be made anew.
 func kind(ctx context.Context, err error) error {
-	if damage := sqlite.ErrCode(err).ToPrimary(); err != nil && (damage == sqlite.ResultCorrupt || damage == sqlite.ResultNotADB) {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
 		return fmt.Errorf("%w (run \"tizilim rebuild\" to make it anew from the log): %w", domain.ErrDamaged, err)
-	}
-	if err != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint { // such as a stream that begins twice
-		return fmt.Errorf("%w: the log contradicts itself: %w", domain.ErrDamaged, err)
+	case sqlite.ResultConstraint: // such as a stream that begins twice
+		return fmt.Errorf("%w: it and the log contradict each other (run \"tizilim rebuild\"; where that says the same, it is the log): %w", domain.ErrDamaged, err)
 	}
 	return Fault(ctx, err)
 }

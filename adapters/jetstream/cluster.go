@@ -138,7 +138,9 @@ func Connect(ctx context.Context, config ClusterConfig) (_ *Cluster, err error) 
 	c.patience = config.Patience
 	c.work.Go(c.keepTail)
 	c.work.Go(c.keepChecking)
-	c.work.Go(c.keepMark)
+	if !c.config.AcceptLoss {
+		c.work.Go(c.keepMark)
+	}
 	return c, nil
 }
 

@@ -128,10 +128,22 @@ func TestClusterIsChecked(t *testing.T) {
 		}
 		refuse("the log ends before what the node has seen", another, domain.ErrDamaged)
 		another.Begin = false
-		for _, another.AcceptLoss = range []bool{true, false} { // from then on the folder is this log's
-			if err := connect(t, another).Close(); err != nil {
+		another.AcceptLoss = true
+		for _, accept := range []bool{false, true} {
+			s := connect(t, another)
+			var err error
+			if accept {
+				err = s.AcceptEnd()
+			}
+			if err := errors.Join(err, s.Close()); err != nil {
 				t.Fatal(err)
 			}
+			if !accept {
+				refuse("its end was not accepted", without(another), domain.ErrDamaged)
+			}
+		}
+		if err := connect(t, without(another)).Close(); err != nil { // from then on the folder is this log's
+			t.Fatal(err)
 		}
 	})
 	t.Run("a server that does not sync stops the writing", func(t *testing.T) {
@@ -210,4 +222,10 @@ func refusedByServers(t *testing.T, nodes *natstest.Nodes) {
 			t.Errorf("%s is not refused", subject)
 		}
 	}
+}
+
+// without is the configuration of who accepts no loss.
+func without(config jetstream.ClusterConfig) jetstream.ClusterConfig {
+	config.AcceptLoss = false
+	return config
 }

@@ -213,6 +213,19 @@ func (c *Cluster) recognize(ctx context.Context, mark clusterMark, head domain.P
 	return nil
 }
 
+// AcceptEnd makes the present end of a log that was opened with AcceptLoss the one that this node has seen: it opens
+// without that from then on. Until then the mark stays, so that nobody goes on with the log before the loss is declared.
+func (c *Cluster) AcceptEnd() error {
+	if seen := c.last.Load(); seen != nil {
+		return c.writeMark(seen)
+	}
+	return nil
+}
+
+func (c *Cluster) writeMark(seen *lastCommit) error {
+	return writeJSON(filepath.Join(c.config.Dir, markName), clusterMark{seen.position, digest(seen.data)})
+}
+
 // keepMark writes down each second how far this node has seen the log, and once more at the end.
 func (c *Cluster) keepMark() {
 	tick := time.NewTicker(time.Second)
@@ -228,8 +241,7 @@ func (c *Cluster) keepMark() {
 		if seen == nil || seen == marked {
 			continue
 		}
-		err := writeJSON(filepath.Join(c.config.Dir, markName), clusterMark{seen.position, digest(seen.data)})
-		if err != nil {
+		if err := c.writeMark(seen); err != nil {
 			c.logger.Error("event store: the mark of what was seen of the log cannot be written", "error", err)
 			continue
 		}

@@ -239,21 +239,46 @@ func TestLostEnd(t *testing.T) {
 	}
 }
 
+// reopened closes the store and opens it as ever.
+func reopened(t *testing.T, s *jetstream.Store, dir string) (*jetstream.Store, error) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	return jetstream.Open(t.Context(), jetstream.Config{Dir: dir})
+}
+
 // goOn opens the store whose end is lost as an operator does who has declared the loss, and then as ever.
 func goOn(t *testing.T, dir string) {
 	t.Helper()
-	for version, accept := range []bool{true, false} {
-		s, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir, AcceptLoss: accept})
+	accepting := func() *jetstream.Store {
+		s, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir, AcceptLoss: true})
 		if err != nil {
-			t.Fatalf("accept %t: %v", accept, err)
+			t.Fatal(err)
 		}
-		p, err := s.Append(t.Context(), storetest.Stream("after-the-loss"), uint64(version), storetest.Events(1))
+		return s
+	}
+	if s, err := reopened(t, accepting(), dir); !errors.Is(err, domain.ErrDamaged) {
+		t.Fatalf("open before the end was accepted: %v, %v", s, err)
+	}
+	s := accepting()
+	for version := range uint64(2) {
+		p, err := s.Append(t.Context(), storetest.Stream("after-the-loss"), version, storetest.Events(1))
 		if err != nil || p > 13 {
-			t.Errorf("accept %t: position %d, %v", accept, p, err)
+			t.Errorf("version %d: position %d, %v", version, p, err)
 		}
-		if err := s.Close(); err != nil {
+		if version == 0 {
+			err = s.AcceptEnd()
+		}
+		if err != nil {
 			t.Error(err)
 		}
+		if s, err = reopened(t, s, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -30,9 +30,9 @@ func (c Config) WithLimits(heads, tailBytes int) Config {
 	return c
 }
 
-// FromBlocks gives a configuration that has every follower read block files, however few commits it is behind.
+// FromBlocks gives a configuration that has every follower read block files after its first commit, however few it is behind.
 func (c Config) FromBlocks() Config {
-	c.farBehind = 1
+	c.farBehind, c.few = 1, 1
 	return c
 }
 

@@ -28,15 +28,21 @@ func (s *Store) Follow(ctx context.Context, after domain.Position) iter.Seq2[dom
 		inner, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.ctx, cancel)()
-		left := false
+		at, passed, left := after, 0, false
 		pass := func(c domain.Commit) bool {
 			left = !yield(c, nil)
+			at, passed = c.Position, passed+1
 			return !left
 		}
-		after = s.readBlocks(inner, after, pass)
 		var err error
-		if !left {
-			err = s.source().follow(inner, after, pass)
+		if s.farBehind(after) {
+			err = s.source().follow(inner, at, func(c domain.Commit) bool { return pass(c) && passed < s.config.few })
+			if err == nil && !left {
+				at = s.readBlocks(inner, at, pass)
+			}
+		}
+		if err == nil && !left {
+			err = s.source().follow(inner, at, pass)
 		}
 		if left || ctx.Err() != nil {
 			return

@@ -46,8 +46,8 @@ type Config struct {
 	// message, "sent" when the server has a group, "flush" before it is made durable; and once
 	// for the "selftest".
 	step func(name string) error
-	// maxHeads, maxTail and farBehind are set by tests alone.
-	maxHeads, maxTail, farBehind int
+	// maxHeads, maxTail, farBehind and few are set by tests alone.
+	maxHeads, maxTail, farBehind, few int
 }
 
 // Store is the embedded event store. It implements domain.EventStore and domain.Log.
@@ -95,7 +95,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 		config.step = func(string) error { return nil }
 	}
 	config.MinFree = cmp.Or(config.MinFree, disk.MinFree)
-	config.farBehind = cmp.Or(config.farBehind, farBehind)
+	config.farBehind, config.few = cmp.Or(config.farBehind, farBehind), cmp.Or(config.few, firstCommits)
 	if config.Dir, err = filepath.Abs(config.Dir); err != nil {
 		return nil, fmt.Errorf("directory of the event store: %w", err)
 	}
@@ -131,7 +131,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	}
 	s.engine.conn.SetClosedHandler(func(*nats.Conn) { s.fail(errLost) })
 	s.tail.use(config.Index)
-	s.marker.Go(s.keepMark)
+	if !config.AcceptLoss {
+		s.marker.Go(s.keepMark)
+	}
 	go s.commit()
 	go s.flush()
 	return s, nil
@@ -395,6 +397,10 @@ func (s *Store) release() error {
 	}
 	return nil
 }
+
+// AcceptEnd makes the present end of a log that was opened with AcceptLoss its end: it opens without that from then
+// on. Until then the mark stays, so that nobody goes on with the log before the loss is declared.
+func (s *Store) AcceptEnd() error { return writeMark(s.config.Dir, s.durable.position()) }
 
 // keepMark writes down each second how far the log is durable, and once more at the end. It is apart
 // from the way of an append: an append never waits for it, so the mark may be a second behind.

@@ -73,13 +73,15 @@ func readRecord(b []byte, hash *highwayhash.Digest64) (r record, ok bool) {
 	return r, bytes.Equal(hash.Sum(sum[:0]), b[end:r.length])
 }
 
+// farBehind reports whether there are block files, which are as they should be, and many commits in them after the position.
+func (s *Store) farBehind(after domain.Position) bool {
+	return s.blocks != nil && after+domain.Position(s.config.farBehind) <= s.durable.position()
+}
+
 // readBlocks passes on the commits after the position from the block files, until yield has had enough, ctx ends,
 // or it comes to the present end or to anything that it does not understand. It returns the position to go on from.
 func (s *Store) readBlocks(ctx context.Context, after domain.Position, yield func(domain.Commit) bool) domain.Position {
 	end := s.durable.position()
-	if s.blocks == nil || after+domain.Position(s.config.farBehind) > end { // without blocks the files are not as they should be
-		return after
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	b := reading{ctx: ctx, dir: s.blocks.dir, at: after, end: end, pieces: make(chan []domain.Commit, piecesAhead)}
 	var ahead sync.WaitGroup
@@ -97,9 +99,9 @@ func (s *Store) readBlocks(ctx context.Context, after domain.Position, yield fun
 	return after
 }
 
-// Commits are decoded while those before them are taken, a thousand at a time.
+// Commits are decoded while those before them are taken, a piece at a time: so many, or the end of a block.
 const (
-	pieceCommits = 1000
+	pieceCommits = 128
 	piecesAhead  = 3
 )
 
@@ -186,6 +188,7 @@ func (b *reading) block(n int) bool {
 			b.pass()
 		}
 	}
+	b.pass()
 	return true
 }
 

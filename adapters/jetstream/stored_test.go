@@ -129,3 +129,23 @@ func TestReadDamagedBlocks(t *testing.T) {
 		t.Errorf("%d commits of a block that is gone", len(read))
 	}
 }
+
+// A sequence may be ranged over again, and gives the same again.
+func TestFollowAgain(t *testing.T) {
+	s, _, commits := filled(t, 10)
+	log := s.Follow(t.Context(), 2)
+	for range 2 {
+		var got []domain.Commit
+		for c, err := range log {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got = append(got, c); len(got) == 20 {
+				break
+			}
+		}
+		if diff := cmp.Diff(commits[2:22], got); diff != "" {
+			t.Fatalf("(-want +got):\n%.2000s", diff)
+		}
+	}
+}

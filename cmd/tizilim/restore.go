@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/domain/loss"
@@ -132,7 +133,7 @@ func (r restoration) cut(ctx context.Context, old *tree.Tree, kept tree.Extent, 
 			return err
 		}
 	}
-	if err := r.forget(); err != nil {
+	if err := r.accept(); err != nil {
 		return err
 	}
 	return old.Cut(ctx, kept)
@@ -147,10 +148,10 @@ func (r restoration) acceptEnd(ctx context.Context, old *tree.Tree) (err error) 
 	}
 	kept, keptRoot := old.Written()
 	fmt.Fprintf(r.out, "%s: the end of the log is lost, which the Merkle tree did not have: %v\nkept is the %s\n", r.Data, r.ended, root(old))
-	if err := r.forget(); err != nil { // first: once it is declared, nothing refuses them any more
+	if err := r.declareEnd(ctx, kept, keptRoot); err != nil {
 		return err
 	}
-	return r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Reason: r.Reason})
+	return r.accept()
 }
 
 // damagedTree makes the tree anew where only its file is damaged, and its root proves that the log is not.
@@ -193,14 +194,10 @@ func (r restoration) acceptTree(ctx context.Context, fresh *tree.Tree, cause err
 		return cause
 	}
 	kept, keptRoot := fresh.Written()
-	if told, err := r.lastLoss(ctx); err != nil {
+	if err := r.declareEnd(ctx, kept, keptRoot); err != nil {
 		return err
-	} else if told.Had > 0 || told.Kept != kept.Events-1 { // otherwise a run that was cut off has declared it: nothing is behind that
-		if err := r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: keptRoot.String(), Reason: r.Reason}); err != nil {
-			return err
-		}
 	}
-	if err := r.forget(); err != nil {
+	if err := r.accept(); err != nil {
 		return err
 	}
 	return r.replace(fresh)
@@ -228,6 +225,16 @@ func (r restoration) replace(fresh *tree.Tree) error {
 		return err
 	}
 	return tree.Replace(r.beside(), r.folder.tree())
+}
+
+// declareEnd puts into the log that nobody knows what was behind it, unless a run that was cut off has done so:
+// nothing is behind that.
+func (r restoration) declareEnd(ctx context.Context, kept tree.Extent, root tlog.Hash) error {
+	told, err := r.lastLoss(ctx)
+	if err != nil || told.Had == 0 && told.Kept == kept.Events-1 {
+		return err
+	}
+	return r.declare(ctx, loss.Accepted{Kept: kept.Events, Root: root.String(), Reason: r.Reason})
 }
 
 // declare puts the loss into the log, once.
@@ -260,9 +267,15 @@ func (r restoration) lastLoss(ctx context.Context) (loss.Accepted, error) {
 	return last, nil
 }
 
-// forget removes what was built from events that are lost. A read model could otherwise stand at a position
-// that another event has by now.
-func (r restoration) forget() error { return os.RemoveAll(r.folder.read()) }
+// accept removes what was built from events that are lost, once that is declared: a read model could otherwise
+// stand at a position that another event has by now. Then the store takes the log's end for its end.
+func (r restoration) accept() error {
+	err := os.RemoveAll(r.folder.read())
+	if store, ok := r.store.(interface{ AcceptEnd() error }); ok && err == nil && r.ended != nil {
+		err = store.AcceptEnd()
+	}
+	return err
+}
 
 // losses names the declarations of losses among the name-based UUIDs.
 var losses = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:tizilim:loss-accepted"))

@@ -141,6 +141,12 @@ func TestRestoreTheEnd(t *testing.T) {
 	}
 	want(t, 1, []string{refusal}, "restore", "--data", dir)
 	want(t, 0, []string{"the end of the log is lost", refusal, "Merkle tree of 158 events"}, "restore", "--accept-loss", "--reason", "the disk burned", "--data", dir)
+	// As a run leaves it that is killed when it has declared the loss.
+	if err := os.WriteFile(filepath.Join(dir, mark), []byte(keep[mark]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want(t, 1, []string{refusal}, "export", "--data", dir)
+	want(t, 0, []string{"the end of the log is lost"}, "restore", "--accept-loss", "--reason", "the disk burned", "--data", dir)
 	err := started(t, dir, func(r *registry) {
 		if err := r.follower.CaughtUp(t.Context()); err != nil {
 			t.Error(err)

@@ -104,11 +104,8 @@ func find(conn *sqlite.Conn, id string, e *entry) error {
 
 // over reports whether at most a rating follows.
 func over(e *entry) bool {
-	switch e.Status {
-	case application.StatusRefused, application.StatusWithdrawn:
-		return true
-	}
-	return e.Delivery != ""
+	refused := e.Refusal != nil && e.Refusal.Stage != application.AtDecision // a decision is handed over
+	return refused || e.Status == application.StatusWithdrawn || e.Delivery != ""
 }
 
 const insert = `INSERT INTO applications VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
