@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,8 +48,9 @@ type ClusterConfig struct {
 	OnAppend func(wait time.Duration, events int)
 	// Begin makes the log where the servers have none and this node has seen none: a new registry begins.
 	Begin bool
-	// AcceptLoss opens a log also where it ends before a commit that this node has seen, holds another one in its
-	// place, or is gone: for an operator who has declared that what is missing is lost. A log with a hole stays refused.
+	// AcceptLoss opens a log also where it ends before a commit that this node has seen, or holds another one in its
+	// place: for an operator who has declared that what is missing is lost. A log that is gone, or has a hole, stays
+	// refused.
 	AcceptLoss bool
 
 	// step, where a test sets it, is asked before a commit is sent ("send"), when it was acknowledged, and
@@ -180,7 +182,7 @@ func (c *Cluster) open(ctx context.Context) (err error) {
 		return err
 	}
 	for _, l := range []*line{c.read, c.write} {
-		if l.log, err = c.openLog(ctx, l, c.absent(mark)); err != nil {
+		if l.log, err = c.openLog(ctx, l, c.absent()); err != nil {
 			return err
 		}
 	}
@@ -226,8 +228,12 @@ func clusterStream() jetstream.StreamConfig {
 }
 
 // absent says what is wrong where the servers have no log, nil where one is to be made.
-func (c *Cluster) absent(mark clusterMark) error {
+func (c *Cluster) absent() error {
+	var mark clusterMark // not lastMark: that there is no log at all nobody accepts
+	_, err := readJSON(filepath.Join(c.config.Dir, markName), &mark)
 	switch {
+	case err != nil:
+		return err
 	case mark.Position > 0:
 		return fmt.Errorf("the log is gone: %w", domain.ErrDamaged)
 	case !c.config.Begin:

@@ -118,11 +118,11 @@ func TestClusterIsChecked(t *testing.T) {
 		stranger, lost := at(t, nodes), config
 		stranger.Begin = false
 		refuse("there is no log, and none is to begin", stranger, domain.ErrNotFound)
-		lost.AcceptLoss, lost.Begin = true, false
-		refuse("the log is lost, and none is to begin", lost, domain.ErrNotFound)
-
-		lost.Begin = true
-		s = connect(t, lost)
+		lost.AcceptLoss = true
+		for _, lost.Begin = range []bool{true, false} {
+			refuse("the log is gone, and a loss is accepted", lost, domain.ErrDamaged)
+		}
+		s = connect(t, at(t, nodes))
 		if p, err := s.Append(t.Context(), stream, 0, storetest.Events(1)); p != 1 || err != nil {
 			t.Fatalf("position %d, %v", p, err)
 		}
