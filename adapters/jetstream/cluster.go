@@ -270,7 +270,9 @@ func (l *line) findLog(ctx context.Context, absent error) (jetstream.Stream, err
 	if err := checkStream(info.Config); err != nil {
 		return nil, err
 	}
-	if err := whole(info.State); err != nil {
+	if err := whole(info.State); err != nil && info.Cluster != nil { // the leader answers for its own copy
+		return nil, fmt.Errorf("as server %s has it, which leads: %w", info.Cluster.Leader, err)
+	} else if err != nil {
 		return nil, err
 	}
 	return log, nil

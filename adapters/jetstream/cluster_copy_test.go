@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tizilim/tizilim/adapters/jetstream"
 	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
@@ -137,6 +138,7 @@ func TestCopyIsDamaged(t *testing.T) {
 
 	c.restart(func() { c.remove("2.blk") })
 	c.want("a block in the middle is gone", 9)
+	c.leads()
 	c.refill()
 
 	c.restart(func() { c.truncate("1.blk") })
@@ -186,6 +188,29 @@ func (c *copied) follows() {
 	if on := c.store.FollowedFrom(c.T, 40); on[c.victim.Name] == 0 {
 		c.Errorf("the log is followed from %v, and %s is whole again", on, c.victim.Name)
 	}
+}
+
+// leads has the victim, which knows of its hole, lead: then no start goes well until another one does.
+func (c *copied) leads() {
+	c.Helper()
+	js := operator(c.T, c.nodes)
+	stepDown := func(until func(leads bool) bool, placement string) {
+		for !until(leader(c.T, c.nodes) == c.victim) {
+			if _, err := js.Conn().Request("$JS.API.STREAM.LEADER.STEPDOWN.TIZILIM", []byte(placement), time.Second); err != nil && c.Context().Err() != nil {
+				c.Fatal(err)
+			}
+		}
+	}
+	stepDown(func(leads bool) bool { return leads }, `{"placement":{"preferred":"`+c.victim.Name+`"}}`)
+	s, err := jetstream.Connect(c.Context(), at(c.T, c.nodes))
+	if err == nil {
+		s.Close()
+	}
+	if !errors.Is(err, domain.ErrDamaged) || !strings.Contains(err.Error(), "as server "+c.victim.Name+" has it, which leads") {
+		c.Errorf("the damaged server leads: %v", err)
+	}
+	stepDown(func(leads bool) bool { return !leads }, "")
+	connect(c.T, at(c.T, c.nodes))
 }
 
 func (c *copied) remove(block string) {
