@@ -31,7 +31,8 @@ const (
 )
 
 // Copy is the log as one server of the cluster has it. It implements domain.Log; but what it has not, though others
-// have, is ErrDamaged only where this server has something behind it, and ErrUnavailable where it is behind.
+// have, is ErrDamaged only where this server says that it has something behind it, and ErrUnavailable where it is behind
+// or silent.
 type Copy struct {
 	cluster *Cluster
 	server  string

@@ -25,7 +25,7 @@ import (
 type logCopy struct {
 	domain.Log
 	server string
-	// read says that it is this one that the node reads, whatever the others have: when the copies were looked up.
+	// read says that, when the copies were looked up, it was this one that the node reads, whatever the others have.
 	read bool
 	// avoid says whether nothing of the log must be taken from the server.
 	avoid func(bool)
