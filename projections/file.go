@@ -74,8 +74,8 @@ type File struct {
 	pool     *sqlitex.Pool // nil in bulk
 	closed   bool          // guarded by writing
 	window   struct {      // of a rebuild; guarded by writing
-		records int                      // since the last flush
-		flush   func(*sqlite.Conn) error // what is left to do with them
+		records int    // since the last flush
+		rows    Memory // what is left to write of them
 	}
 }
 
@@ -188,14 +188,21 @@ func (f *File) Bulk() bool { return f.bulk }
 // Position is the position up to which everything is in the file.
 func (f *File) Position() domain.Position { return domain.Position(f.position.Load()) }
 
+// Memory is what a model remembers of its rows and has changed, but not written yet.
+type Memory interface {
+	// Flush writes the changes.
+	Flush(*sqlite.Conn) error
+	// Forget drops everything, when it may be other than what is in the file.
+	Forget()
+}
+
 // Update puts the commits after the present position into the file, in one transaction with the
-// cursor: each calls record for every record, and flush, which may be nil, before the end. When it
-// returns an error, nothing has changed, and what the model remembers of its rows may be wrong.
+// cursor: it calls record for every record, and has rows, which may be nil, flushed before the end. When it
+// returns an error, nothing has changed, and the rows are forgotten.
 //
-// In a rebuild, flush is called only once for many calls, and by Finish: whatever record leaves for it
-// has to stay with the model.
+// In a rebuild, rows are flushed only once for many calls, and by Finish.
 func (f *File) Update(ctx context.Context, commits []domain.Commit,
-	record func(*sqlite.Conn, domain.Record) error, flush func(*sqlite.Conn) error,
+	record func(*sqlite.Conn, domain.Record) error, rows Memory,
 ) error {
 	for len(commits) > 0 && commits[0].Position <= f.Position() {
 		commits = commits[1:]
@@ -215,7 +222,10 @@ func (f *File) Update(ctx context.Context, commits []domain.Commit,
 	if f.bulk {
 		write = f.gather
 	}
-	if err := write(ctx, commits, record, flush); err != nil {
+	if err := write(ctx, commits, record, rows); err != nil {
+		if rows != nil {
+			rows.Forget()
+		}
 		return fmt.Errorf("apply to %s: %w", f.Name(), kind(ctx, err))
 	}
 	f.position.Store(uint64(commits[len(commits)-1].Position))
@@ -223,7 +233,7 @@ func (f *File) Update(ctx context.Context, commits []domain.Commit,
 }
 
 func (f *File) transact(ctx context.Context, commits []domain.Commit,
-	record func(*sqlite.Conn, domain.Record) error, flush func(*sqlite.Conn) error,
+	record func(*sqlite.Conn, domain.Record) error, rows Memory,
 ) (err error) {
 	end, err := sqlitex.ImmediateTransaction(f.writer)
 	if err != nil {
@@ -233,8 +243,8 @@ func (f *File) transact(ctx context.Context, commits []domain.Commit,
 	if _, err := f.record(ctx, commits, record); err != nil {
 		return err
 	}
-	if flush != nil {
-		if err := flush(f.writer); err != nil {
+	if rows != nil {
+		if err := rows.Flush(f.writer); err != nil {
 			last := commits[len(commits)-1]
 			return failure(f.Name(), last.Records[len(last.Records)-1], err)
 		}
@@ -260,10 +270,10 @@ func (f *File) record(ctx context.Context, commits []domain.Commit, record func(
 
 // gather is transact in a rebuild. It cannot be undone, so nothing that it fails of is worth another try.
 func (f *File) gather(ctx context.Context, commits []domain.Commit,
-	record func(*sqlite.Conn, domain.Record) error, flush func(*sqlite.Conn) error,
+	record func(*sqlite.Conn, domain.Record) error, rows Memory,
 ) error {
 	n, err := f.record(ctx, commits, record)
-	f.window.records, f.window.flush = f.window.records+n, flush
+	f.window.records, f.window.rows = f.window.records+n, rows
 	if err == nil && f.window.records >= limits.window {
 		err = f.flushWindow()
 	}
@@ -275,10 +285,10 @@ func (f *File) gather(ctx context.Context, commits []domain.Commit,
 
 func (f *File) flushWindow() error {
 	f.window.records = 0
-	if f.window.flush == nil {
+	if f.window.rows == nil {
 		return nil
 	}
-	return f.window.flush(f.writer)
+	return f.window.rows.Flush(f.writer)
 }
 
 // View runs queries on a connection of their own. All of them see the same moment.

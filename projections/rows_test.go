@@ -66,19 +66,18 @@ func (c *counters) count(t *testing.T, streams ...string) error {
 		}
 		commits = append(commits, domain.Commit{Position: p, Records: []domain.Record{r}})
 	}
-	err := c.Update(t.Context(), commits, func(conn *sqlite.Conn, r domain.Record) error {
+	return c.Update(t.Context(), commits, func(conn *sqlite.Conn, r domain.Record) error {
 		row, err := c.rows.EditOf(conn, r.Stream.ID, r)
 		if err == nil {
 			row.id = r.Stream.ID
 			row.n++
 		}
 		return err
-	}, func(conn *sqlite.Conn) error { return errors.Join(c.rows.Flush(conn), c.trip) })
-	if err != nil {
-		c.rows.Forget()
-	}
-	return err
+	}, c)
 }
+
+func (c *counters) Flush(conn *sqlite.Conn) error { return errors.Join(c.rows.Flush(conn), c.trip) }
+func (c *counters) Forget()                       { c.rows.Forget() }
 
 func (c *counters) stored(t *testing.T) map[string]int {
 	t.Helper()

@@ -310,8 +310,12 @@ func killWriter(b *testing.B, dir string) {
 		b.Fatalf("the writer says %q, %v", line, err)
 	}
 	time.Sleep(1500 * time.Millisecond)
-	_ = writer.Process.Kill()
-	_ = writer.Wait()
+	if err := writer.Process.Kill(); err != nil {
+		b.Fatal(err)
+	}
+	if err := writer.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		b.Fatalf("the writer ended by itself: %v", err)
+	}
 }
 
 // writeOn is the writer that killWriter ends: TestMain calls it in that process.
@@ -331,7 +335,7 @@ func writeOn(dir string) error {
 		go func() {
 			for stream := uuid.NewString(); ; stream = uuid.NewString() {
 				for n := range perStream {
-					events := []domain.Event{{ID: uuid.New(), Type: "bench-noted", Schema: 1, Time: time.Now().UTC(), Actor: domain.System, Data: []byte(`{}`)}}
+					events := []domain.Event{{ID: uuid.New(), Type: "bench-noted", Schema: 1, Time: time.Now().UTC().Truncate(time.Microsecond), Actor: domain.System, Data: []byte(`{}`)}}
 					if _, err := store.Append(ctx, domain.Stream{Category: "bench", ID: stream}, uint64(n), events); err != nil {
 						errs <- err
 						return

@@ -78,11 +78,7 @@ func newBatch() *batch {
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	err := m.Update(ctx, commits, m.batch.record, m.batch.flush)
-	if err != nil {
-		m.batch = newBatch()
-	}
-	return err
+	return m.Update(ctx, commits, m.batch.record, m.batch)
 }
 
 func (b *batch) record(conn *sqlite.Conn, r domain.Record) error {
@@ -320,7 +316,11 @@ func number[K comparable](conn *sqlite.Conn, known map[K]int64, key K, insert, f
 	return id, err
 }
 
-func (b *batch) flush(conn *sqlite.Conn) error {
+// Forget implements projections.Memory.
+func (b *batch) Forget() { *b = *newBatch() }
+
+// Flush implements projections.Memory.
+func (b *batch) Flush(conn *sqlite.Conn) error {
 	if err := b.entries.Flush(conn); err != nil {
 		return err
 	}

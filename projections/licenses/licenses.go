@@ -110,11 +110,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	err := m.Update(ctx, commits, m.record, m.rows.Flush)
-	if err != nil {
-		m.rows.Forget()
-	}
-	return err
+	return m.Update(ctx, commits, m.record, &m.rows)
 }
 
 func (m *Model) record(conn *sqlite.Conn, r domain.Record) error {

@@ -58,8 +58,7 @@ var Kind = projections.NewKind(schema, Open)
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	m.changes = nil
-	if err := m.Update(ctx, commits, m.record, m.rows.Flush); err != nil {
-		m.rows.Forget()
+	if err := m.Update(ctx, commits, m.record, &m.rows); err != nil {
 		return err
 	}
 	if len(m.changes) > 0 {

@@ -64,8 +64,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 // Apply implements projections.Projection.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
 	m.changes = nil
-	if err := m.Update(ctx, commits, m.record, m.orders.Flush); err != nil {
-		m.orders.Forget()
+	if err := m.Update(ctx, commits, m.record, &m.orders); err != nil {
 		return err
 	}
 	if len(m.changes) > 0 {

@@ -80,8 +80,7 @@ func (w *Waiting) Close() error { return w.file.Close() }
 // Apply puts commits into the projection.
 func (w *Waiting) Apply(ctx context.Context, commits []domain.Commit) error {
 	w.changes = nil
-	if err := w.file.Update(ctx, commits, w.record, w.rows.Flush); err != nil {
-		w.rows.Forget()
+	if err := w.file.Update(ctx, commits, w.record, &w.rows); err != nil {
 		return err
 	}
 	if len(w.changes) > 0 {

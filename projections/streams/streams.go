@@ -37,11 +37,7 @@ func Open(dir string, options ...projections.Option) (*Model, error) {
 // Apply implements projections.Projection. A version that does not follow the one before is
 // domain.ErrDamaged.
 func (m *Model) Apply(ctx context.Context, commits []domain.Commit) error {
-	err := m.Update(ctx, commits, m.records.Put, m.records.Flush)
-	if err != nil {
-		m.records.Forget()
-	}
-	return err
+	return m.Update(ctx, commits, m.records.Put, m.records)
 }
 
 // Version is the version of the stream at Position or later, 0 where it has no events.
