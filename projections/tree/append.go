@@ -201,5 +201,6 @@ func cut(conn *sqlite.Conn, to Extent) error {
 		projections.Exec(conn, "DELETE FROM marks WHERE event >= ?", to.Events),
 		projections.Exec(conn, "UPDATE cursor SET events = ?, position = ?, root = ?, scrubbed = 0", to.Events, to.Position, root[:]),
 		projections.Exec(conn, "DELETE FROM copies"),
+		projections.Exec(conn, "DELETE FROM damaged_copies"), // what was damage may have been what is lost
 	)
 }

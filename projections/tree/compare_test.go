@@ -220,6 +220,7 @@ func TestDamagedNotes(t *testing.T) {
 		"UPDATE marks SET after = 8192 WHERE event = 0", "UPDATE marks SET after = 64 WHERE event = 0",
 		"UPDATE marks SET after = after + 64 WHERE event > 2000", "UPDATE marks SET after = after - 64 WHERE event > 2000",
 		"DELETE FROM marks WHERE event > 2000", "UPDATE cursor SET scrubbed = 3000; UPDATE marks SET after = after + 4096 WHERE event > 1000",
+		"INSERT INTO copies VALUES ('a', 3000); UPDATE marks SET after = after + 4096 WHERE event > 1000",
 	} {
 		path := filepath.Join(t.TempDir(), "tree.sqlite")
 		tr := open(t, path)
@@ -244,6 +245,13 @@ func TestDamagedNotes(t *testing.T) {
 			} else if err != nil && !errors.Is(err, domain.ErrDamaged) {
 				t.Errorf("%s: %s: %v", change, what, err)
 			}
+		}
+		_, err = tr.ScrubCopy(t.Context(), tree.Copy{Name: "a", Log: log}, 1e9, func(int) {})
+		if d := (*tree.Difference)(nil); errors.As(err, &d) && !d.Tree {
+			t.Errorf("%s: a scrub of a copy lays it to the copy: %v", change, err)
+		}
+		if names, err := tr.DamagedCopies(t.Context()); err != nil || len(names) > 0 {
+			t.Errorf("%s: damaged are the copies %q, %v", change, names, err)
 		}
 		if moved := !strings.Contains(change, "scrubbed = 3000") && !strings.Contains(change, "event = 0"); moved && compared == nil {
 			t.Errorf("%s: not found", change)

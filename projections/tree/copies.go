@@ -62,14 +62,42 @@ func (t *Tree) ScrubCopy(ctx context.Context, copied Copy, perSecond int, each f
 		return began == 0 && err == nil, errors.Join(err, note(ctx, 0))
 	}
 	reached := c.same.Events
+	d := (*Difference)(nil)
+	if errors.As(err, &d) && !d.Tree && began > 0 {
+		if wrong := t.wrongMark(ctx, copied.Log, began); errors.As(wrong, &d) {
+			return false, wrong
+		}
+	}
 	ctx = context.WithoutCancel(ctx)
-	if d := (*Difference)(nil); errors.As(err, &d) && !d.Tree {
+	if d != nil && !d.Tree {
 		known, noted := t.noteDamage(ctx, copied.Name, d.Event)
 		if err = errors.Join(err, noted); began > 0 && !known {
 			reached = 0
 		}
 	}
 	return false, errors.Join(err, note(ctx, reached))
+}
+
+// wrongMark is the tree's own damage where it has noted wrongly from where the event comes. It begins before that, and,
+// as long as nothing is the same there either, as far again before.
+func (t *Tree) wrongMark(ctx context.Context, log domain.Log, event int64) error {
+	written, _ := t.Written()
+	for before := event - 1; ; {
+		c, err := t.compare(ctx, holding, before)
+		if err != nil {
+			return err
+		}
+		began := c.same.Events
+		err = c.to(ctx, log, min(event+1, written.Events), written.Position, nil)
+		d := (*Difference)(nil)
+		switch {
+		case errors.As(err, &d) && d.Tree:
+			return err
+		case d == nil || c.same.Events > began || began == 0:
+			return nil
+		}
+		before = max(0, began-2*(event-began))
+	}
 }
 
 // noteDamage notes the event at which damage was found in a copy. known says that it was found there the last time.
@@ -111,7 +139,7 @@ func (c *comparison) copied(ctx context.Context, copied Copy, written Extent, pe
 	if head < c.same.Position {
 		return behind(fmt.Errorf("it was read up to position %d before", c.same.Position))
 	}
-	if err := c.slowly(ctx, copied.Log, written.Events, min(head, written.Position), perSecond, each, note); err != nil {
+	if err := c.slowly(ctx, copied.Log, written.Events, head, perSecond, each, note); err != nil {
 		return err
 	}
 	if head < written.Position {
