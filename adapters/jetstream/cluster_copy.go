@@ -130,7 +130,7 @@ func (p *Copy) source(head domain.Position) source {
 }
 
 // passes says whether the server, which has something behind a position, has nothing there: asked for it, it sends what
-// is behind, or says that there is no more. That it is silent proves nothing, a slow disk is enough for that; its head
+// is behind, or says that there is nothing more that it could read. That it is silent proves nothing, a slow disk is enough for that; its head
 // it knows from its memory.
 func (p *Copy) passes(ctx context.Context, at domain.Position) (passed bool, err error) {
 	for range asks {

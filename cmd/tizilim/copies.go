@@ -111,8 +111,8 @@ func (s *scrub) compareCopies(ctx context.Context, copies []logCopy) error {
 	return errors.Join(away...) // one of them may be whole, as it was the round before
 }
 
-// recall avoids the copies that are known to be damaged, from before the last start too, and puts them first: whether
-// they are whole again is waited for, and where they are not that is found at once.
+// recall avoids the copies that are known to be damaged, from before the last start too, unless there are no others, and
+// puts them first: whether they are whole again is waited for, and where they are not that is found at once.
 func (s *scrub) recall(ctx context.Context, copies []logCopy) error {
 	first := s.bad == nil
 	if first {
@@ -125,9 +125,10 @@ func (s *scrub) recall(ctx context.Context, copies []logCopy) error {
 			s.bad[name] = true
 		}
 	}
+	others := slices.ContainsFunc(copies, func(c logCopy) bool { return !s.bad[c.server] })
 	for _, c := range copies {
 		if s.bad[c.server] {
-			c.avoid(true)
+			c.avoid(others)
 		}
 		if s.bad[c.server] && first {
 			s.metrics.ObserveCopy(c.server, true, false)

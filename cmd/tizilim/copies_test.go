@@ -250,6 +250,25 @@ func TestScrubRecallsDamage(t *testing.T) {
 	}
 }
 
+// Where all copies were damaged when the registry stopped, none is avoided: it has to go on with one of them.
+func TestScrubRecallsAllDamaged(t *testing.T) {
+	w := newKeepers(t, "a", "b")
+	for _, k := range w.all {
+		k.Lose(100)
+	}
+	if _, err := w.round(); !errors.Is(err, domain.ErrDamaged) {
+		t.Fatal(err)
+	}
+	w.scrub = &scrub{tree: w.tree, perSecond: w.perSecond, metrics: api.NewMetrics(), logger: w.logger, copies: w.copies}
+	copies, err := w.copies(t.Context())
+	if err == nil {
+		err = w.recall(t.Context(), copies)
+	}
+	if err != nil || len(w.avoided()) != 0 {
+		t.Errorf("avoided are %q, %v", w.avoided(), err)
+	}
+}
+
 // Of a server that keeps no copy any more only the damage is known, should it come back.
 func TestScrubFewerCopies(t *testing.T) {
 	w := newKeepers(t, "a", "b")
