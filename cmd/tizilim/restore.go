@@ -33,7 +33,7 @@ read models are removed, to be built anew at the next start. Numbers of licenses
 lost will be given again.
 Where the tree itself is gone or damaged, it is made anew from the log, and the event says so, unless what can still be read of it
 proves that nothing was lost.
-A log that was changed, or has a hole, cannot be accepted: put a sound copy of it in its place first.`
+A log that was changed, has a hole, or is gone from the NATS servers cannot be accepted: put a sound copy of it in its place first.`
 }
 
 // Run examines, and with --accept-loss declares.
