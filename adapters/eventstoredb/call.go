@@ -83,16 +83,27 @@ func (s *Store) try(ctx context.Context, request func(context.Context, client) (
 		switch {
 		case f == nil:
 			return nil
-		case ctx.Err() != nil:
-			return fmt.Errorf("%w: %w: %w", domain.ErrUnavailable, ctx.Err(), f.err)
+		case ended(ctx) != nil:
+			return fmt.Errorf("%w: %w: %w", domain.ErrUnavailable, ended(ctx), f.err)
 		case f.leader != "" && redirects < maxRedirects:
 			redirects++
 			continue
 		}
-		if !f.again || time.Now().Add(wait).After(until) || !pause(ctx, wait) {
+		switch {
+		case !f.again || time.Now().Add(wait).After(until):
 			return f.err
+		case !pause(ctx, wait):
+			return fmt.Errorf("%w: %w: %w", domain.ErrUnavailable, ctx.Err(), f.err)
 		}
 	}
+}
+
+// ended is ctx.Err, also in the moment in which a request of it has ended for its deadline and ctx itself not yet.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // once is one try. Where it fails for want of a leader the leader is another one from now on.
