@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -35,12 +37,7 @@ func TestCluster(t *testing.T) {
 		server := serve(t, esdbtest.Options{Nodes: 3})
 		server.Write("somebody-else", "foreign", `{}`, ``)
 		server.Write("$stats-127.0.0.1", "$statsCollected", `{}`, ``)
-		sub := remote(t, server.URL())
-		sub.Damage = func(t *testing.T, p domain.Position) storetest.Store {
-			server.Lose(uint64(p))
-			return sub.Reopen(t)
-		}
-		return sub
+		return remote(t, server.URL())
 	})
 }
 
@@ -50,22 +47,30 @@ func remote(t *testing.T, url string) storetest.Subject {
 	config := eventstoredb.Config{URL: url, Registry: "t" + hex.EncodeToString(id[:15]), Patience: -1}
 	config = config.WithDial(grpc.WithStreamInterceptor(wire.intercept))
 	s := open(t, config)
+	reopen := func(t *testing.T) storetest.Store {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, config)
+		return s
+	}
 	return storetest.Subject{
-		Store: s,
-		Reopen: func(t *testing.T) storetest.Store {
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			s = open(t, config)
-			return s
-		},
+		Store: s, Reopen: reopen,
 		FailNext: func() { wire.fail.Store(true) },
 		LoseNext: func() { wire.lose.Store(true) },
+		Damage: func(t *testing.T, p domain.Position) storetest.Store {
+			wire.gone.Store(uint64(p), true)
+			return reopen(t)
+		},
 	}
 }
 
-// wire is the way to the server, on which an append or its answer may be lost.
-type wire struct{ fail, lose atomic.Bool }
+// wire is the way to the server, on which an append or its answer may be lost, and what is read at some positions,
+// as if the server could not read it: its files are out of reach.
+type wire struct {
+	fail, lose atomic.Bool
+	gone       sync.Map // commit positions
+}
 
 func (w *wire) intercept(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, next grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
 	appends := desc.StreamName == "Append"
@@ -76,7 +81,26 @@ func (w *wire) intercept(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cl
 	if err == nil && appends && w.lose.CompareAndSwap(true, false) {
 		stream = lossy{stream}
 	}
+	if err == nil && desc.StreamName == "Read" {
+		stream = gappy{stream, &w.gone}
+	}
 	return stream, err
+}
+
+// gappy leaves out what is gone.
+type gappy struct {
+	grpc.ClientStream
+	gone *sync.Map
+}
+
+func (g gappy) RecvMsg(m any) error {
+	for {
+		err := g.ClientStream.RecvMsg(m)
+		e := m.(*streams.ReadResp).GetEvent().GetEvent()
+		if _, gone := g.gone.Load(e.GetCommitPosition()); err != nil || e == nil || !gone {
+			return err
+		}
+	}
 }
 
 // lossy loses the answer.

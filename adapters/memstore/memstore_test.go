@@ -24,6 +24,7 @@ func TestStore(t *testing.T) {
 		s.BeforeAppend, s.AfterAppend = once(&fail), once(&lose)
 		return storetest.Subject{
 			Store:    s,
+			Reopen:   func(*testing.T) storetest.Store { return s }, // it lives as long as the process
 			FailNext: func() { fail.Store(true) },
 			LoseNext: func() { lose.Store(true) },
 			Damage: func(t *testing.T, p domain.Position) storetest.Store {

@@ -215,9 +215,6 @@ func testLostAcknowledgement(t *testing.T, ctx context.Context, sub Subject) {
 	third := must(t, ctx, sub.Store, stream, 3, Events(1))
 	want := []domain.Commit{first, second, third}
 	wantLog(t, ctx, sub.Store, want)
-	if sub.Reopen == nil {
-		return
-	}
 	events = Events(1)
 	sub.LoseNext()
 	_, err = sub.Store.Append(ctx, stream, 4, events)
@@ -228,9 +225,6 @@ func testLostAcknowledgement(t *testing.T, ctx context.Context, sub Subject) {
 }
 
 func testRestart(t *testing.T, ctx context.Context, sub Subject) {
-	if sub.Reopen == nil {
-		t.Skip("this store keeps nothing over a restart")
-	}
 	stream := Stream("restart")
 	store := sub.Store
 	var commits []domain.Commit

@@ -29,11 +29,10 @@ type Store interface {
 	domain.Log
 }
 
-// Subject is an empty store, and what can be done to it. Only a store that ends with its process has no
-// Reopen, and only one whose files are out of reach has no Damage; their tests say so and skip.
+// Subject is an empty store, and what can be done to it.
 type Subject struct {
 	Store Store
-	// Reopen ends the store as a restart does, and opens what it left.
+	// Reopen ends the store as a restart does, and opens what it left; one that ends with its process is gone on with.
 	Reopen func(t *testing.T) Store
 	// FailNext makes the next append fail before anything is stored.
 	FailNext func()
