@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
+	"github.com/tizilim/tizilim/adapters/jetstream/natstest"
 	"github.com/tizilim/tizilim/adapters/notices"
 	"github.com/tizilim/tizilim/adapters/seal"
 )
@@ -232,8 +233,7 @@ func TestWebhookPostsUntilItIsTaken(t *testing.T) {
 // A receiver that is not there when the webhook starts is posted to when it is.
 func TestWebhookDownThenUp(t *testing.T) {
 	r := receive(t)
-	address := r.Listener.Addr().String()
-	r.Close()
+	address := fmt.Sprintf("127.0.0.1:%d", natstest.FreePorts(t, 1)[0]) // nobody else is given it meanwhile
 	l, js := in(t, embedded(t, t.TempDir()))
 	var failures atomic.Int32
 	post(t, l, "http://"+address, &failures)
@@ -249,7 +249,7 @@ func TestWebhookDownThenUp(t *testing.T) {
 	}
 	var err error
 	if up.Listener, err = net.Listen("tcp", address); err != nil {
-		t.Skipf("another program has taken the port meanwhile: %v", err)
+		t.Fatal(err)
 	}
 	up.Start()
 	defer up.Close()
