@@ -112,11 +112,7 @@ func (s *Store) once(ctx context.Context, request func(context.Context, client) 
 	if err != nil {
 		return &fault{err: err, again: errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errClosed)}
 	}
-	as := s.nodes.asLeader
-	if s.only != "" {
-		as = s.nodes.asAny
-	}
-	trailer, err := request(as(ctx), leader.client())
+	trailer, err := request(s.nodes.outgoing(ctx, s.only == ""), leader.client())
 	if err == nil {
 		return nil
 	}
@@ -145,7 +141,7 @@ func (s *Store) lead(ctx context.Context) (node, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.deadline)
 	defer cancel()
 	leader, err := s.nodes.lead(ctx)
-	if err == nil && s.avoided.has(leader.address) {
+	if _, avoid := s.avoided.Load(leader.address); err == nil && avoid {
 		s.nodes.lost(leader.address) // another one may lead by now
 		err = fmt.Errorf("%s leads, and its copy of the log is damaged: %w", leader.address, domain.ErrUnavailable)
 	}

@@ -7,11 +7,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/tizilim/tizilim/domain"
 )
@@ -60,7 +58,13 @@ func (c *Copy) Name() string { return c.address }
 func (c *Copy) Leads() bool { return c.leads }
 
 // Avoid says whether the node is one that the store must not take anything from, should it become the leader.
-func (c *Copy) Avoid(avoid bool) { c.of.avoided.set(c.address, avoid) }
+func (c *Copy) Avoid(avoid bool) {
+	if avoid {
+		c.of.avoided.Store(c.address, true)
+	} else {
+		c.of.avoided.Delete(c.address)
+	}
+}
 
 // Head implements domain.Log: the end of what this node has.
 func (c *Copy) Head(ctx context.Context) (domain.Position, error) {
@@ -127,30 +131,4 @@ func (n *nodes) gossip(ctx context.Context, address string) (*gossip.ClusterInfo
 	ctx, cancel := context.WithTimeout(ctx, n.settings.gossip)
 	defer cancel()
 	return gossip.NewGossipClient(at.conn).Read(ctx, &shared.Empty{})
-}
-
-// avoided are the nodes whose copies are damaged.
-type avoided struct {
-	mu        sync.Mutex // protects addresses
-	addresses map[string]bool
-}
-
-func (a *avoided) set(address string, avoid bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.addresses == nil {
-		a.addresses = map[string]bool{}
-	}
-	a.addresses[address] = avoid
-}
-
-func (a *avoided) has(address string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.addresses[address]
-}
-
-// asAny makes the context of a request that the node it is sent to answers from what it has.
-func (n *nodes) asAny(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "false", "connection-name", n.settings.name)
 }

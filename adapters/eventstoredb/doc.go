@@ -54,8 +54,8 @@
 // Every try has a deadline, the connection string's defaultDeadline, and ends with the caller's context.
 // What fails for want of a server or a leader is tried again for Config.Patience, an append too: with the
 // same ids at the same version it is stored once. All requests demand the leader, since a follower may
-// not have yet what was acknowledged, but for those that ask for what a certain node has (copies.go); a node that is none names the leader, and the hosts are asked by
-// gossip. A subscription that is dropped is made anew after the last whole commit, or after what the server
+// not have yet what was acknowledged, but for those that ask for what a certain node has (copies.go); a node that
+// is none names the leader, and the hosts are asked by gossip. A subscription that is dropped is made anew after the last whole commit, or after what the server
 // said that it passed since. One that is silent is compared with the end of the log (follow.go).
 // Subscriptions have a connection of their own, which carries a hundred of them; one more fails after the
 // deadline, and nothing else waits for them.

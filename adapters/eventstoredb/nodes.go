@@ -216,9 +216,9 @@ func (n *nodes) close() error {
 	return errors.Join(errs...)
 }
 
-// asLeader makes the context of a request that only the leader may answer.
-func (n *nodes) asLeader(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true", "connection-name", n.settings.name)
+// outgoing makes the context of a request, which only the leader may answer or else any node from what it has.
+func (n *nodes) outgoing(ctx context.Context, leader bool) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "requires-leader", strconv.FormatBool(leader), "connection-name", n.settings.name)
 }
 
 // pause waits, false where ctx ends before.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,8 +21,8 @@ import (
 // Store is the event store on a server. It implements domain.EventStore and domain.Log.
 type Store struct {
 	nodes    *nodes
-	only     string // the address of the node that is asked, whoever leads; empty for the leader
-	avoided  avoided
+	only     string   // the address of the node that is asked, whoever leads; empty for the leader
+	avoided  sync.Map // addresses of nodes whose copies are damaged
 	registry string
 	prefix   string // of the names of all streams
 	deadline time.Duration

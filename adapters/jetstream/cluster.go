@@ -88,7 +88,7 @@ type Cluster struct {
 	followed durable
 	last     atomic.Pointer[lastCommit]
 	places   places
-	avoided  avoided
+	avoided  sync.Map // names of servers whose copies the log is not followed from
 
 	// patience is how long callers wait: for the start longer than later.
 	patience time.Duration

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -130,8 +129,8 @@ func (p *Copy) source(head domain.Position) source {
 }
 
 // passes says whether the server, which has something behind a position, has nothing there: asked for it, it sends what
-// is behind, or says that there is nothing more that it could read. That it is silent proves nothing, a slow disk is enough for that; its head
-// it knows from its memory.
+// is behind, or says that there is nothing more that it could read. That it is silent proves nothing, a slow disk is
+// enough for that; its head it knows from its memory.
 func (p *Copy) passes(ctx context.Context, at domain.Position) (passed bool, err error) {
 	for range asks {
 		consumer, err := p.consumer(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(at)})
@@ -182,37 +181,27 @@ func (c *Cluster) passed(ctx context.Context, consumer string, at domain.Positio
 }
 
 // Avoid says whether the copy is one that this node must not follow the log from.
-func (p *Copy) Avoid(avoid bool) { p.cluster.avoided.set(p.server, avoid) }
-
-// avoided are the servers whose copies the log is not followed from.
-type avoided struct {
-	mu      sync.Mutex // protects servers
-	servers map[string]bool
-}
-
-func (a *avoided) set(server string, avoid bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.servers == nil {
-		a.servers = map[string]bool{}
+func (p *Copy) Avoid(avoid bool) {
+	if avoid {
+		p.cluster.avoided.Store(p.server, true)
+	} else {
+		p.cluster.avoided.Delete(p.server)
 	}
-	a.servers[server] = avoid
-}
-
-func (a *avoided) has(server string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.servers[server]
 }
 
 // consumer makes a consumer to follow the log with, on any server whose copy is not known to be damaged.
 func (c *Cluster) consumer(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	return c.place(ctx, config, 0, func(server string) bool { return !c.avoided.has(server) })
+	return c.place(ctx, config, 0, func(server string) bool { return !c.avoids(server) })
 }
 
 // leave says whether a consumer lies where none may.
 func (c *Cluster) leave(info *jetstream.ConsumerInfo) bool {
-	return info.Cluster != nil && c.avoided.has(info.Cluster.Leader)
+	return info.Cluster != nil && c.avoids(info.Cluster.Leader)
+}
+
+func (c *Cluster) avoids(server string) bool {
+	_, avoid := c.avoided.Load(server)
+	return avoid
 }
 
 var errPlace = errors.New("the servers place no reader where one is wanted")
