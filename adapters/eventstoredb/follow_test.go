@@ -65,28 +65,21 @@ func TestFollowerIsDroppedWithinACommit(t *testing.T) {
 	}
 }
 
-// A subscription to a node that the others have left behind says nothing: the follower looks for itself.
+// A subscription to a node that the others have left behind says nothing, and one that ends before it was confirmed
+// is like one that was dropped: the follower looks for itself, and tries again.
 func TestFollowerHearsNothing(t *testing.T) {
-	server := serve(t, esdbtest.Options{})
-	s := open(t, once(server))
-	first := add(t, s, one, 0, storetest.Events(1))
-	server.MuteSubscriptions(2)
-	wantLog(t, s, first)
-	server.MuteSubscriptions(100)
-	_, err := followed(t, s, 0, 1)
-	is(t, "follow a server that says nothing", err, domain.ErrUnavailable)
-}
-
-// A subscription that ends before it was confirmed is like one that was dropped.
-func TestFollowerIsEnded(t *testing.T) {
-	server := serve(t, esdbtest.Options{})
-	s := open(t, once(server))
-	first := add(t, s, one, 0, storetest.Events(1))
-	server.EndSubscriptions(2)
-	wantLog(t, s, first)
-	server.EndSubscriptions(100)
-	_, err := followed(t, s, 0, 1)
-	is(t, "follow a server that ends every subscription", err, domain.ErrUnavailable)
+	for what, fault := range map[string]func(s *esdbtest.Server, n int){
+		"says nothing": (*esdbtest.Server).MuteSubscriptions, "ends every subscription": (*esdbtest.Server).EndSubscriptions,
+	} {
+		server := serve(t, esdbtest.Options{})
+		s := open(t, once(server))
+		first := add(t, s, one, 0, storetest.Events(1))
+		fault(server, 2)
+		wantLog(t, s, first)
+		fault(server, 100)
+		_, err := followed(t, s, 0, 1)
+		is(t, "follow a server that "+what, err, domain.ErrUnavailable)
+	}
 }
 
 // A store that is closed lets nobody wait.

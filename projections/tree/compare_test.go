@@ -210,6 +210,25 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// spoiled is a tree of the commits whose file was changed.
+func spoiled(t *testing.T, commits []domain.Commit, change string) *tree.Tree {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tree.sqlite")
+	tr := open(t, path)
+	apply(t, tr, commits)
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err == nil {
+		err = errors.Join(sqlitex.ExecuteScript(conn, change, nil), conn.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open(t, path)
+}
+
 // What the tree notes beside its hashes may be wrong too. That is found, or changes nothing, and is never laid to
 // a log that is whole.
 func TestDamagedNotes(t *testing.T) {
@@ -222,20 +241,7 @@ func TestDamagedNotes(t *testing.T) {
 		"DELETE FROM marks WHERE event > 2000", "UPDATE cursor SET scrubbed = 3000; UPDATE marks SET after = after + 4096 WHERE event > 1000",
 		"INSERT INTO copies VALUES ('a', 3000); UPDATE marks SET after = after + 4096 WHERE event > 1000",
 	} {
-		path := filepath.Join(t.TempDir(), "tree.sqlite")
-		tr := open(t, path)
-		apply(t, tr, commits)
-		if err := tr.Close(); err != nil {
-			t.Fatal(err)
-		}
-		conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
-		if err == nil {
-			err = errors.Join(sqlitex.ExecuteScript(conn, change, nil), conn.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		tr = open(t, path)
+		tr := spoiled(t, commits, change)
 		_, compared := tr.Compare(t.Context(), log, nil)
 		for what, err := range map[string]error{
 			"a start": tr.Check(t.Context(), log), "a scrub": tr.Scrub(t.Context(), log, 1e9, func(int) {}), "a comparison": compared,
@@ -246,7 +252,7 @@ func TestDamagedNotes(t *testing.T) {
 				t.Errorf("%s: %s: %v", change, what, err)
 			}
 		}
-		_, err = tr.ScrubCopy(t.Context(), tree.Copy{Name: "a", Log: log}, 1e9, func(int) {})
+		_, err := tr.ScrubCopy(t.Context(), tree.Copy{Name: "a", Log: log}, 1e9, func(int) {})
 		if d := (*tree.Difference)(nil); errors.As(err, &d) && !d.Tree {
 			t.Errorf("%s: a scrub of a copy lays it to the copy: %v", change, err)
 		}

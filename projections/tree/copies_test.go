@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
-
 	"github.com/tizilim/tizilim/domain"
 	"github.com/tizilim/tizilim/projections/sample"
 	"github.com/tizilim/tizilim/projections/tree"
@@ -20,6 +17,15 @@ import (
 type copies struct {
 	*testing.T
 	tree *tree.Tree
+}
+
+// newCopies makes the tree of the commits, and says where.
+func newCopies(t *testing.T, commits []domain.Commit) (c copies, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "tree.sqlite")
+	c = copies{t, open(t, path)}
+	apply(t, c.tree, commits)
+	return c, path
 }
 
 // scrub compares a copy, and gives how many events that took.
@@ -103,9 +109,7 @@ func TestCopyBeforeTheDamage(t *testing.T) {
 func TestDamagedCopiesAreNoted(t *testing.T) {
 	commits := history(5000, 2)
 	all := len(records(commits))
-	path := filepath.Join(t.TempDir(), "tree.sqlite")
-	c := copies{t, open(t, path)}
-	apply(t, c.tree, commits)
+	c, path := newCopies(t, commits)
 	damaged := func(what string, want ...string) {
 		t.Helper()
 		if err := c.tree.Close(); err != nil {
@@ -136,9 +140,7 @@ func TestDamagedCopiesAreNoted(t *testing.T) {
 func TestCopyBehind(t *testing.T) {
 	commits := history(5000, 2)
 	all := len(records(commits))
-	path := filepath.Join(t.TempDir(), "tree.sqlite")
-	c := copies{t, open(t, path)}
-	apply(t, c.tree, commits)
+	c, path := newCopies(t, commits)
 	behind := func(what string, log domain.Log) {
 		t.Helper()
 		if _, _, err := c.scrub("a", log); !errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrDamaged) {
@@ -176,21 +178,8 @@ func TestCopyBehind(t *testing.T) {
 func TestCopyBesideADamagedTree(t *testing.T) {
 	commits := history(3000, 2)
 	for _, change := range []string{"UPDATE hashes SET data = zeroblob(length(data)) WHERE row = 2", "DELETE FROM hashes WHERE row = 3"} {
-		path := filepath.Join(t.TempDir(), "tree.sqlite")
-		tr := open(t, path)
-		apply(t, tr, commits)
-		if err := tr.Close(); err != nil {
-			t.Fatal(err)
-		}
-		conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
-		if err == nil {
-			err = errors.Join(sqlitex.ExecuteScript(conn, change, nil), conn.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := copies{t, open(t, path)}
-		_, _, err = c.scrub("a", sample.NewLog(commits))
+		c := copies{t, spoiled(t, commits, change)}
+		_, _, err := c.scrub("a", sample.NewLog(commits))
 		if d := (*tree.Difference)(nil); !errors.Is(err, domain.ErrDamaged) || errors.As(err, &d) && !d.Tree {
 			t.Errorf("%s: %v", change, err)
 		}
