@@ -72,11 +72,17 @@ func (c caller) shown(found []signing.Evidence) []signing.Evidence {
 }
 
 // discarded are the types of events with a signature that was not accepted.
-var discarded = func() map[string]bool {
-	ofApplication, _ := application.SignatureDiscarded{}.EventType()
-	ofLicense, _ := license.SignatureDiscarded{}.EventType()
-	return map[string]bool{ofApplication: true, ofLicense: true}
-}()
+var discarded = types(application.SignatureDiscarded{}, license.SignatureDiscarded{})
+
+// types are the types of events.
+func types(events ...domain.Payload) map[string]bool {
+	all := map[string]bool{}
+	for _, e := range events {
+		token, _ := e.EventType()
+		all[token] = true
+	}
+	return all
+}
 
 // evidenceList gives a list of revoked certificates that the evidence of the application names.
 func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
@@ -103,11 +109,7 @@ func (s *Server) evidenceList(w http.ResponseWriter, r *http.Request) error {
 
 // ofLicensor are the types of events that are the licensor's own matter: what became of a license's signature
 // before there was one.
-var ofLicensor = func() map[string]bool {
-	received, _ := license.SignatureReceived{}.EventType()
-	discarded, _ := license.SignatureDiscarded{}.EventType()
-	return map[string]bool{received: true, discarded: true}
-}()
+var ofLicensor = types(license.SignatureReceived{}, license.SignatureDiscarded{})
 
 // bare is the data of an event of the type without what the evidence holds: that has an address of its own. Whoever does
 // not work for the licensor (inside) learns nothing of a decision that is not made, and here of those who signed
