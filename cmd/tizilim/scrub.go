@@ -107,10 +107,12 @@ func (s *scrub) readModels(ctx context.Context) error {
 		if begin.Sub(s.audited[m.Name()]) < auditEvery {
 			continue
 		}
-		err := s.audit(ctx, slowly, m)
-		if err != nil {
+		switch err := s.audit(ctx, slowly, m); {
+		case errors.Is(err, domain.ErrDamaged): // is not kept until the others are compared
+			return err
+		case err != nil:
 			errs = append(errs, err)
-		} else {
+		default:
 			s.audited[m.Name()] = begin
 		}
 	}

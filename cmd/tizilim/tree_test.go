@@ -225,6 +225,11 @@ func TestScrubReadModels(t *testing.T) {
 	if got := strings.Join(asked, " "); got != "a b c b a c" {
 		t.Errorf("compared are %s", got)
 	}
+	s.audit = func(context.Context, domain.Log, projections.Model) error { return domain.ErrDamaged }
+	now = now.Add(2 * auditEvery)
+	if err := s.readModels(t.Context()); err != domain.ErrDamaged {
+		t.Errorf("damage was found, and the others were compared first: %v", err)
+	}
 }
 
 // Every read model that there is follows the log, and is compared with it.
